@@ -1,5 +1,5 @@
-import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { accessSync, closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Libsql from 'libsql';
 import { StorageError, toStorageError } from './errors.ts';
@@ -65,6 +65,7 @@ export function openDatabase(options: OpenOptions): Database {
     // createFile never leaves an empty file behind, so this one has lost what it held.
     throw new StorageError('storage_damaged', `${path} is empty (restore it from a backup; it was left as it is)`, { path });
   }
+  if (options.readonly !== true) assertWritable(path);
   const native = connect(path, options.readonly === true ? `${pathToFileURL(path).href}?mode=ro` : path);
   try {
     check(native, path);
@@ -81,6 +82,16 @@ function openMemory(): Database {
   native.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
   configure(native, false);
   return new SqliteDatabase(native, ':memory:', false);
+}
+
+/** SQLite opens what it cannot write read-only and says so at the first write; we want to know before anything runs on it. */
+function assertWritable(path: string): void {
+  try {
+    accessSync(path, constants.W_OK);
+    accessSync(dirname(path), constants.W_OK); // the write-ahead log stands beside the file
+  } catch (error) {
+    throw toStorageError(error, path, 'opening');
+  }
 }
 
 function connect(path: string, name: string): Libsql.Database {

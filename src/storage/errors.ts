@@ -53,6 +53,15 @@ const CODES: Readonly<Record<number, StorageErrorCode>> = {
   26: 'storage_damaged', // SQLITE_NOTADB
 };
 
+/** The operating system's own error names that mean more than "failed". */
+const ERRNO_CODES: Readonly<Record<string, StorageErrorCode>> = {
+  EACCES: 'storage_readonly',
+  EPERM: 'storage_readonly',
+  EROFS: 'storage_readonly',
+  ENOSPC: 'storage_full',
+  EDQUOT: 'storage_full',
+};
+
 /** The advice that goes with a code, so that an operator reads what to do and not only what happened. */
 const ADVICE: Partial<Record<StorageErrorCode, string>> = {
   storage_damaged: 'restore the file from a backup; it was left as it is',
@@ -61,15 +70,21 @@ const ADVICE: Partial<Record<StorageErrorCode, string>> = {
   storage_io: 'check the path and the disk',
 };
 
-/** A `StorageError` for whatever libsql threw while `doing` something with the database at `path`. */
+/** A `StorageError` for whatever libsql or node:fs threw while `doing` something with the file at `path`. */
 export function toStorageError(error: unknown, path: string, doing: string): StorageError {
   if (error instanceof StorageError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const sqliteCode = resultCode(error, message);
-  const code = (sqliteCode === undefined ? undefined : CODES[sqliteCode & 0xff]) ?? 'storage_misuse';
+  const code = errnoCode(error) ?? (sqliteCode === undefined ? undefined : CODES[sqliteCode & 0xff]) ?? 'storage_misuse';
   const advice = ADVICE[code];
   return new StorageError(code, `${doing} ${path}: ${message}${advice === undefined ? '' : ` (${advice})`}`,
     { path, ...(sqliteCode === undefined ? {} : { sqliteCode }) }, { cause: error });
+}
+
+/** Errors of node:fs carry an `errno` number, libsql's do not. */
+function errnoCode(error: unknown): StorageErrorCode | undefined {
+  if (!(error instanceof Error) || !('errno' in error) || !('code' in error)) return undefined;
+  return ERRNO_CODES[String(error.code)] ?? 'storage_io';
 }
 
 /** libsql tells the code in `rawCode`, except when a connection cannot be opened: then only in the text. */
