@@ -1,0 +1,41 @@
+/**
+ * The API's one table of methods. The server's routes, the OpenAPI description, the typed client, the CLI's verbs and the
+ * interface that the node implements are all derived from it.
+ */
+import type { z } from 'zod';
+import { channelsMethods } from './contract/channels.ts';
+import { graphMethods } from './contract/graph.ts';
+import { nodeMethods } from './contract/node.ts';
+import { paymentsMethods } from './contract/payments.ts';
+import { peersMethods } from './contract/peers.ts';
+import { walletMethods } from './contract/wallet.ts';
+
+/** In the order in which help shows them. */
+export const contract = {
+  ...nodeMethods,
+  ...walletMethods,
+  ...peersMethods,
+  ...channelsMethods,
+  ...paymentsMethods,
+  ...graphMethods,
+};
+
+export type Contract = typeof contract;
+export type MethodName = keyof Contract;
+export const methodNames = Object.keys(contract) as readonly MethodName[];
+
+/** A method's input and output as the node and the client see them: amounts are bigint. */
+export type Input<Name extends MethodName> = z.output<Contract[Name]['input']>;
+export type Output<Name extends MethodName> = z.output<Contract[Name]['output']>;
+
+/**
+ * What the node does for the API: one function a method. Input is valid by the contract's schema. It rejects with a
+ * `RunnelError`; `ApiError` (src/api/errors.ts) where the answer's HTTP status or hint matters. Anything else that is thrown is a bug
+ * and is answered as an internal error.
+ *
+ * `pay` and `keysend` may resolve as soon as the payment is on disk, in flight: the server holds the request until a `payment` event
+ * tells its end.
+ */
+export type NodeApi = {
+  [Name in MethodName]: (input: Input<Name>) => Promise<Output<Name>>;
+};

@@ -1,0 +1,109 @@
+/** How a channel, its HTLCs, its commitments and its journal look through the API. */
+import { z } from 'zod';
+import {
+  blockHeight, channelId, commitmentNumber, count, hash32, hex, integer, msat, nodeId, outpoint, paymentHash, sat,
+  shortChannelId, stateValue, txid, u16, u32, u64,
+} from '../fields.ts';
+
+/** Where in its life a channel is, coarsely; `stateValue` beside it is the statechart's own, exact answer. */
+export const channelState = z
+  .enum(['opening', 'normal', 'shuttingDown', 'negotiatingClose', 'closing', 'closed'])
+  .meta({ id: 'ChannelState' });
+
+export const connectionState = z.enum(['offline', 'reestablishing', 'online']);
+
+export const policy = z
+  .object({
+    feeBaseMsat: msat,
+    feeProportionalMillionths: u32,
+    cltvExpiryDelta: u16,
+    htlcMinimumMsat: msat,
+    htlcMaximumMsat: msat,
+    disabled: z.boolean(),
+  })
+  .meta({ id: 'Policy', description: 'What a side of a channel asks for forwarding, as in its channel_update (BOLT 7)' });
+
+export const channelSummary = z
+  .object({
+    channelId,
+    shortChannelId: shortChannelId.optional(),
+    nodeId: nodeId.meta({ description: "The peer's node id" }),
+    alias: z.string().optional().meta({ description: "The peer's alias" }),
+    fundingOutpoint: outpoint.optional().meta({ description: 'Absent until the funding transaction is made' }),
+    state: channelState,
+    stateValue,
+    connection: connectionState,
+    opener: z.enum(['local', 'remote']),
+    announced: z.boolean().meta({ description: 'Whether the channel is (to be) told to the network' }),
+    capacitySat: sat,
+    localMsat: msat.meta({ description: 'Ours, HTLCs in flight excluded' }),
+    remoteMsat: msat.meta({ description: "The peer's, HTLCs in flight excluded" }),
+    spendableMsat: msat.meta({ description: 'What we can send now, with reserve, fees and limits kept' }),
+    receivableMsat: msat.meta({ description: 'What the peer can send now' }),
+    numHtlcs: count,
+    error: z.string().optional().meta({ description: 'Why the channel failed or is frozen' }),
+  })
+  .meta({ id: 'Channel' });
+
+const commitment = z
+  .object({
+    commitmentNumber,
+    feeratePerKw: integer(0, 0xffff_ffff),
+    toLocalMsat: msat.meta({ description: "This commitment's owner's balance" }),
+    toRemoteMsat: msat.meta({ description: "The other side's balance" }),
+    numOfferedHtlcs: count.meta({ description: "HTLCs that this commitment's owner offered" }),
+    numReceivedHtlcs: count.meta({ description: "HTLCs that this commitment's owner received" }),
+    txid: txid.optional(),
+  })
+  .meta({ id: 'Commitment' });
+
+const limits = z
+  .object({
+    dustLimitSat: sat,
+    channelReserveSat: sat.meta({ description: 'What the other side must keep' }),
+    maxHtlcValueInFlightMsat: msat,
+    htlcMinimumMsat: msat,
+    maxAcceptedHtlcs: u16,
+    toSelfDelay: u16.meta({ description: 'Blocks that the other side must wait for its own money' }),
+  })
+  .meta({ id: 'ChannelLimits', description: 'What a side demanded when the channel was opened (BOLT 2)' });
+
+const htlc = z
+  .object({
+    htlcId: u64,
+    direction: z.enum(['offered', 'received']),
+    amountMsat: msat,
+    paymentHash,
+    cltvExpiry: blockHeight,
+    state: z.string().meta({ description: 'State of the HTLC statechart, such as SENT_ADD_COMMIT' }),
+    inLocalCommitment: z.boolean(),
+    inRemoteCommitment: z.boolean(),
+  })
+  .meta({ id: 'Htlc' });
+
+export const journalEntry = z
+  .object({
+    index: count.meta({ description: 'Place in the journal of the channel, from 0 without gaps' }),
+    timeMs: count.meta({ description: "Unix time in milliseconds by the node's clock" }),
+    eventType: z.string().meta({ description: 'What happened, such as peer.commitment_signed or block' }),
+    event: z.record(z.string(), z.unknown()).optional().meta({ description: 'The external event as plain JSON' }),
+    wire: hex.optional().meta({ description: 'The message as it came or went over the wire' }),
+    transitions: z.array(z.object({ actor: z.string(), from: stateValue.optional(), to: stateValue })),
+    previousHash: hash32,
+    hash: hash32.meta({ description: 'Hash over this entry, the previous hash included' }),
+  })
+  .meta({ id: 'JournalEntry' });
+
+export const channelDetail = channelSummary
+  .extend({
+    feeratePerKw: integer(0, 0xffff_ffff),
+    fundingConfirmations: count,
+    minimumDepth: count.meta({ description: 'Confirmations that the funding transaction needs' }),
+    commitments: z.object({ local: commitment, remote: commitment }).optional().meta({ description: 'Absent until both first commitments are signed' }),
+    limits: z.object({ local: limits, remote: limits.optional() }),
+    policies: z.object({ local: policy, remote: policy.optional() }),
+    htlcs: z.array(htlc),
+    closingTxid: txid.optional(),
+    journalTail: z.array(journalEntry).meta({ description: 'The last entries of the journal, oldest first' }),
+  })
+  .meta({ id: 'ChannelDetail' });

@@ -1,0 +1,177 @@
+/** Channels: open, look at, set fees, close. */
+import { z } from 'zod';
+import {
+  bitcoinAddress, channelId, channelRef, count, feeratePerKw, integer, msat, nodeId, outpoint, sat, shortChannelId, txid, u16, u32,
+} from '../fields.ts';
+import { method } from '../method.ts';
+import { channelDetail, channelState, channelSummary, journalEntry, policy } from './channel-types.ts';
+import { ADDRESS, BOB, CHANNEL, FUNDING_TXID, HASH, OUTPOINT, SCID } from './examples.ts';
+
+const exampleSummary = {
+  channelId: CHANNEL,
+  shortChannelId: SCID,
+  nodeId: BOB,
+  alias: 'bob',
+  fundingOutpoint: OUTPOINT,
+  state: 'normal',
+  stateValue: { lifecycle: 'normal', connection: 'online', updates: { local: 'nothingToSign', remote: 'idle' } },
+  connection: 'online',
+  opener: 'local',
+  announced: true,
+  capacitySat: '100000',
+  localMsat: '98995500',
+  remoteMsat: '1004500',
+  spendableMsat: '96000000',
+  receivableMsat: '4500',
+  numHtlcs: 1,
+} satisfies z.input<typeof channelSummary>;
+
+const exampleLimits = {
+  dustLimitSat: '354',
+  channelReserveSat: '1000',
+  maxHtlcValueInFlightMsat: '100000000',
+  htlcMinimumMsat: '1',
+  maxAcceptedHtlcs: 483,
+  toSelfDelay: 144,
+};
+
+const examplePolicy = {
+  feeBaseMsat: '1000',
+  feeProportionalMillionths: 100,
+  cltvExpiryDelta: 40,
+  htlcMinimumMsat: '1',
+  htlcMaximumMsat: '100000000',
+  disabled: false,
+};
+
+const exampleEntry = {
+  index: 12,
+  timeMs: 1_795_000_000_000,
+  eventType: 'peer.revoke_and_ack',
+  wire: '0085',
+  transitions: [{ actor: 'htlc-0', from: 'SENT_ADD_COMMIT', to: 'RCVD_ADD_REVOCATION' }],
+  previousHash: HASH,
+  hash: CHANNEL,
+};
+
+const exampleDetail = {
+  ...exampleSummary,
+  feeratePerKw: 2500,
+  fundingConfirmations: 6,
+  minimumDepth: 3,
+  commitments: {
+    local: { commitmentNumber: 7, feeratePerKw: 2500, toLocalMsat: '98995500', toRemoteMsat: '1004500', numOfferedHtlcs: 0, numReceivedHtlcs: 0 },
+    remote: { commitmentNumber: 8, feeratePerKw: 2500, toLocalMsat: '1004500', toRemoteMsat: '98995500', numOfferedHtlcs: 0, numReceivedHtlcs: 1 },
+  },
+  limits: { local: exampleLimits, remote: exampleLimits },
+  policies: { local: examplePolicy, remote: examplePolicy },
+  htlcs: [
+    {
+      htlcId: '0',
+      direction: 'offered',
+      amountMsat: '250000',
+      paymentHash: HASH,
+      cltvExpiry: 151,
+      state: 'RCVD_ADD_REVOCATION',
+      inLocalCommitment: false,
+      inRemoteCommitment: true,
+    },
+  ],
+  journalTail: [exampleEntry],
+} satisfies z.input<typeof channelDetail>;
+
+export const channelsMethods = {
+  open: method({
+    summary: 'Open a channel with a connected peer, funded from the on-chain wallet',
+    description: 'Returns once the funding transaction is broadcast; the channel is usable after the agreed confirmations (--wait).',
+    http: { method: 'POST', path: '/v1/channels' },
+    input: z.strictObject({
+      nodeId,
+      amountSat: sat.meta({ description: 'Capacity of the channel' }),
+      pushMsat: msat.optional().meta({ description: 'Give this much of it to the peer' }),
+      private: z.boolean().optional().meta({ description: 'Do not announce the channel to the network' }),
+      feeratePerKw: feeratePerKw.optional().meta({ description: 'Feerate of the funding transaction in sat per kw' }),
+    }),
+    output: z.object({ channelId, fundingOutpoint: outpoint, fundingTxid: txid }),
+    cli: {
+      args: ['nodeId', 'amountSat'],
+      flags: { pushMsat: '--push-msat <msat>', feeratePerKw: '--feerate <sat per kw>' },
+      example: `runnel open ${BOB} 100000`,
+    },
+    example: {
+      input: { nodeId: BOB, amountSat: '100000', pushMsat: '1000000' },
+      output: { channelId: CHANNEL, fundingOutpoint: OUTPOINT, fundingTxid: FUNDING_TXID },
+    },
+  }),
+  channels: method({
+    summary: 'List the channels',
+    http: { method: 'GET', path: '/v1/channels' },
+    input: z.strictObject({
+      nodeId: nodeId.optional().meta({ description: 'Only those with this peer' }),
+      state: channelState.optional().meta({ description: 'Only those in this state' }),
+      closed: z.boolean().optional().meta({ description: 'Closed ones too' }),
+    }),
+    output: z.object({ channels: z.array(channelSummary) }),
+    cli: { args: [], example: 'runnel channels' },
+    example: { input: {}, output: { channels: [exampleSummary] } },
+  }),
+  channel: method({
+    summary: 'Show one channel in full: states, commitments, HTLCs, limits, policies, end of its journal',
+    http: { method: 'GET', path: '/v1/channels/{channel}' },
+    input: z.strictObject({ channel: channelRef }),
+    output: channelDetail,
+    cli: { args: ['channel'], example: `runnel channel ${SCID}` },
+    example: { input: { channel: SCID }, output: exampleDetail },
+  }),
+  journal: method({
+    summary: "Read a channel's hash-chained journal",
+    http: { method: 'GET', path: '/v1/channels/{channel}/journal' },
+    input: z.strictObject({
+      channel: channelRef,
+      from: count.optional().meta({ description: 'Index of the first entry (default 0)' }),
+      limit: integer(1, 1_000).optional().meta({ description: 'At most this many entries (default 100)' }),
+    }),
+    output: z.object({ channelId, total: count, entries: z.array(journalEntry) }),
+    cli: { args: ['channel'], example: `runnel journal ${SCID} --from 10 --limit 20` },
+    example: { input: { channel: SCID, from: 12, limit: 1 }, output: { channelId: CHANNEL, total: 40, entries: [exampleEntry] } },
+  }),
+  setpolicy: method({
+    summary: 'Set what forwarding through our channels costs, for one channel or for all',
+    http: { method: 'POST', path: '/v1/policy' },
+    input: z.strictObject({
+      channel: channelRef.optional().meta({ description: 'Only this channel' }),
+      feeBaseMsat: msat.optional().meta({ description: 'Fee for each HTLC' }),
+      feeProportionalMillionths: u32.optional().meta({ description: 'Fee in millionths of the amount' }),
+      cltvExpiryDelta: u16.optional().meta({ description: 'Blocks between the incoming and the outgoing expiry' }),
+    }),
+    output: z.object({
+      channels: z.array(z.object({ channelId, shortChannelId: shortChannelId.optional(), policy })),
+    }),
+    cli: {
+      args: ['channel'],
+      flags: {
+        feeBaseMsat: '--base-msat <msat>',
+        feeProportionalMillionths: '--ppm <millionths>',
+        cltvExpiryDelta: '--cltv-delta <blocks>',
+      },
+      example: `runnel setpolicy ${SCID} --base-msat 1000 --ppm 100 --cltv-delta 40`,
+    },
+    example: {
+      input: { channel: SCID, feeBaseMsat: '1000', feeProportionalMillionths: 100, cltvExpiryDelta: 40 },
+      output: { channels: [{ channelId: CHANNEL, shortChannelId: SCID, policy: examplePolicy }] },
+    },
+  }),
+  close: method({
+    summary: 'Close a channel together with the peer',
+    description: 'Starts the mutual close of BOLT 2 and returns; HTLCs in flight are settled first (--wait waits for the closing transaction).',
+    http: { method: 'POST', path: '/v1/channels/{channel}/close' },
+    input: z.strictObject({
+      channel: channelRef,
+      address: bitcoinAddress.optional().meta({ description: "Pay our part here (default: the node's wallet)" }),
+      feeratePerKw: feeratePerKw.optional().meta({ description: 'Feerate to begin with, in sat per kw' }),
+    }),
+    output: channelSummary,
+    cli: { args: ['channel'], flags: { feeratePerKw: '--feerate <sat per kw>' }, example: `runnel close ${SCID}` },
+    example: { input: { channel: SCID, address: ADDRESS }, output: { ...exampleSummary, state: 'shuttingDown' } },
+  }),
+};
