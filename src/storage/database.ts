@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Libsql from 'libsql';
@@ -61,14 +61,16 @@ export function openDatabase(options: OpenOptions): Database {
   if (!existsSync(path)) {
     if (options.readonly === true) throw new StorageError('storage_io', `no database at ${path}`, { path });
     createFile(path);
+  } else if (!statSync(path).isFile()) {
+    throw new StorageError('storage_io', `${path} is not a file`, { path });
   } else if (statSync(path).size === 0) {
     // createFile never leaves an empty file behind, so this one has lost what it held.
     throw new StorageError('storage_damaged', `${path} is empty (restore it from a backup; it was left as it is)`, { path });
   }
   if (options.readonly !== true) assertWritable(path);
-  const native = connect(path, options.readonly === true ? `${pathToFileURL(path).href}?mode=ro` : path);
+  check(path);
+  const native = connect(path, options.readonly === true ? readonlyName(path) : path);
   try {
-    check(native, path);
     configure(native, options.readonly === true);
   } catch (error) {
     native.close();
@@ -114,28 +116,47 @@ function createFile(path: string): void {
     for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(temporary + suffix, { force: true });
     closeSync(openSync(temporary, 'wx', 0o600));
     const native = connect(path, temporary);
-    // Fixed in the file's header; a rollback journal (not WAL yet) leaves the one file that is moved complete.
-    native.exec(`PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID}`);
+    // WAL from its birth on: never is there a rollback journal, which a read-only connection could not play back.
+    native.exec(`PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA journal_mode = WAL`);
     native.close();
     renameSync(temporary, path);
+    const folder = openSync(dirname(path), 'r');
+    fsyncSync(folder); // or a power failure could take the name with it
+    closeSync(folder);
   } catch (error) {
     throw toStorageError(error, path, 'creating');
   }
 }
 
-/** Refuses what is not a sound database of ours before anything is written to it. */
-function check(native: Libsql.Database, path: string): void {
-  const pragma = (name: string): unknown => native.prepare(`PRAGMA ${name}`).raw(true).get([]);
-  const firstOf = (row: unknown): unknown => (Array.isArray(row) ? row[0] : undefined);
-  const applicationId = firstOf(pragma('application_id'));
-  if (applicationId !== BigInt(APPLICATION_ID)) {
-    throw new StorageError('storage_foreign',
-      `${path} is a SQLite database of another program (application id ${String(applicationId)}, not ${APPLICATION_ID})`, { path });
-  }
-  const found = firstOf(pragma('quick_check(1)'));
-  if (found !== 'ok') {
-    throw new StorageError('storage_damaged',
-      `${path} is damaged: ${String(found)} (restore it from a backup; it was left as it is)`, { path });
+function readonlyName(path: string): string {
+  return `${pathToFileURL(path).href}?mode=ro`;
+}
+
+/**
+ * Refuses what is not a sound database of ours. It looks through a read-only connection, since a writing one would already change
+ * the file when it closes: it folds the log in.
+ */
+function check(path: string): void {
+  const native = connect(path, readonlyName(path));
+  const pragma = (name: string): unknown => {
+    const row: unknown = native.prepare(`PRAGMA ${name}`).raw(true).get([]);
+    return Array.isArray(row) ? row[0] : undefined;
+  };
+  try {
+    const applicationId = pragma('application_id');
+    if (applicationId !== BigInt(APPLICATION_ID)) {
+      throw new StorageError('storage_foreign',
+        `${path} is a SQLite database of another program (application id ${String(applicationId)}, not ${APPLICATION_ID})`, { path });
+    }
+    const found = pragma('quick_check(1)');
+    if (found !== 'ok') {
+      throw new StorageError('storage_damaged',
+        `${path} is damaged: ${String(found)} (restore it from a backup; it was left as it is)`, { path });
+    }
+  } catch (error) {
+    throw toStorageError(error, path, 'opening');
+  } finally {
+    native.close();
   }
 }
 
