@@ -4,15 +4,19 @@ import { RunnelError } from './errors.ts';
 /** Deeper nesting is a cycle or an attack; the walk below is recursive. */
 const MAX_DEPTH = 256;
 
-/** A value that has no JSON form here (`json_unsupported`), or a text that `encodeJson` did not write (`json_malformed`). */
+/**
+ * A value that has no JSON form here (`json_unsupported`), or a text that `encodeJson` did not write
+ * (`json_malformed`).
+ */
 export class JsonError extends RunnelError {
   declare readonly code: 'json_unsupported' | 'json_malformed';
 }
 
 /**
- * Writes plain data as JSON: like `JSON.stringify`, but bigint becomes `{"$n":"123"}`, Uint8Array `{"$x":"hex"}`, keys are sorted, and what
- * would not come back as it was is refused: Map, Set, Date and other instances, NaN, Infinity, functions, symbols, undefined
- * anywhere but as a property (which is left out), and keys that begin with `$`. Equal values give equal texts. Throws `JsonError`.
+ * Writes plain data as JSON: like `JSON.stringify`, but bigint becomes `{"$n":"123"}`, Uint8Array `{"$x":"hex"}`, keys
+ * are sorted, and what would not come back as it was is refused: Map, Set, Date and other instances, NaN, Infinity,
+ * functions, symbols, undefined anywhere but as a property (which is left out), and keys that begin with `$`. Equal
+ * values give equal texts. Throws `JsonError`.
  */
 export function encodeJson(value: unknown): string {
   return write(value, 0);

@@ -1,7 +1,8 @@
 import { array, bytes, restBytes, struct, u16Array, u16Bytes } from './codec.ts';
 import { message } from './message.ts';
 import { record } from './tlv.ts';
-import { bytes32, commitmentNumber, msat, point, satoshis, shortChannelId, signature, u16, u32, u64, u8 } from './types.ts';
+import { bytes32, commitmentNumber, curvePoint, msat, satoshis, shortChannelId, signature } from './types.ts';
+import { u16, u32, u64, u8 } from './types.ts';
 
 /** BOLT 4, "Returning Errors": 20 hold times, and 210 HMACs of 4 bytes each, one after another. */
 const attributionData = struct({ htlcHoldTimes: array(u32, 20), truncatedHmacs: bytes(210 * 4) });
@@ -29,12 +30,12 @@ export const bolt2Messages = {
       feeratePerKw: u32,
       toSelfDelay: u16,
       maxAcceptedHtlcs: u16,
-      fundingPubkey: point,
-      revocationBasepoint: point,
-      paymentBasepoint: point,
-      delayedPaymentBasepoint: point,
-      htlcBasepoint: point,
-      firstPerCommitmentPoint: point,
+      fundingPubkey: curvePoint,
+      revocationBasepoint: curvePoint,
+      paymentBasepoint: curvePoint,
+      delayedPaymentBasepoint: curvePoint,
+      htlcBasepoint: curvePoint,
+      firstPerCommitmentPoint: curvePoint,
       channelFlags: u8,
     },
     openingRecords,
@@ -50,12 +51,12 @@ export const bolt2Messages = {
       minimumDepth: u32,
       toSelfDelay: u16,
       maxAcceptedHtlcs: u16,
-      fundingPubkey: point,
-      revocationBasepoint: point,
-      paymentBasepoint: point,
-      delayedPaymentBasepoint: point,
-      htlcBasepoint: point,
-      firstPerCommitmentPoint: point,
+      fundingPubkey: curvePoint,
+      revocationBasepoint: curvePoint,
+      paymentBasepoint: curvePoint,
+      delayedPaymentBasepoint: curvePoint,
+      htlcBasepoint: curvePoint,
+      firstPerCommitmentPoint: curvePoint,
     },
     openingRecords,
   ),
@@ -68,7 +69,7 @@ export const bolt2Messages = {
   funding_signed: message(35, { channelId: bytes32, signature }),
   channel_ready: message(
     36,
-    { channelId: bytes32, secondPerCommitmentPoint: point },
+    { channelId: bytes32, secondPerCommitmentPoint: curvePoint },
     {
       /** The record `short_channel_id`: an alias, not where the funding transaction stands. */
       shortChannelIdAlias: record(1, shortChannelId),
@@ -92,7 +93,7 @@ export const bolt2Messages = {
     },
     {
       /** The record `blinded_path`. */
-      pathKey: record(0, point),
+      pathKey: record(0, curvePoint),
     },
   ),
   update_fulfill_htlc: message(
@@ -113,7 +114,7 @@ export const bolt2Messages = {
   revoke_and_ack: message(133, {
     channelId: bytes32,
     perCommitmentSecret: bytes32,
-    nextPerCommitmentPoint: point,
+    nextPerCommitmentPoint: curvePoint,
   }),
   update_fee: message(134, { channelId: bytes32, feeratePerKw: u32 }),
   update_fail_malformed_htlc: message(135, {
@@ -129,7 +130,7 @@ export const bolt2Messages = {
       nextCommitmentNumber: commitmentNumber,
       nextRevocationNumber: commitmentNumber,
       yourLastPerCommitmentSecret: bytes32,
-      myCurrentPerCommitmentPoint: point,
+      myCurrentPerCommitmentPoint: curvePoint,
     },
     {
       nextFunding: record(1, struct({ nextFundingTxid: bytes32, retransmitFlags: u8 })),

@@ -1,12 +1,14 @@
 import { bigsize } from './bigsize.ts';
-import { bytes, checked, restArray, struct, u16Bytes, type Codec } from './codec.ts';
-import { decode, encode } from './codec.ts';
+import { bytes, checked, decode, encode, restArray, struct, u16Bytes, type Codec } from './codec.ts';
 import { WireError } from './errors.ts';
 import { message, signedMessage } from './message.ts';
 import { record } from './tlv.ts';
 import { bytes32, point, shortChannelId, signature, u16, u32, u64, u8 } from './types.ts';
 
-/** BOLT 7, "Query Messages": an array after a byte that says how it is encoded, of which only 0 (plain) is still in use. */
+/**
+ * BOLT 7, "Query Messages": an array after a byte that says how it is encoded, of which only 0 (plain) is still in
+ * use.
+ */
 function encoded<T>(item: Codec<T>): Codec<readonly T[]> {
   const items = restArray(item);
   return {

@@ -2,7 +2,10 @@ import { inContext, WireError } from './errors.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
-/** How one value crosses the wire. Both directions throw `WireError`, and nothing else, for what the type does not allow. */
+/**
+ * How one value crosses the wire. Both directions throw `WireError`, and nothing else, for what the type does not
+ * allow.
+ */
 export interface Codec<T> {
   read(reader: Reader): T;
   write(writer: Writer, value: T): void;

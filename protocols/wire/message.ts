@@ -13,8 +13,8 @@ export interface MessageTable<P> extends Codec<P> {
 export type PayloadOf<T> = T extends MessageTable<infer P> ? P : never;
 
 /**
- * Declares a message: its fields in wire order, then the records of its TLV stream. Records that the table does not name are
- * dropped when odd and refused when even (BOLT 1, "Lightning Message Format").
+ * Declares a message: its fields in wire order, then the records of its TLV stream. Records that the table does not
+ * name are dropped when odd and refused when even (BOLT 1, "Lightning Message Format").
  */
 export function message<F extends object, R extends object = Record<never, never>>(
   typeNumber: number,
@@ -34,8 +34,8 @@ export function message<F extends object, R extends object = Record<never, never
 }
 
 /**
- * Declares a gossip message. Its signatures cover whatever follows its fields (BOLT 7, "The `channel_announcement` Message"), so
- * those bytes, when there are any, are kept in the field `extension` exactly as they came.
+ * Declares a gossip message. Its signatures cover whatever follows its fields (BOLT 7, "The `channel_announcement`
+ * Message"), so those bytes, when there are any, are kept in the field `extension` exactly as they came.
  */
 export function signedMessage<F extends object>(
   typeNumber: number,

@@ -11,7 +11,10 @@ export { UnknownMessageError, WireError } from './errors.ts';
 /** BOLT 1, "Lightning Message Format": what the transport's two-byte length allows. */
 export const MAX_MESSAGE_LENGTH = 65535;
 
-/** Every message that Runnel knows, each declared once: the types below and both directions of the codec come from here. */
+/**
+ * Every message that Runnel knows, each declared once: the types below and both directions of the codec come from
+ * here.
+ */
 export const messageTables = { ...bolt1Messages, ...bolt2Messages, ...bolt7Messages };
 
 export type MessageName = keyof typeof messageTables;
@@ -31,7 +34,7 @@ export const MESSAGE_TYPE_NUMBERS = Object.fromEntries(
   Object.entries(messageTables).map(([name, { typeNumber }]) => [name, typeNumber]),
 ) as Readonly<Record<MessageName, number>>;
 
-const entries = Object.entries(messageTables) as unknown as [MessageName, MessageTable<Message>][];
+const entries = Object.entries(messageTables) as [MessageName, MessageTable<object>][];
 const byName = new Map(entries);
 const byNumber = new Map(entries.map(([name, table]) => [table.typeNumber, { name, table }]));
 
@@ -51,8 +54,8 @@ export function encodeMessage(message: Message): Uint8Array {
 }
 
 /**
- * The message that the bytes hold. Throws `UnknownMessageError` for a type that is not in the tables (`ignorable` says whether it is
- * odd), and `WireError` for anything else that BOLT 1 answers by closing the connection.
+ * The message that the bytes hold. Throws `UnknownMessageError` for a type that is not in the tables (`ignorable` says
+ * whether it is odd), and `WireError` for anything else that BOLT 1 answers by closing the connection.
  */
 export function decodeMessage(bytes: Uint8Array): Message {
   requireMessageLength(bytes.length);
@@ -61,7 +64,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
   const entry = byNumber.get(typeNumber);
   if (entry === undefined) throw new UnknownMessageError(typeNumber);
   try {
-    return { ...entry.table.read(reader), type: entry.name } as Message;
+    return { type: entry.name, ...entry.table.read(reader) } as Message;
   } catch (error) {
     throw inContext(error, entry.name, { messageType: entry.name });
   }

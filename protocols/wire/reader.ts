@@ -30,7 +30,9 @@ export class Reader {
     return high === 0 ? BigInt(low) : (BigInt(high) << 32n) | BigInt(low);
   }
 
-  /** The next `length` bytes, copied: what is kept must not keep the whole message alive, nor change with its buffer. */
+  /**
+   * The next `length` bytes, copied: what is kept must not keep the whole message alive, nor change with its buffer.
+   */
   bytes(length: number): Uint8Array {
     const start = this.#advance(length);
     return new Uint8Array(this.#bytes.subarray(start, start + length));

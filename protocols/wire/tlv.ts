@@ -25,8 +25,9 @@ export function record<T>(type: number | bigint, value: Codec<T>): TlvRecord<T> 
 }
 
 /**
- * A TLV stream that fills the rest of what is being read. BOLT 1, "Type-Length-Value Format": types and lengths minimal,
- * types strictly increasing, known records exactly as long as their value, unknown odd records dropped, unknown even ones refused.
+ * A TLV stream that fills the rest of what is being read. BOLT 1, "Type-Length-Value Format": types and lengths
+ * minimal, types strictly increasing, known records exactly as long as their value, unknown odd records dropped,
+ * unknown even ones refused.
  */
 export function tlvStream<T extends object>(records: TlvRecords<T>): Codec<Readonly<Partial<T>>> {
   const known = (Object.entries(records) as [string, TlvRecord<unknown>][])
@@ -76,7 +77,10 @@ export function joinTlvStream(records: readonly RawTlvRecord[]): Uint8Array {
   return writer.finish();
 }
 
-/** Refuses what is not a TLV stream, or holds a record of even type: the check for an extension of which nothing is known. */
+/**
+ * Refuses what is not a TLV stream, or holds a record of even type: the check for an extension of which nothing is
+ * known.
+ */
 export function checkUnknownTlvStream(bytes: Uint8Array): void {
   forEachRecord(new Reader(bytes), refuseEven);
 }
@@ -88,7 +92,7 @@ function forEachRecord(reader: Reader, visit: (type: bigint, section: Reader) =>
     previous = type;
     const length = bigsize.read(reader);
     if (length > BigInt(reader.remaining)) {
-      throw new WireError('wire_truncated', `TLV record ${type} claims ${length} bytes, but ${reader.remaining} remain`);
+      throw new WireError('wire_truncated', `TLV record ${type} claims ${length} bytes, ${reader.remaining} remain`);
     }
     visit(type, reader.section(Number(length)));
   }

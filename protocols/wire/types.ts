@@ -1,3 +1,4 @@
+import { secp256k1 } from '../crypto/secp256k1.ts';
 import { bytes, checked, type Codec } from './codec.ts';
 import { WireError } from './errors.ts';
 
@@ -29,7 +30,10 @@ export const s64: Codec<bigint> = {
   },
 };
 
-/** An amount that moves: at most 21 million bitcoin. (Fields that only name a limit are plain `u64`: peers say "none" with 2^64-1.) */
+/**
+ * An amount that moves: at most 21 million bitcoin. (Fields that only name a limit are plain `u64`: peers say "none"
+ * with 2^64-1.)
+ */
 export const satoshis = checked(u64, (value) => requireAtMost(value, MAX_SATOSHIS, 'satoshis'));
 export const msat = checked(u64, (value) => requireAtMost(value, MAX_MSAT, 'millisatoshis'));
 
@@ -52,12 +56,28 @@ export const bytes32 = bytes(32);
 export const signature = bytes(64);
 export const shortChannelId = u64;
 
-/** A compressed point: 33 bytes that begin with 2 or 3. Whether it lies on the curve is left to whoever uses it. */
+/**
+ * A compressed point: 33 bytes that begin with 2 or 3. Whether it lies on the curve is not looked at: for keys that a
+ * signature is verified with at once, which fails if it does not.
+ */
 export const point = checked(bytes(33), (value) => {
   if (value[0] !== 2 && value[0] !== 3) {
-    throw new WireError('wire_bad_value', `expected a compressed point (first byte 2 or 3), got first byte ${value[0]}`);
+    throw new WireError('wire_bad_value', `expected a compressed point (first byte 2 or 3), got ${value[0]}`);
   }
 });
+
+/**
+ * A compressed point that was found to lie on the curve when it was read (8 µs): for points that peers send for us to
+ * compute with, so that no arithmetic further in meets a malformed one.
+ */
+export const curvePoint: Codec<Uint8Array> = {
+  read(reader) {
+    const value = point.read(reader);
+    if (!secp256k1.isPublicKey(value)) throw new WireError('wire_bad_value', 'expected a point on secp256k1');
+    return value;
+  },
+  write: (writer, value) => point.write(writer, value),
+};
 
 function unsigned(size: number): Codec<number> {
   return {
