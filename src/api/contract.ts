@@ -28,14 +28,19 @@ export const methodNames = Object.keys(contract) as readonly MethodName[];
 export type Input<Name extends MethodName> = z.output<Contract[Name]['input']>;
 export type Output<Name extends MethodName> = z.output<Contract[Name]['output']>;
 
+/** All of the API, as the server answers it: one function a method. */
+export type Api = {
+  [Name in MethodName]: (input: Input<Name>) => Promise<Output<Name>>;
+};
+
 /**
- * What the node does for the API: one function a method. Input is valid by the contract's schema. It rejects with a
- * `RunnelError`; `ApiError` (src/api/errors.ts) where the answer's HTTP status or hint matters. Anything else that is thrown is a bug
- * and is answered as an internal error.
+ * What the node does for the API. Input is valid by the contract's schema. A function rejects with a `RunnelError`: `ApiError`
+ * (src/api/errors.ts) where the answer's HTTP status or hint matters. Anything else that is thrown is a bug and is answered as an
+ * internal error.
  *
  * `pay` and `keysend` may resolve as soon as the payment is on disk, in flight: the server holds the request until a `payment` event
- * tells its end.
+ * tells its end. The daemon around the node answers `stop` and `debuglevel`, and adds to `getinfo` what only it knows.
  */
-export type NodeApi = {
-  [Name in MethodName]: (input: Input<Name>) => Promise<Output<Name>>;
+export type NodeApi = Omit<Api, 'stop' | 'debuglevel' | 'getinfo'> & {
+  getinfo(input: Input<'getinfo'>): Promise<Omit<Output<'getinfo'>, 'version' | 'apiPort'>>;
 };

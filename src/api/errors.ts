@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { RunnelError } from '../../protocols/errors.ts';
+
+/** What an error means to whoever called, whatever its exact code: it decides the HTTP status and the CLI's exit status. */
+export const errorKinds = {
+  /** The request itself is wrong. */
+  invalid: 400,
+  /** No token, or a wrong one. */
+  unauthorized: 401,
+  /** The request comes from where none is expected: a foreign web page or host name. */
+  forbidden: 403,
+  /** What the request names does not exist. */
+  notFound: 404,
+  /** It contradicts what is: done already, being done, in use. */
+  conflict: 409,
+  tooLarge: 413,
+  /** Understood, and not possible by the rules or the state of things: no route, not enough funds, the peer refused. */
+  refused: 422,
+  /** A bug in the node. */
+  internal: 500,
+  /** Something that the node needs does not answer: the chain, the peer; or the node is starting or stopping. */
+  unavailable: 503,
+} as const;
+export type ErrorKind = keyof typeof errorKinds;
+
+/** An error as the API answers it, with what to do about it where that is known. */
+export class ApiError extends RunnelError {
+  readonly kind: ErrorKind;
+  readonly hint: string | undefined;
+
+  constructor(
+    kind: ErrorKind,
+    code: string,
+    message: string,
+    more: { readonly details?: Readonly<Record<string, unknown>>; readonly hint?: string; readonly cause?: unknown } = {},
+  ) {
+    super(code, message, more.details ?? {}, { cause: more.cause });
+    this.kind = kind;
+    this.hint = more.hint;
+  }
+
+  get status(): number {
+    return errorKinds[this.kind];
+  }
+}
+
+/** An error in an answer's body. */
+export const errorBody = z
+  .object({
+    code: z.string().meta({ description: 'Stable, for programs' }),
+    message: z.string().meta({ description: 'What was expected and what came, for people' }),
+    details: z.record(z.string(), z.unknown()),
+    hint: z.string().optional().meta({ description: 'What to do about it' }),
+  })
+  .meta({ id: 'Error' });
+export type ErrorBody = z.output<typeof errorBody>;
+
+export function kindOfStatus(status: number): ErrorKind {
+  const kinds = Object.keys(errorKinds) as ErrorKind[];
+  return kinds.find((kind) => errorKinds[kind] === status) ?? (status >= 500 ? 'internal' : 'invalid');
+}

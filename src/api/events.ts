@@ -1,0 +1,89 @@
+/** The events that the node tells the API's listeners, and the hub through which it tells them. */
+import { z } from 'zod';
+import { channelState, connectionState } from './contract/channel-types.ts';
+import { invoiceStatus, paymentStatus } from './contract/payments.ts';
+import { blockHeight, channelId, count, hash32, msat, nodeId, paymentHash, shortChannelId, stateValue, u64 } from './fields.ts';
+
+const event = <const Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
+  z.object({ type: z.literal(type), timeMs: count.meta({ description: "Unix time in milliseconds by the node's clock" }), ...shape });
+
+export const eventSchemas = {
+  block: event('block', { height: blockHeight, hash: hash32 }),
+  peer: event('peer', { nodeId, connected: z.boolean(), reason: z.string().optional() }),
+  channel: event('channel', {
+    channelId,
+    nodeId,
+    shortChannelId: shortChannelId.optional(),
+    state: channelState,
+    stateValue,
+    connection: connectionState,
+    error: z.string().optional(),
+  }),
+  htlc: event('htlc', {
+    channelId,
+    htlcId: u64,
+    direction: z.enum(['offered', 'received']),
+    paymentHash,
+    amountMsat: msat,
+    state: z.string().meta({ description: 'State that the HTLC has now' }),
+  }),
+  payment: event('payment', {
+    paymentHash,
+    status: paymentStatus,
+    amountMsat: msat,
+    feeMsat: msat,
+    attempt: count.meta({ description: 'Attempts made so far' }),
+    message: z.string().optional().meta({ description: 'Why the last attempt or the payment failed' }),
+  }),
+  invoice: event('invoice', { paymentHash, status: invoiceStatus, receivedMsat: msat.optional() }),
+} as const;
+
+export type EventType = keyof typeof eventSchemas;
+export const eventTypes = Object.keys(eventSchemas) as readonly EventType[];
+export const eventSchema = z
+  .discriminatedUnion('type', [
+    eventSchemas.block,
+    eventSchemas.peer,
+    eventSchemas.channel,
+    eventSchemas.htlc,
+    eventSchemas.payment,
+    eventSchemas.invoice,
+  ])
+  .meta({ id: 'Event' });
+
+/** An event as the node and the client see it: amounts are bigint. */
+export type NodeEvent = z.output<typeof eventSchema>;
+
+/** Where the API hears of events. `subscribe` returns what ends the subscription. */
+export interface NodeEvents {
+  subscribe(listener: (event: NodeEvent) => void): () => void;
+}
+
+/**
+ * Gives each event to every listener at once, in order. It keeps none: what a listener cannot take at once it must buffer itself,
+ * within bounds. A listener must not throw; if one does, the others still hear, and `onListenerError` is told.
+ */
+export class EventHub implements NodeEvents {
+  readonly #listeners = new Set<(event: NodeEvent) => void>();
+  readonly #onListenerError: (error: unknown) => void;
+
+  constructor(onListenerError: (error: unknown) => void = () => {}) {
+    this.#onListenerError = onListenerError;
+  }
+
+  publish(event: NodeEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#onListenerError(error);
+      }
+    }
+  }
+
+  subscribe(listener: (event: NodeEvent) => void): () => void {
+    const own = (event: NodeEvent): void => listener(event);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
+  }
+}

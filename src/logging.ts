@@ -1,0 +1,51 @@
+/** The daemon's log: pino, as JSON lines or readable. */
+import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
+import type { Config } from './config/config.ts';
+
+export type { Logger } from 'pino';
+
+/** Fields that must never be logged, wherever an object that holds one is logged. */
+const secrets = ['passphrase', 'password', 'rpcPassword', 'token', 'seed', 'mnemonic', 'secret', 'secretKey', 'preimage', 'paymentSecret'];
+const redact = { paths: secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[secret]' };
+
+/** JSON has no bigint: amounts are logged as decimal strings, and bytes as hex. */
+function loggable(value: unknown, depth = 0): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value !== 'object' || value === null || depth > 3) return value;
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.length).toString('hex');
+  if (Array.isArray(value)) return value.map((item) => loggable(item, depth + 1));
+  if (value instanceof Error) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, loggable(inner, depth + 1)]));
+}
+
+const LABELS: Readonly<Record<number, string>> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'WARN', 50: 'ERROR', 60: 'FATAL' };
+
+/** One log line for people: time, level, component, message, then the other fields as `name=value`. */
+export function readableLine(line: string): string {
+  let record: Record<string, unknown>;
+  try {
+    record = JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return line;
+  }
+  const { level, time, msg, component, err, pid: _pid, hostname: _hostname, ...fields } = record;
+  const at = new Date(Number(time)).toISOString().replace('T', ' ').slice(0, 23);
+  const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const stack = (err as { stack?: string } | undefined)?.stack;
+  return `${at} ${(LABELS[Number(level)] ?? String(level)).padEnd(5)} ${component ? `[${String(component)}] ` : ''}${String(msg ?? '')}${rest.join('')}${stack ? `\n${stack}` : ''}\n`;
+}
+
+/** Makes the log; `destination` is standard output unless a test gives another. `child({ component })` names a part of the node. */
+export function createLogger(options: Config['log'], destination: DestinationStream = process.stdout): Logger {
+  const readable = { write: (line: string) => destination.write(readableLine(line)) };
+  return pino(
+    {
+      level: options.level,
+      base: null,
+      redact,
+      serializers: { err: stdSerializers.err },
+      formatters: { log: (fields) => loggable(fields) as Record<string, unknown> },
+    },
+    options.format === 'json' ? destination : readable,
+  );
+}
