@@ -22,8 +22,8 @@ export type ErrorPacketResult =
   | { readonly readable: false };
 
 /**
- * BOLT 4, "Returning Errors": the `reason` with which the node that shares this secret fails an HTLC, already obfuscated by it. Throws
- * `WireError` for a failure with a value that its field does not allow.
+ * BOLT 4, "Returning Errors": the `reason` with which the node that shares this secret fails an HTLC, already
+ * obfuscated by it. Throws `WireError` for a failure with a value that its field does not allow.
  */
 export function createErrorPacket(sharedSecret: Uint8Array, failure: FailureMessage): Uint8Array {
   const message = encodeFailure(failure);
@@ -43,11 +43,12 @@ export function wrapErrorPacket(sharedSecret: Uint8Array, packet: Uint8Array): U
 }
 
 /**
- * BOLT 4, "Origin node": which hop failed, and why. `sharedSecrets` are those of the packet that was sent, in the order of the route.
- * A packet that no hop of the route has made, or that one on the way has altered, is not readable, and tells of no hop in particular.
+ * BOLT 4, "Origin node": which hop failed, and why. `sharedSecrets` are those of the packet that was sent, in the order
+ * of the route. A packet that no hop of the route has made, or that one on the way has altered, is not readable, and
+ * tells of no hop in particular.
  *
- * However long the route is and wherever the error arose, the packet is decrypted as often, so that the time it takes before
- * the next attempt leaves does not tell the erring hop how near it is.
+ * However long the route is and wherever the error arose, the packet is decrypted as often, so that the time it takes
+ * before the next attempt leaves does not tell the erring hop how near it is.
  */
 export function readErrorPacket(sharedSecrets: readonly Uint8Array[], packet: Uint8Array): ErrorPacketResult {
   let result: ErrorPacketResult = { readable: false };
@@ -66,7 +67,7 @@ export function readErrorPacket(sharedSecrets: readonly Uint8Array[], packet: Ui
   return result;
 }
 
-/** The failure message in the content that a hop has vouched for; empty, and so an unknown failure, if the hop made it badly. */
+/** The failure message in what a hop has vouched for; empty, and so an unknown failure, if the hop made it badly. */
 function readMessage(content: Uint8Array): Uint8Array {
   try {
     return u16Bytes.read(new Reader(content));

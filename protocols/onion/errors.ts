@@ -2,9 +2,10 @@ import { RunnelError } from '../errors.ts';
 import type { BadOnionFailure, FailureMessageOf } from './failures.ts';
 
 /**
- * A packet that this node cannot peel. It is answered with `update_fail_malformed_htlc`, since without the sender's shared secret no
- * error packet can be made: `failure.type` names the failure code, `failure.sha256OfOnion` is the packet that came.
- * The error's code is the failure's name: `invalid_onion_version`, `invalid_onion_hmac` or `invalid_onion_key`.
+ * A packet that this node cannot peel. It is answered with `update_fail_malformed_htlc`, since without the sender's
+ * shared secret no error packet can be made: `failure.type` names the failure code, `failure.sha256OfOnion` is the hash
+ * of the packet that came. The error's code is the failure's name: `invalid_onion_version`, `invalid_onion_hmac` or
+ * `invalid_onion_key`.
  */
 export class OnionError extends RunnelError {
   declare readonly code: BadOnionFailure['type'];
@@ -16,7 +17,10 @@ export class OnionError extends RunnelError {
   }
 }
 
-/** A peeled payload that this node cannot act on. It is answered with `failure`, in an error packet made from the hop's shared secret. */
+/**
+ * A peeled payload that this node cannot act on. It is answered with `failure`, in an error packet made from the hop's
+ * shared secret.
+ */
 export class OnionPayloadError extends RunnelError {
   declare readonly code: 'invalid_onion_payload';
   readonly failure: FailureMessageOf<'invalid_onion_payload'>;
@@ -32,7 +36,8 @@ export class OnionPayloadError extends RunnelError {
  *
  * - `onion_no_hops`: the route is empty
  * - `onion_too_large`: the payloads do not fit together into one packet
- * - `onion_bad_payload`: a payload that no hop would accept: shorter than two bytes, or with a value that its field does not allow
+ * - `onion_bad_payload`: a payload that no hop would accept: shorter than two bytes, or with a value that its field
+ *   does not allow
  */
 export type OnionRouteErrorCode = 'onion_no_hops' | 'onion_too_large' | 'onion_bad_payload';
 

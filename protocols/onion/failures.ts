@@ -12,8 +12,9 @@ export const NODE = 0x2000;
 export const UPDATE = 0x1000;
 
 /**
- * BOLT 4, "Failure Messages": each failure once, in the BOLT's order. `channelUpdate` is the bytes as they came, empty where the node
- * gave none, as nodes are expected to; whoever reads one may use it for this payment alone and never show it to others.
+ * BOLT 4, "Failure Messages": each failure once, in the BOLT's order. `channelUpdate` is the bytes as they came, empty
+ * where the node gave none, as nodes are expected to; whoever reads one may use it for this payment alone and never
+ * show it to others.
  */
 const failures = {
   temporary_node_failure: failure(NODE | 2, {}),
@@ -85,7 +86,7 @@ export function failureFlags(message: FailureMessage): {
   return { badOnion: has(BADONION), perm: has(PERM), node: has(NODE), update: has(UPDATE) };
 }
 
-/** The bytes of a failure message: its code, then its data. Throws `WireError` for a value that its field does not allow. */
+/** The bytes of a failure message: code, then data. Throws `WireError` for a value that its field does not allow. */
 export function encodeFailure(message: FailureMessage): Uint8Array {
   const writer = new Writer();
   writer.uint(failureCode(message), 2);
@@ -95,12 +96,12 @@ export function encodeFailure(message: FailureMessage): Uint8Array {
 }
 
 /**
- * The failure that the bytes hold. They come from a node that may write what it likes, so this never throws: what it cannot make
- * sense of is `unknown`, with the code 0 (no flag set) where even that is missing. Bytes after the data are ignored (BOLT 4, "Receiving
- * Failure Codes").
+ * The failure that the bytes hold. They come from a node that may write what it likes, so this never throws: what it
+ * cannot make sense of is `unknown`, with the code 0 (no flag set) where even that is missing. Bytes after the data are
+ * ignored (BOLT 4, "Receiving Failure Codes").
  */
 export function decodeFailure(bytes: Uint8Array): FailureMessage {
-  if (bytes.length < 2) return { type: 'unknown', code: 0, data: bytes };
+  if (bytes.length < 2) return { type: 'unknown', code: 0, data: bytes.slice() };
   const reader = new Reader(bytes);
   const code = reader.uint(2);
   const entry = byCode.get(code);

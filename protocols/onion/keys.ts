@@ -2,7 +2,7 @@ import { chacha20 } from '@noble/ciphers/chacha.js';
 import { fromString } from 'uint8arrays/from-string';
 import { hmacSha256 } from '../crypto/hash.ts';
 
-/** BOLT 4, "Key Generation": what a key derived from a hop's shared secret is for; the ASCII name is itself the HMAC's key. */
+/** BOLT 4, "Key Generation": what a key derived from a shared secret is for; the ASCII name is the HMAC's key. */
 const KEY_TYPES = {
   rho: fromString('rho'),
   mu: fromString('mu'),
@@ -19,8 +19,8 @@ export function deriveKey(keyType: keyof typeof KEY_TYPES, sharedSecret: Uint8Ar
 }
 
 /**
- * BOLT 4, "Pseudo Random Byte Stream": XORs the key's ChaCha20 stream into the bytes, in place. Over zeros this is the stream itself.
- * The nonce can be fixed, since no key is used for two streams.
+ * BOLT 4, "Pseudo Random Byte Stream": XORs the key's ChaCha20 stream into the bytes, in place. Over zeros this is the
+ * stream itself. The nonce can be fixed, since no key is used for two streams.
  */
 export function xorStream(key: Uint8Array, bytes: Uint8Array): void {
   chacha20(key, NULL_NONCE, bytes, bytes);

@@ -31,7 +31,8 @@ export interface PaymentData {
 
 /** BOLT 1, "Fundamental Types": a truncated amount, at most 21 million bitcoin. */
 const tmsat = checked(tu64, (value) => {
-  if (value > MAX_MSAT) throw new WireError('wire_bad_value', `expected at most ${MAX_MSAT} millisatoshis, got ${value}`);
+  if (value <= MAX_MSAT) return;
+  throw new WireError('wire_bad_value', `expected at most ${MAX_MSAT} millisatoshis, got ${value}`);
 });
 
 const paymentData: Codec<PaymentData> = {
@@ -43,7 +44,8 @@ const paymentData: Codec<PaymentData> = {
 };
 
 /**
- * BOLT 4, "`payload` format", without the records of blinded paths, which are even and therefore refused. Keysend's record is of bLIP 3.
+ * BOLT 4, "`payload` format", without the records of blinded paths, which are even and therefore refused. Keysend's
+ * record is of bLIP 3.
  */
 const payloadStream = tlvStream({
   amtToForwardMsat: record(2, tmsat),
@@ -54,7 +56,10 @@ const payloadStream = tlvStream({
   keysendPreimage: record(5482373484n, bytes32),
 });
 
-/** The bytes of a hop's payload, without the length before them. Throws `OnionRouteError` for a value that its field does not allow. */
+/**
+ * The bytes of a hop's payload, without the length before them. Throws `OnionRouteError` for a value that its field
+ * does not allow.
+ */
 export function encodePayload(payload: ForwardPayload | FinalPayload): Uint8Array {
   try {
     return encode(payloadStream, payload);
@@ -65,8 +70,8 @@ export function encodePayload(payload: ForwardPayload | FinalPayload): Uint8Arra
 }
 
 /**
- * The payload of a node that is to forward. Throws `OnionPayloadError` if it is not a valid stream of TLV records, holds an unknown even
- * one, or lacks an amount, an expiry or a channel (BOLT 4, "Requirements" of the payload format).
+ * The payload of a node that is to forward. Throws `OnionPayloadError` if it is not a valid stream of TLV records,
+ * holds an unknown even one, or lacks an amount, an expiry or a channel (BOLT 4, "Requirements" of the payload format).
  */
 export function decodeForwardPayload(bytes: Uint8Array): ForwardPayload {
   const payload = decodePayload(bytes);
@@ -77,7 +82,9 @@ export function decodeForwardPayload(bytes: Uint8Array): ForwardPayload {
   };
 }
 
-/** The payload of the final node. Throws `OnionPayloadError` as above; all that it must hold is an amount and an expiry. */
+/**
+ * The payload of the final node. Throws `OnionPayloadError` as above; all that it must hold is an amount and an expiry.
+ */
 export function decodeFinalPayload(bytes: Uint8Array): FinalPayload {
   const { shortChannelId: _notForUs, ...payload } = decodePayload(bytes);
   return {
@@ -103,7 +110,10 @@ function required<T>(value: T | undefined, tlvType: bigint, name: string): T {
   throw new OnionPayloadError(tlvType, 0, `expected the onion payload to hold ${name}, got none`);
 }
 
-/** BOLT 4, `invalid_onion_payload`: the type and the offset of the first record that does not decode, of a stream that has one. */
+/**
+ * BOLT 4, `invalid_onion_payload`: the type and the offset of the first record that does not decode, of a stream that
+ * has one.
+ */
 function locateFault(bytes: Uint8Array): { tlvType: bigint; offset: number } {
   const reader = new Reader(bytes);
   let previous = -1n;

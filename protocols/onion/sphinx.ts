@@ -36,12 +36,12 @@ export interface PeeledOnion {
 }
 
 /**
- * BOLT 4, "Packet Construction": the packet that carries one payload to each hop of a route, and the secret shared with each hop, in the
- * order of the route, by which error packets are read.
+ * BOLT 4, "Packet Construction": the packet that carries one payload to each hop of a route, and the secret shared with
+ * each hop, in the order of the route, by which error packets are read.
  *
- * `sessionKey` is a random secret key for this packet alone; `associatedData` is what all hops must see the same, for a payment its
- * payment hash. Throws `OnionRouteError` if there is no hop, a payload is shorter than two bytes, or all do not fit into 1,300 bytes,
- * and `CryptoError` for a key that is none.
+ * `sessionKey` is a random secret key for this packet alone; `associatedData` is what all hops must see the same, for a
+ * payment its payment hash. Throws `OnionRouteError` if there is no hop, a payload is shorter than two bytes, or all do
+ * not fit into 1,300 bytes, and `CryptoError` for a key that is none.
  */
 export function createOnion(options: {
   readonly sessionKey: Uint8Array;
@@ -75,9 +75,10 @@ export function createOnion(options: {
 /**
  * BOLT 4, "Onion Decryption": what a packet holds for this node, and the packet for the next.
  *
- * `ecdh` gives the SHA-256 of the compressed point that the node's secret key shares with the given one (the signer alone holds that key).
- * Throws `OnionError` for a packet that is not of version 0, has no valid ephemeral key or whose HMAC does not match, be it that a hop has
- * altered it or that it came with other associated data. Remembering packets against replay is the caller's: see `onionReplayKey`.
+ * `ecdh` gives the SHA-256 of the compressed point that the node's secret key shares with the given one (the signer
+ * alone holds that key). Throws `OnionError` for a packet that is not of version 0, has no valid ephemeral key or whose
+ * HMAC does not match, be it that a hop has altered it or that it came with other associated data. Remembering packets
+ * against replay is the caller's: see `onionReplayKey`.
  */
 export function peelOnion(
   packet: Uint8Array,
@@ -85,8 +86,8 @@ export function peelOnion(
   ecdh: (publicKey: Uint8Array) => Uint8Array,
 ): PeeledOnion {
   if (packet[0] !== VERSION || packet.length !== PACKET_LENGTH) {
-    const came = `version ${packet[0]} in ${packet.length} bytes`;
-    throw refuse(packet, 'invalid_onion_version', `expected an onion of version 0 in ${PACKET_LENGTH} bytes, got ${came}`);
+    const message = `expected version 0 in ${PACKET_LENGTH} bytes, got version ${packet[0]} in ${packet.length} bytes`;
+    throw refuse(packet, 'invalid_onion_version', message);
   }
   const publicKey = packet.slice(1, HEADER_LENGTH);
   if (!secp256k1.isPublicKey(publicKey)) {
@@ -103,7 +104,7 @@ export function peelOnion(
   unwrapped.set(payloads);
   xorStream(deriveKey('rho', sharedSecret), unwrapped);
   const frame = readFrame(unwrapped.subarray(0, PAYLOADS_LENGTH));
-  // The HMAC was right, so it is the sender who wrote this: the failure can and must be told in an encrypted error packet.
+  // The HMAC was right, so the sender wrote this, and an encrypted error packet can tell it so.
   if (frame === undefined) return { payload: new Uint8Array(), sharedSecret };
   if (equalBytes(frame.nextHmac, FINAL_HMAC)) return { payload: frame.payload, sharedSecret };
 
@@ -150,14 +151,14 @@ function blindingFactor(publicKey: Uint8Array, sharedSecret: Uint8Array): Uint8A
 }
 
 /**
- * BOLT 4, "Filler Generation": the bytes that the hops before the final one will have shifted in and obfuscated at the end of the payloads
- * by the time that the final one checks its HMAC.
+ * BOLT 4, "Filler Generation": the bytes that the hops before the final one will have shifted in and obfuscated at the
+ * end of the payloads by the time that the final one checks its HMAC.
  */
 function makeFiller(forwarders: readonly { readonly frame: Uint8Array; readonly rho: Uint8Array }[]): Uint8Array {
   let filler: Uint8Array = new Uint8Array();
   for (const { frame, rho } of forwarders) {
     const shift = frame.length + HMAC_LENGTH;
-    // The hop sees the payloads with zeros after them; of these it keeps `shift` more, behind what was shifted in before.
+    // The hop sees the payloads with zeros after them, and keeps `shift` of these behind what was shifted in before.
     const extended = new Uint8Array(PAYLOADS_LENGTH + shift);
     extended.set(filler, PAYLOADS_LENGTH - filler.length);
     xorStream(rho, extended);
