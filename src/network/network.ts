@@ -9,8 +9,11 @@ export interface NetworkHandlers {
   /** The pair's one channel-message link stands. `inbound` says who dialled. */
   onPeerConnected(nodeId: NodeId, info: { readonly inbound: boolean; readonly address: string }): void;
   onPeerDisconnected(nodeId: NodeId, reason: string): void;
-  /** One whole BOLT message (2-byte type and payload, at most 65,535 bytes), as bytes: the node decodes. */
-  onMessage(nodeId: NodeId, message: Uint8Array): void;
+  /**
+   * One whole BOLT message (2-byte type and payload, at most 65,535 bytes), as bytes: the node decodes. Whoever cannot
+   * take more for now returns a promise: until it resolves, this peer's next message waits and the peer is slowed down.
+   */
+  onMessage(nodeId: NodeId, message: Uint8Array): void | Promise<void>;
   /** A gossip message from a topic; only an accepted one is passed on to others. */
   onGossip(message: Uint8Array, from: NodeId): Promise<GossipVerdict>;
   /** A peer asks for what we know: answers the sync request with a stream of BOLT 7 messages. */
@@ -27,15 +30,22 @@ export interface Network {
   stop(): Promise<void>;
   /** Addresses others can dial, as multiaddrs without the peer id. */
   listenAddresses(): readonly string[];
-  /** Dials a peer at the address, or where kad-dht finds it when none is given. Resolves once the channel-message link stands. */
+  /**
+   * Dials a peer at the address, or where kad-dht finds it when none is given. Resolves once the channel-message link
+   * stands; throws `NetworkError`.
+   */
   connect(nodeId: NodeId, address?: string): Promise<void>;
   disconnect(nodeId: NodeId, reason: string): Promise<void>;
   /**
-   * Queues messages to a connected peer; those of one call leave in one write. Never throws: to a peer that is not connected it is a no-op, and a
-   * queue past its bound disconnects the peer (it will be retransmitted after channel_reestablish).
+   * Queues messages to a connected peer; those of one call leave in one write. Never throws: to a peer that is not
+   * connected it is a no-op, and a queue past its bound disconnects the peer (it will be retransmitted after
+   * channel_reestablish).
    */
   send(nodeId: NodeId, messages: readonly Uint8Array[]): void;
   publishGossip(message: Uint8Array): Promise<void>;
-  /** Opens a sync stream to a connected peer and yields the messages it answers with; bounded, throws `NetworkError` on a bad stream. */
+  /**
+   * Opens a sync stream to a connected peer and yields the messages it answers with; bounded, throws `NetworkError` on
+   * a bad stream.
+   */
   requestSync(nodeId: NodeId, request: Uint8Array): AsyncIterable<Uint8Array>;
 }
