@@ -1,8 +1,9 @@
-import { accessSync, closeSync, constants, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Libsql from 'libsql';
 import { StorageError, toStorageError } from './errors.ts';
+import { syncFolder } from './files.ts';
 import { applyMigrations, type Migration } from './migrations.ts';
 import { CachedStatement, type SqlParameter } from './statement.ts';
 
@@ -120,9 +121,7 @@ function createFile(path: string): void {
     native.exec(`PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA journal_mode = WAL`);
     native.close();
     renameSync(temporary, path);
-    const folder = openSync(dirname(path), 'r');
-    fsyncSync(folder); // or a power failure could take the name with it
-    closeSync(folder);
+    syncFolder(dirname(path));
   } catch (error) {
     throw toStorageError(error, path, 'creating');
   }
