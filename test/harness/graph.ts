@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import type { NodeId } from '../../src/network/network.ts';
+import { directionOf, type ChannelPolicy } from '../../src/routing/channel.ts';
+import { ChannelGraph } from '../../src/routing/graph.ts';
+import type { LocalChannel } from '../../src/routing/request.ts';
+
+/** A node id that sorts and reads like its name. */
+export function nodeNamed(name: string): NodeId {
+  const hex = [...name].map((letter) => letter.charCodeAt(0).toString(16)).join('');
+  return `02${hex.padEnd(64, '0')}`;
+}
+
+/** A channel that asks for nothing and takes anything, unless `changes` says so. */
+export function policy(changes: Partial<ChannelPolicy> = {}): ChannelPolicy {
+  return {
+    timestamp: 1,
+    disabled: false,
+    cltvExpiryDelta: 40,
+    htlcMinimumMsat: 0n,
+    htlcMaximumMsat: 1_000_000_000n,
+    feeBaseMsat: 0,
+    feeProportionalMillionths: 0,
+    ...changes,
+  };
+}
+
+/**
+ * Adds a channel between two named nodes, with the policies of `from` (towards `to`) and of `to` (towards `from`); undefined: no update known.
+ * Its capacity is 1,000,000 sat.
+ */
+export function connect(
+  graph: ChannelGraph, shortChannelId: bigint, from: string, to: string, there?: ChannelPolicy, back?: ChannelPolicy,
+): void {
+  const [nodeId1, nodeId2] = [nodeNamed(from), nodeNamed(to)].sort() as [NodeId, NodeId];
+  graph.addChannel({ shortChannelId, nodeId1, nodeId2, capacityMsat: 1_000_000_000n, usable: true });
+  const direction = directionOf(nodeNamed(from), nodeNamed(to));
+  if (there !== undefined) graph.applyUpdate(shortChannelId, direction, there);
+  if (back !== undefined) graph.applyUpdate(shortChannelId, direction === 0 ? 1 : 0, back);
+}
+
+/** One of our own channels, online and full. */
+export function localChannel(shortChannelId: bigint, peer: string, changes: Partial<LocalChannel> = {}): LocalChannel {
+  return {
+    shortChannelId,
+    peer: nodeNamed(peer),
+    spendableMsat: 1_000_000_000n,
+    htlcMinimumMsat: 0n,
+    htlcMaximumMsat: 1_000_000_000n,
+    online: true,
+    ...changes,
+  };
+}
+
+/** A graph written as the CSV of `mainnet-*.csv.gz`: for measurements by hand, the file is not in the repository. */
+export function readGraphCsv(path: string): ChannelGraph {
+  const graph = new ChannelGraph();
+  const [, ...lines] = gunzipSync(readFileSync(path)).toString('utf8').trim().split('\n');
+  for (const line of lines) {
+    const [index = '', a = '', b = '', capacitySat = '', ...fields] = line.split(',');
+    const shortChannelId = BigInt(index) + 1n;
+    const [nodeId1, nodeId2] = [a, b].sort() as [NodeId, NodeId];
+    graph.addChannel({ shortChannelId, nodeId1, nodeId2, capacityMsat: BigInt(capacitySat) * 1000n, usable: true });
+    for (const [from, to, values] of [[a, b, fields.slice(0, 6)], [b, a, fields.slice(6, 12)]] as const) {
+      const [base = '', ppm = '', cltv = '', min = '', max = '', disabled] = values;
+      if (base === '') continue;
+      graph.applyUpdate(shortChannelId, directionOf(from, to), {
+        timestamp: 1,
+        disabled: disabled === '1',
+        cltvExpiryDelta: Number(cltv),
+        htlcMinimumMsat: BigInt(min),
+        htlcMaximumMsat: BigInt(max),
+        feeBaseMsat: Number(base),
+        feeProportionalMillionths: Number(ppm),
+      });
+    }
+  }
+  return graph;
+}
