@@ -101,13 +101,7 @@ export function buildCommitment(
   const toLocalWitnessScript = toLocalScript(keys, parameters.toSelfDelay);
   const toLocalScriptPubkey = p2wsh(toLocalWitnessScript);
 
-  const unplaced: UnplacedOutput[] = [];
-  const scriptOf = htlcScripts(format, keys);
-  for (const htlc of untrimmed) {
-    const witnessScript = scriptOf(htlc);
-    const amountSatoshis = htlc.amountMsat / 1000n;
-    unplaced.push({ kind: 'htlc', amountSatoshis, scriptPubkey: p2wsh(witnessScript), witnessScript, htlc });
-  }
+  const unplaced: UnplacedOutput[] = htlcOutputs(format, keys, untrimmed);
   const { toLocalSatoshis, toRemoteSatoshis } = balancesAfterCost(parameters, spec, untrimmed.length);
   const hasToLocal = toLocalSatoshis >= dustLimitSatoshis;
   const hasToRemote = toRemoteSatoshis >= dustLimitSatoshis;
@@ -185,6 +179,16 @@ function trim({ format, dustLimitSatoshis }: CommitmentParameters, { feeratePerK
   const trimmed: CommitmentHtlc[] = [];
   for (const htlc of htlcs) (htlc.amountMsat < threshold[htlc.direction] ? trimmed : untrimmed).push(htlc);
   return { untrimmed, trimmed };
+}
+
+function htlcOutputs(format: CommitmentFormat, keys: CommitmentKeys, untrimmed: readonly CommitmentHtlc[]) {
+  if (untrimmed.length === 0) return [];
+  const scriptOf = htlcScripts(format, keys);
+  return untrimmed.map((htlc) => {
+    const witnessScript = scriptOf(htlc);
+    const amountSatoshis = htlc.amountMsat / 1000n;
+    return { kind: 'htlc' as const, amountSatoshis, scriptPubkey: p2wsh(witnessScript), witnessScript, htlc };
+  });
 }
 
 function balancesAfterCost(parameters: CommitmentParameters, spec: CommitmentSpec, untrimmedHtlcs: number) {

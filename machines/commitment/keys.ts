@@ -22,7 +22,8 @@ export interface CommitmentKeys {
 }
 
 /**
- * The keys of the commitment transaction of `owner` at its `perCommitmentPoint` (BOLT 3, "Key Derivation").
+ * The keys of the commitment transaction of `owner` at its `perCommitmentPoint` (BOLT 3, "Key Derivation"). The two HTLC keys are
+ * derived when they are first read: a commitment that carries only trimmed HTLCs never needs them.
  * Throws `CryptoError` when a basepoint or the point is not a public key.
  */
 export function deriveCommitmentKeys(
@@ -31,9 +32,15 @@ export function deriveCommitmentKeys(
   owner: Pick<Basepoints, 'delayedPaymentBasepoint' | 'htlcBasepoint'>,
   counterparty: Pick<Basepoints, 'revocationBasepoint' | 'paymentBasepoint' | 'htlcBasepoint'>,
 ): CommitmentKeys {
+  const localHtlcPubkey = once(() => derivePublicKey(owner.htlcBasepoint, perCommitmentPoint));
+  const remoteHtlcPubkey = once(() => derivePublicKey(counterparty.htlcBasepoint, perCommitmentPoint));
   return {
-    localHtlcPubkey: derivePublicKey(owner.htlcBasepoint, perCommitmentPoint),
-    remoteHtlcPubkey: derivePublicKey(counterparty.htlcBasepoint, perCommitmentPoint),
+    get localHtlcPubkey() {
+      return localHtlcPubkey();
+    },
+    get remoteHtlcPubkey() {
+      return remoteHtlcPubkey();
+    },
     localDelayedPubkey: derivePublicKey(owner.delayedPaymentBasepoint, perCommitmentPoint),
     revocationPubkey: deriveRevocationPublicKey(counterparty.revocationBasepoint, perCommitmentPoint),
     // BOLT 3, "remotepubkey Derivation": the bare basepoint, so that a node which lost its state still finds its funds.
@@ -81,4 +88,9 @@ export function deriveRevocationPrivateKey(
     secp256k1.multiplyScalars(revocationBasepointSecret, sha256(concat([basepoint, point]))),
     secp256k1.multiplyScalars(perCommitmentSecret, sha256(concat([point, basepoint]))),
   );
+}
+
+function once(derive: () => Uint8Array): () => Uint8Array {
+  let key: Uint8Array | undefined;
+  return () => (key ??= derive());
 }
