@@ -55,7 +55,51 @@ export const errorBody = z
   .meta({ id: 'Error' });
 export type ErrorBody = z.output<typeof errorBody>;
 
+/** Nothing answers, or something that is no Runnel node, or the stream of events was lost. */
+export class ConnectionError extends ApiError {
+  readonly url: string;
+
+  constructor(
+    code: 'unreachable' | 'bad_answer' | 'stream_closed',
+    url: string,
+    message: string,
+    more: { readonly hint?: string; readonly cause?: unknown } = {},
+  ) {
+    super('unavailable', code, message, { details: { url }, ...more });
+    this.url = url;
+  }
+}
+
+/** The error that an answer other than 200 holds: `ConnectionError` where it is no answer of a Runnel node. */
+export function errorOfAnswer(url: string, status: number, json: unknown): ApiError {
+  const body = errorBody.safeParse(json);
+  if (!body.success) return new ConnectionError('bad_answer', url, `what answers at ${url} is no Runnel node: HTTP status ${status}`);
+  const { code, message, details, hint } = body.data;
+  return new ApiError(kindOfStatus(status), code, message, { details, hint });
+}
+
+/** Undefined for what is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 export function kindOfStatus(status: number): ErrorKind {
   const kinds = Object.keys(errorKinds) as ErrorKind[];
   return kinds.find((kind) => errorKinds[kind] === status) ?? (status >= 500 ? 'internal' : 'invalid');
+}
+
+/** Codes of the node's own errors whose kind is another than `refused`. */
+const kindsOfCodes: readonly (readonly [RegExp, ErrorKind])[] = [
+  [/^storage_/, 'unavailable'],
+  [/^(chain_unavailable|network_stopped|peer_unreachable)$/, 'unavailable'],
+];
+
+/** The kind of any typed error: one that says nothing of it is a decision of the node's, which understood and did not do it. */
+export function kindOf(error: RunnelError): ErrorKind {
+  if (error instanceof ApiError) return error.kind;
+  return kindsOfCodes.find(([pattern]) => pattern.test(error.code))?.[1] ?? 'refused';
 }

@@ -34,3 +34,8 @@ export function method<const Input extends z.ZodObject, const Output extends z.Z
 ): MethodSpec<Input, Output> {
   return spec;
 }
+
+/** The input's fields that stand in the path. */
+export function pathFields(path: string): string[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
+}
