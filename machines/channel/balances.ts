@@ -1,0 +1,140 @@
+import { isTrimmed, openerCost } from '../commitment/fees.ts';
+import type { CommitmentHtlc, CommitmentSpec } from '../commitment/spec.ts';
+import { signingStep, stageOf, stateAfter, type Side } from '../htlc/htlc-states.ts';
+import type { HtlcState } from '../htlc/htlc.machine.ts';
+import type { HtlcRow, HtlcTable } from '../htlc/htlc-table.ts';
+import type { ChannelData, NegotiatedChannel } from './data.ts';
+
+/** Every channel here is of this format (see `channelTypeViolation`). */
+export const FORMAT = 'anchors';
+
+/**
+ * Which version of a side's commitment is meant: the latest that is signed, the next one (once every update that is due is signed), or
+ * `all`: as if every addition that was proposed stood in it and no removal did, the most that the commitment may ever have to carry.
+ */
+export type Version = 'latest' | 'next' | 'all';
+
+interface Totals {
+  readonly localMsat: bigint;
+  readonly remoteMsat: bigint;
+  readonly standing: readonly HtlcRow[];
+}
+
+/** Whether `state` puts an update into that version of the commitment. */
+function stageIn(state: HtlcState, side: Side, version: Version): 'before' | 'in' | 'gone' {
+  if (version === 'latest') return stageOf(state, side);
+  if (version === 'next') return stageOf(stateAfter(state, signingStep(side)), side);
+  const stage = stageOf(state, side);
+  return stage === 'before' ? 'in' : stage;
+}
+
+/** The balances as a fold over the HTLCs: what stands in the commitment belongs to no one, what is gone went where its removal says. */
+function totals(data: ChannelData, htlcs: HtlcTable, side: Side, version: Version): Totals {
+  let { toLocalMsat: localMsat, toRemoteMsat: remoteMsat } = data;
+  const standing: HtlcRow[] = [];
+  for (const row of htlcs.rows()) {
+    const { direction, amountMsat } = row.details;
+    const stage = stageIn(row.state, side, version);
+    if (stage === 'before') continue;
+    const moved = stage === 'in' || row.removal?.kind === 'fulfilled';
+    if (!moved) continue;
+    if (direction === 'offered') localMsat -= amountMsat;
+    else remoteMsat -= amountMsat;
+    if (stage === 'in') standing.push(row);
+    else if (direction === 'offered') remoteMsat += amountMsat;
+    else localMsat += amountMsat;
+  }
+  return { localMsat, remoteMsat, standing };
+}
+
+/** The feerate of that version: the last update that stands in it, else the one all agree on. */
+export function feerateOf(data: ChannelData, side: Side, version: Version): number {
+  let { feeratePerKw } = data;
+  for (const update of data.feeUpdates) {
+    if (stageIn(update.state, side, version) === 'in') feeratePerKw = update.feeratePerKw;
+  }
+  return feeratePerKw;
+}
+
+/** The content of a side's commitment, seen from its owner. */
+export function commitmentSpec(data: ChannelData, htlcs: HtlcTable, side: Side, version: Version): CommitmentSpec {
+  const { localMsat, remoteMsat, standing } = totals(data, htlcs, side, version);
+  const isLocal = side === 'local';
+  return {
+    feeratePerKw: feerateOf(data, side, version),
+    toLocalMsat: isLocal ? localMsat : remoteMsat,
+    toRemoteMsat: isLocal ? remoteMsat : localMsat,
+    htlcs: standing.map(({ details }): CommitmentHtlc => ({
+      direction: (details.direction === 'offered') === isLocal ? 'offered' : 'received',
+      id: details.id,
+      amountMsat: details.amountMsat,
+      paymentHash: details.paymentHash,
+      cltvExpiry: details.cltvExpiry,
+    })),
+  };
+}
+
+/** A commitment's balances after one more HTLC from `offerer`, and what the opener then pays for it. */
+export interface Affordability {
+  readonly localMsat: bigint;
+  readonly remoteMsat: bigint;
+  /** Fee and both anchors, paid by the opener. */
+  readonly openerCostMsat: bigint;
+  /** HTLCs offered by `offerer` that stand in it, the new one included. */
+  readonly offeredCount: number;
+  readonly offeredMsat: bigint;
+  /** The value of the HTLCs too small for an output. */
+  readonly dustMsat: bigint;
+}
+
+/**
+ * What a side's commitment looks like with `addedMsat` more offered by `offerer` (0 for none), at `feeratePerKw` (default: that version's own) and with room for
+ * `spareHtlcs` more outputs.
+ */
+export function affordability(
+  channel: NegotiatedChannel,
+  htlcs: HtlcTable,
+  side: Side,
+  version: Version,
+  offerer: Side,
+  addedMsat: bigint,
+  options: { readonly feeratePerKw?: number; readonly spareHtlcs?: number } = {},
+): Affordability {
+  const { localMsat, remoteMsat, standing } = totals(channel, htlcs, side, version);
+  const feeratePerKw = options.feeratePerKw ?? feerateOf(channel, side, version);
+  const dustLimitSatoshis = channel[side].dustLimitSatoshis;
+  const offered = offerer === 'local' ? 'offered' : 'received';
+  const trimmed = (amountMsat: bigint, direction: 'offered' | 'received'): boolean =>
+    isTrimmed(FORMAT, feeratePerKw, dustLimitSatoshis, {
+      direction: (direction === 'offered') === (side === 'local') ? 'offered' : 'received',
+      amountMsat,
+    });
+  let untrimmed = options.spareHtlcs ?? 0;
+  let offeredCount = 0;
+  let offeredMsat = 0n;
+  let dustMsat = 0n;
+  const count = (amountMsat: bigint, direction: 'offered' | 'received'): void => {
+    if (trimmed(amountMsat, direction)) dustMsat += amountMsat;
+    else untrimmed += 1;
+    if (direction !== offered) return;
+    offeredCount += 1;
+    offeredMsat += amountMsat;
+  };
+  for (const { details } of standing) count(details.amountMsat, details.direction);
+  if (addedMsat > 0n) count(addedMsat, offered);
+  return {
+    localMsat: offerer === 'local' ? localMsat - addedMsat : localMsat,
+    remoteMsat: offerer === 'remote' ? remoteMsat - addedMsat : remoteMsat,
+    openerCostMsat: openerCost(FORMAT, feeratePerKw, untrimmed) * 1000n,
+    offeredCount,
+    offeredMsat,
+    dustMsat,
+  };
+}
+
+/** How much the opener lacks (in sat, 0 if nothing) for the fee and the anchors of the first commitment. */
+export function openerShortfallSat(fundingSatoshis: bigint, pushMsat: bigint, feeratePerKw: number): bigint {
+  const cost = openerCost(FORMAT, feeratePerKw, 0);
+  const own = (fundingSatoshis * 1000n - pushMsat) / 1000n;
+  return own >= cost ? 0n : cost - own;
+}

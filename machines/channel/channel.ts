@@ -1,0 +1,102 @@
+import { createActor, type ActorRefFrom, type StateValueFrom } from 'xstate';
+import { HtlcTable, type HtlcRow } from '../htlc/htlc-table.ts';
+import { channelMachine } from './channel.machine.ts';
+import type { ChannelEnvironment } from './context.ts';
+import type { ChannelData, SideParameters } from './data.ts';
+import { channelReserve, type ChannelPolicy } from './policy.ts';
+
+export type ChannelActor = ActorRefFrom<typeof channelMachine>;
+export type ChannelStateValue = StateValueFrom<typeof channelMachine>;
+
+/** All that it takes to bring a channel back: the chart's state, its data and its HTLCs. Plain data. */
+export interface ChannelSnapshot {
+  readonly value: ChannelStateValue;
+  readonly data: ChannelData;
+  readonly htlcs: readonly HtlcRow[];
+}
+
+/** A new channel's actor, started and idle: it waits for `open`, or for the peer's open_channel. */
+export function createChannel(data: ChannelData, environment: ChannelEnvironment): ChannelActor {
+  return createActor(channelMachine, { input: { data, htlcs: [], environment } }).start();
+}
+
+/** A channel as it was saved. Its first event must be `restored`, since the connection did not outlive the process. */
+export function restoreChannel({ value, data, htlcs: rows }: ChannelSnapshot, environment: ChannelEnvironment): ChannelActor {
+  const htlcs = new HtlcTable(rows);
+  const snapshot = channelMachine.resolveState({ value, context: { data, htlcs, environment } });
+  const actor = createActor(channelMachine, { snapshot, input: { data, htlcs: rows, environment } });
+  htlcs.attach(actor);
+  return actor.start();
+}
+
+/** The channel as it is now. */
+export function snapshotOf(actor: ChannelActor): ChannelSnapshot {
+  const { value, context } = actor.getSnapshot();
+  return { value, data: context.data, htlcs: [...context.htlcs.rows()] };
+}
+
+/** The public keys that the signer made for a channel. */
+export type ChannelPublicKeys = Pick<
+  SideParameters,
+  'fundingPubkey' | 'revocationBasepoint' | 'paymentBasepoint' | 'delayedPaymentBasepoint' | 'htlcBasepoint'
+>;
+
+export interface NewChannel {
+  readonly channelIndex: number;
+  readonly isOpener: boolean;
+  readonly localNodeId: Uint8Array;
+  readonly remoteNodeId: Uint8Array;
+  readonly chainHash: Uint8Array;
+  readonly temporaryChannelId: Uint8Array;
+  readonly fundingSatoshis: bigint;
+  readonly announce: boolean;
+  readonly feeratePerKw: number;
+  /** Of the funding transaction; the accepter does not make one. */
+  readonly openingFeeratePerKw: number;
+  readonly publicKeys: ChannelPublicKeys;
+  readonly shutdownScript: Uint8Array;
+  readonly policy: ChannelPolicy;
+}
+
+/** The data of a channel that is about to be opened: what this node will ask of it, and nothing of the peer's yet. */
+export function newChannelData({ publicKeys, policy, shutdownScript, ...channel }: NewChannel): ChannelData {
+  return {
+    ...channel,
+    channelId: undefined,
+    local: {
+      ...publicKeys,
+      dustLimitSatoshis: policy.dustLimitSatoshis,
+      maxHtlcValueInFlightMsat: channel.fundingSatoshis * 10n * policy.maxHtlcValueInFlightPercent,
+      channelReserveSatoshis: channelReserve(channel.fundingSatoshis, policy),
+      htlcMinimumMsat: policy.htlcMinimumMsat,
+      toSelfDelay: policy.toSelfDelay,
+      maxAcceptedHtlcs: policy.maxAcceptedHtlcs,
+      upfrontShutdownScript: new Uint8Array(),
+    },
+    remote: undefined,
+    minimumDepth: policy.minimumDepth,
+    funding: undefined,
+    fundingTransaction: undefined,
+    confirmation: undefined,
+    shortChannelId: undefined,
+    remoteAlias: undefined,
+    toLocalMsat: 0n,
+    toRemoteMsat: 0n,
+    feeUpdates: [],
+    nextLocalHtlcId: 0n,
+    nextRemoteHtlcId: 0n,
+    localCommitmentNumber: 0,
+    remoteCommitmentNumber: 0,
+    remoteRevocations: 0,
+    remoteCurrentPoint: undefined,
+    remoteNextPoint: undefined,
+    remoteSecrets: [],
+    localSignatures: undefined,
+    remoteAnnouncement: undefined,
+    localShutdownScript: shutdownScript,
+    remoteShutdownScript: undefined,
+    closing: { feeratePerKw: channel.openingFeeratePerKw, localFeeSatoshis: undefined, remoteFeeSatoshis: undefined },
+    agreedClosing: undefined,
+    failure: undefined,
+  };
+}

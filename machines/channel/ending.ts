@@ -1,0 +1,111 @@
+import { Transaction } from 'bitcoinjs-lib';
+import { equals, fromString } from 'uint8arrays';
+import type { MessageOf } from '../../protocols/wire/messages.ts';
+import { readCommitmentNumber } from '../commitment/commitment-number.ts';
+import { buildCommitment } from '../commitment/commitment-transaction.ts';
+import { acceptableFees, answerClosing, closingRequest, idealClosingFee } from './closing.ts';
+import { channelIdOf, negotiated, type ChannelContext, type Step } from './context.ts';
+import type { ChannelFailure } from './data.ts';
+import type { FundingSpent } from './events.ts';
+import { localCommitment } from './requests.ts';
+import type { ChannelViolation } from './violation.ts';
+
+/** BOLT 2, "Closing Initiation: shutdown". */
+export function sendShutdown({ data }: ChannelContext): Step {
+  return { effects: [{ type: 'send', message: { type: 'shutdown', channelId: channelIdOf(data), scriptpubkey: data.localShutdownScript } }] };
+}
+
+export function receiveShutdown(_context: ChannelContext, message: MessageOf<'shutdown'>): Step {
+  return { data: { remoteShutdownScript: message.scriptpubkey } };
+}
+
+/** BOLT 2, "Legacy Closing Negotiation": the opener begins, with the fee that it thinks right and the range that it would take. */
+export function openNegotiation({ data }: ChannelContext): Step {
+  return data.isOpener ? proposeFee(data, idealClosingFee(negotiated(data))) : {};
+}
+
+/** We answer with a fee of our own. */
+export function counterFee({ data }: ChannelContext, message: MessageOf<'closing_signed'>): Step {
+  const noted = { ...data, closing: { ...data.closing, remoteFeeSatoshis: message.feeSatoshis } };
+  const answer = answerClosing(negotiated(data), message);
+  return answer.kind === 'refuse' ? {} : proposeFee(noted, answer.feeSatoshis);
+}
+
+/** Both have signed the same fee: the mutual close may go out. */
+export function agreeOnFee({ data }: ChannelContext, message: MessageOf<'closing_signed'>): Step {
+  const channel = negotiated(data);
+  const { feeSatoshis, signature: remoteSignature } = message;
+  const answer = answerClosing(channel, message);
+  const reply = answer.kind === 'agree' && answer.reply ? (proposeFee(data, feeSatoshis).effects ?? []) : [];
+  return {
+    data: { agreedClosing: { feeSatoshis, remoteSignature } },
+    effects: [...reply, { type: 'broadcastClosing', closing: closingRequest(channel, feeSatoshis), remoteSignature }],
+  };
+}
+
+/** After a restart or a reconnection: the peer may not have our last signature, nor the chain the transaction. */
+export function repeatClosing({ data }: ChannelContext, to: 'peer' | 'chain'): Step {
+  if (data.agreedClosing === undefined) return {};
+  const { feeSatoshis, remoteSignature } = data.agreedClosing;
+  if (to === 'peer') return { effects: proposeFee(data, feeSatoshis).effects ?? [] };
+  return { effects: [{ type: 'broadcastClosing', closing: closingRequest(negotiated(data), feeSatoshis), remoteSignature }] };
+}
+
+function proposeFee(data: ChannelContext['data'], feeSatoshis: bigint): Step {
+  const channel = negotiated(data);
+  return {
+    data: { closing: { ...data.closing, localFeeSatoshis: feeSatoshis } },
+    effects: [{ type: 'sendClosingSigned', closing: closingRequest(channel, feeSatoshis), feeRange: acceptableFees(channel) }],
+  };
+}
+
+/** BOLT 1: an `error` names the channel and says, in printable text, what was wrong. */
+export function errorMessage({ data }: ChannelContext, failure: ChannelFailure): Step {
+  return { effects: [{ type: 'send', message: { type: 'error', channelId: channelIdOf(data), data: text(failure.reason) } }] };
+}
+
+/** BOLT 1: a `warning`, after which we close the connection. */
+export function warn({ data }: ChannelContext, violation: ChannelViolation): Step {
+  return {
+    effects: [
+      { type: 'send', message: { type: 'warning', channelId: channelIdOf(data), data: text(violation.message) } },
+      { type: 'disconnect', reason: violation.message },
+    ],
+  };
+}
+
+/** BOLT 5, "Failing a Channel": our latest commitment goes to the chain, if the peer ever signed one. */
+export function broadcastCommitment({ data, htlcs, environment }: ChannelContext): Step {
+  if (data.localSignatures === undefined) return {};
+  const commitment = localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest');
+  return { effects: [{ type: 'broadcastCommitment', commitment, remoteSignature: data.localSignatures.signature }] };
+}
+
+/** Which of the transactions that may spend the funding output this one is (BOLT 5, "General Nomenclature"). */
+export type SpendKind = 'mutual' | 'local' | 'remote' | 'revoked' | 'unknown';
+
+export function kindOfSpend({ data, htlcs, environment }: ChannelContext, event: FundingSpent): SpendKind {
+  const channel = negotiated(data);
+  const spending = Transaction.fromBuffer(event.transaction);
+  const own = localCommitment(channel, htlcs, environment.localPoint, 'latest');
+  const built = buildCommitment(own.parameters, own.commitmentNumber, own.keys, own.spec);
+  if (equals(spending.getHash(), built.txid)) return 'local';
+  if (isMutualClose(data, spending)) return 'mutual';
+  const number = readCommitmentNumber(own.parameters, spending);
+  if (number === undefined) return 'unknown';
+  if (number < data.remoteRevocations) return 'revoked';
+  return number <= data.remoteCommitmentNumber ? 'remote' : 'unknown';
+}
+
+/** A mutual close pays to nothing but the scripts of the two shutdowns. */
+function isMutualClose(data: ChannelContext['data'], spending: Transaction): boolean {
+  const scripts = [data.localShutdownScript, data.remoteShutdownScript].flatMap((script) => script ?? []);
+  return data.remoteShutdownScript !== undefined && spending.outs.every(({ script }) => scripts.some((own) => equals(own, script)));
+}
+
+const MAX_TEXT_BYTES = 1_000;
+
+/** Printable ASCII, bounded: what BOLT 1 wants of the data of errors and warnings. */
+function text(reason: string): Uint8Array {
+  return fromString(reason.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_TEXT_BYTES), 'ascii');
+}

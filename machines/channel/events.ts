@@ -1,0 +1,67 @@
+import type { Message, MessageOf } from '../../protocols/wire/messages.ts';
+import type { HtlcRemoval } from '../htlc/htlc.machine.ts';
+import type { ChannelFailure } from './data.ts';
+
+/** What happens to a channel from outside: the only things that its journal needs to hold. */
+export type ExternalChannelEvent =
+  /** A message of the peer's for this channel. */
+  | { readonly type: 'message'; readonly message: Message }
+  | { readonly type: 'connected' }
+  | { readonly type: 'disconnected' }
+  /** The node started again and rebuilt the channel from disk. */
+  | { readonly type: 'restored' }
+  /** BOLT 2: the accepter forgets a channel whose funding did not confirm within 2016 blocks. */
+  | { readonly type: 'fundingTimedOut' }
+  | OpenCommand
+  | { readonly type: 'fundingReady'; readonly transaction: Uint8Array; readonly txid: Uint8Array; readonly outputIndex: number }
+  | { readonly type: 'fundingUnavailable'; readonly reason: string }
+  | FundingDepth
+  | FundingSpent
+  | AddHtlcCommand
+  | { readonly type: 'removeHtlc'; readonly id: bigint; readonly removal: HtlcRemoval }
+  | { readonly type: 'setFeerate'; readonly feeratePerKw: number }
+  /** `scriptpubkey` undefined: the script that was chosen when the channel was made. */
+  | { readonly type: 'close'; readonly scriptpubkey: Uint8Array | undefined; readonly feeratePerKw: number }
+  /** The turn's queue is drained: what is ready to be signed is signed now, once for all updates. */
+  | { readonly type: 'turnEnded' };
+
+export interface OpenCommand {
+  readonly type: 'open';
+  readonly pushMsat: bigint;
+}
+
+/** Where the funding output stands in the chain; depth 0 after a reorg took it out. */
+export interface FundingDepth {
+  readonly type: 'fundingDepth';
+  readonly depth: number;
+  readonly blockHeight: number;
+  readonly transactionIndex: number;
+  readonly amountSat: bigint;
+  readonly script: Uint8Array;
+}
+
+export interface FundingSpent {
+  readonly type: 'fundingSpent';
+  readonly transaction: Uint8Array;
+  readonly depth: number;
+}
+
+/** `reference` names the request in the notice that answers it (`htlcOffered` or `htlcRefused`). */
+export interface AddHtlcCommand {
+  readonly type: 'addHtlc';
+  readonly reference: string;
+  readonly amountMsat: bigint;
+  readonly paymentHash: Uint8Array;
+  readonly cltvExpiry: number;
+  readonly onionRoutingPacket: Uint8Array;
+}
+
+/** What one region of the chart tells the others within the same step. */
+export type InternalChannelEvent =
+  | { readonly type: 'dropConnection' }
+  | { readonly type: 'fail'; readonly failure: ChannelFailure }
+  | { readonly type: 'fallBehind'; readonly failure: ChannelFailure }
+  | { readonly type: 'reestablished'; readonly message: MessageOf<'channel_reestablish'> }
+  | { readonly type: 'revocationSent' };
+
+export type ChannelEvent = ExternalChannelEvent | InternalChannelEvent | Message;

@@ -1,0 +1,256 @@
+import { assertEvent, assign, raise, setup, stateIn, type AnyActorRef } from 'xstate';
+import { equals, toString } from 'uint8arrays';
+import { messageTables, type Message } from '../../protocols/wire/messages.ts';
+import { HtlcTable, type HtlcRow } from '../htlc/htlc-table.ts';
+import { fundingOutput } from '../commitment/funding.ts';
+import { ANNOUNCEMENT_DEPTH, announcementViolation } from './announcing.ts';
+import { answerClosing } from './closing.ts';
+import { negotiated, type ChannelContext, type ChannelEnvironment, type Step } from './context.ts';
+import { hasUpdatesToReceive, hasUpdatesToSign, isDrained, receiveCommitment, receiveRevocation, signCommitment } from './dance.ts';
+import type { ChannelData, ChannelFailure } from './data.ts';
+import * as ending from './ending.ts';
+import type { ChannelEvent } from './events.ts';
+import * as opening from './opening.ts';
+import { hasFallenBehind, isAwaitingRevocation } from './reestablish.ts';
+import { repeatNotices, resume, sendReestablish, startsFromZero } from './resuming.ts';
+import { violationOf } from './rules.ts';
+import { scidFromParts } from '../../protocols/gossip/short-channel-id.ts';
+import { canAffordFeerate, offerViolation } from './update-rules.ts';
+import * as updates from './updates.ts';
+import { ChannelViolation } from './violation.ts';
+
+export interface ChannelInput {
+  readonly data: ChannelData;
+  readonly htlcs: readonly HtlcRow[];
+  readonly environment: ChannelEnvironment;
+}
+
+type EventOf<T extends ChannelEvent['type']> = Extract<ChannelEvent, { type: T }>;
+
+/** An action that decides a step from an event of these types: the data changes, the effects go to the outbox. */
+function step<T extends ChannelEvent['type']>(types: T | readonly T[], decide: (context: ChannelContext, event: EventOf<T>) => Step) {
+  return assign<ChannelContext, ChannelEvent, undefined, ChannelEvent, never>(({ context, event }) => {
+    assertEvent(event, types);
+    return take(context, decide(context, event as unknown as EventOf<T>));
+  });
+}
+
+/** The same for any event, or for actions that do not look at it. */
+function always(decide: (context: ChannelContext, event: ChannelEvent) => Step) {
+  return assign<ChannelContext, ChannelEvent, undefined, ChannelEvent, never>(({ context, event }) => take(context, decide(context, event)));
+}
+
+/** What one region tells the others within the same step. */
+function tell(event: (args: { context: ChannelContext; event: ChannelEvent }) => ChannelEvent) {
+  return raise<ChannelContext, ChannelEvent, ChannelEvent, undefined, never, never>(event);
+}
+
+function take(context: ChannelContext, { data, effects }: Step): Partial<ChannelContext> {
+  for (const effect of effects ?? []) context.environment.emit(effect);
+  return data === undefined ? {} : { data: { ...context.data, ...data } };
+}
+
+/** Whether an event is a message of the peer's. */
+export const isPeerMessage = (event: ChannelEvent): event is Message => Object.hasOwn(messageTables, event.type);
+
+const offline = 'the peer is not connected';
+const online = stateIn({ connection: 'online' });
+
+function violationIn(context: ChannelContext, event: ChannelEvent): ChannelViolation | undefined {
+  return isPeerMessage(event) ? violationOf(context, event) : undefined;
+}
+
+function failureOf(event: ChannelEvent): ChannelFailure {
+  if (event.type === 'fail' || event.type === 'fallBehind') return event.failure;
+  if (event.type === 'error') return { code: 'peer_error', reason: printable(event.data), by: 'remote' };
+  if (event.type === 'fundingUnavailable') return { code: 'funding_unavailable', reason: event.reason, by: 'local' };
+  if (event.type === 'fundingTimedOut') return { code: 'funding_timed_out', reason: 'the funding did not confirm within 2016 blocks', by: 'local' };
+  return { code: 'connection_lost', reason: 'the connection was lost before the channel was funded', by: 'remote' };
+}
+
+const printable = (bytes: Uint8Array): string => toString(bytes, 'latin1').replace(/[^\x20-\x7e]/g, '?').slice(0, 1_000);
+
+/** Whether the output at the funding outpoint is the one that both agreed on. */
+function paysFunding({ data }: ChannelContext, event: EventOf<'fundingDepth'>): boolean {
+  const { scriptPubkey } = fundingOutput(data.local.fundingPubkey, negotiated(data).remote.fundingPubkey);
+  return event.amountSat === data.fundingSatoshis && equals(event.script, scriptPubkey);
+}
+
+/** BOLT 7: the short channel id is where the funding output stands. */
+function placeOf({ funding }: ChannelData, { blockHeight, transactionIndex }: EventOf<'fundingDepth'>): bigint | undefined {
+  return funding && scidFromParts({ blockHeight, transactionIndex, outputIndex: funding.outputIndex });
+}
+
+function unexpected(event: ChannelEvent): ChannelViolation {
+  const name = event.type === 'message' ? event.message.type : event.type;
+  return new ChannelViolation('unexpected_message', `${name} does not belong to the channel's present state`);
+}
+
+const kindOfSpend = (context: ChannelContext, event: ChannelEvent): ending.SpendKind | undefined =>
+  event.type === 'fundingSpent' ? ending.kindOfSpend(context, event) : undefined;
+
+const removal = (isOnline: boolean) =>
+  step('removeHtlc', (context, { id, removal }) => updates.decideRemoval(context, id, removal, isOnline));
+
+/** The chart's vocabulary: every guard and action of the channel, by the name that the chart uses. */
+export const channelSetup = setup({
+  types: {
+    context: {} as ChannelContext,
+    events: {} as ChannelEvent,
+    input: {} as ChannelInput,
+  },
+  guards: {
+    breaksRule: ({ context, event }) => violationIn(context, event) !== undefined,
+    isPeerMessage: ({ event }) => isPeerMessage(event),
+    isOnline: online,
+    mayPrecedeReestablish: ({ event }) =>
+      event.type === 'message' && ['channel_reestablish', 'error', 'warning'].includes(event.message.type),
+    hasFallenBehind: ({ context, event }) =>
+      event.type === 'channel_reestablish' && hasFallenBehind(context.data, event, context.environment.localPoint),
+    revokedLast: stateIn({ remoteCommitment: { awaitingRevocation: 'revokedLast' } }),
+    bothStartFromZero: ({ context, event }) => event.type === 'reestablished' && startsFromZero(context, event.message),
+    isFunded: ({ context }) => context.data.localSignatures !== undefined,
+    isDeepEnough: ({ context, event }) =>
+      event.type === 'fundingDepth' && event.depth >= Math.max(1, context.data.minimumDepth) && paysFunding(context, event),
+    paysSomethingElse: ({ context, event }) => event.type === 'fundingDepth' && event.depth > 0 && !paysFunding(context, event),
+    isAnnounced: ({ context }) => context.data.announce,
+    mayAnnounce: ({ context }) =>
+      (context.data.confirmation?.depth ?? 0) >= ANNOUNCEMENT_DEPTH && context.data.shortChannelId !== undefined,
+    hasTheirSignatures: ({ context: { data } }) =>
+      data.remoteAnnouncement !== undefined && announcementViolation(negotiated(data), data.remoteAnnouncement) === undefined,
+    isNormal: stateIn({ lifecycle: 'normal' }),
+    cannotOffer: ({ context, event }) =>
+      event.type === 'addHtlc' &&
+      offerViolation(negotiated(context.data), context.environment.policy, context.htlcs, event) !== undefined,
+    mayProposeFeerate: ({ context, event }) =>
+      event.type === 'setFeerate' &&
+      context.data.isOpener &&
+      context.data.feeUpdates.length === 0 &&
+      event.feeratePerKw !== context.data.feeratePerKw &&
+      canAffordFeerate(negotiated(context.data), context.htlcs, event.feeratePerKw),
+    hasUpdatesToSign: ({ context }) => hasUpdatesToSign(context),
+    hasUpdatesToReceive: ({ context }) => hasUpdatesToReceive(context),
+    hasNothingToReceive: ({ context }) => !hasUpdatesToReceive(context),
+    hasNothingToSign: ({ context }) => !hasUpdatesToSign(context),
+    isDrained: ({ context }) => isDrained(context) && !isAwaitingRevocation(context.data),
+    agreesOnFee: ({ context, event }) =>
+      event.type === 'closing_signed' && answerClosing(negotiated(context.data), event).kind === 'agree',
+    isMutualClose: ({ context, event }) => kindOfSpend(context, event) === 'mutual',
+    isLocalCommitment: ({ context, event }) => kindOfSpend(context, event) === 'local',
+    isRemoteCommitment: ({ context, event }) => kindOfSpend(context, event) === 'remote',
+    isRevokedCommitment: ({ context, event }) => kindOfSpend(context, event) === 'revoked',
+    isBuried: ({ context, event }) => event.type === 'fundingSpent' && event.depth >= context.environment.policy.closeDepth,
+    isUnspent: ({ event }) => event.type === 'fundingSpent' && event.depth === 0,
+  },
+  actions: {
+    // Connection
+    deliver: tell(({ event }) => {
+      assertEvent(event, 'message');
+      return event.message;
+    }),
+    rollBackUncommitted: always((context) => updates.rollBackUncommitted(context)),
+    sendReestablish: always(sendReestablish),
+    resumeRevocationFirst: step('channel_reestablish', (context, message) => resume(context, message, 'revocationFirst')),
+    resumeCommitmentFirst: step('channel_reestablish', (context, message) => resume(context, message, 'commitmentFirst')),
+    tellReestablished: tell(({ event }) => {
+      assertEvent(event, 'channel_reestablish');
+      return { type: 'reestablished', message: event };
+    }),
+    tellFallenBehind: tell(() => {
+      const reason = 'this node has lost state: the peer holds a revocation that we do not remember having given';
+      return { type: 'fallBehind', failure: { code: 'fallen_behind', reason, by: 'local' } };
+    }),
+    warnOfViolation: always((context, event) => {
+      const violation = violationIn(context, event);
+      return violation?.answer === 'warning' ? ending.warn(context, violation) : {};
+    }),
+    dropOrFail: tell(({ context, event }) => {
+      const violation = violationIn(context, event);
+      if (violation?.answer !== 'error') return { type: 'dropConnection' };
+      return { type: 'fail', failure: { code: violation.code, reason: violation.message, by: 'local' } };
+    }),
+    warnOfUnexpected: always((context, event) => ending.warn(context, unexpected(event))),
+    dropConnection: tell(() => ({ type: 'dropConnection' })),
+    failOnPeerError: tell(({ event }) => ({ type: 'fail', failure: failureOf(event) })),
+    repeatNotices: always(repeatNotices),
+
+    // Opening
+    sendOpenChannel: step('open', opening.sendOpenChannel),
+    acceptChannel: step('open_channel', opening.acceptChannel),
+    requestFunding: step('accept_channel', opening.requestFunding),
+    createFunding: step('fundingReady', (context, { txid, outputIndex, transaction }) =>
+      opening.createFunding(context, txid, outputIndex, transaction),
+    ),
+    signFunding: step('funding_created', opening.signFunding),
+    broadcastFunding: step('funding_signed', opening.broadcastFunding),
+    rebroadcastFunding: always(({ data: { fundingTransaction: transaction } }) =>
+      transaction === undefined ? {} : { effects: [{ type: 'broadcastFunding', transaction }] },
+    ),
+    noteDepth: step('fundingDepth', (context, event) => opening.noteDepth(context, event, placeOf(context.data, event))),
+    tellWrongFunding: tell(() => {
+      const reason = 'the funding output does not pay the agreed amount to the agreed script';
+      return { type: 'fail', failure: { code: 'wrong_funding', reason, by: 'local' } };
+    }),
+    sendReady: always(() => ({ effects: [{ type: 'sendReady' }] })),
+    receiveReady: step('channel_ready', opening.receiveReady),
+    tellUsable: always(() => ({ effects: [{ type: 'channelUsable' }] })),
+    tellUnusable: always(() => ({ effects: [{ type: 'channelUnusable' }] })),
+    sendError: step(['fail', 'fundingUnavailable', 'fallBehind'], (context, event) => {
+      const failure = failureOf(event);
+      return failure.by === 'local' ? ending.errorMessage(context, failure) : {};
+    }),
+    repeatError: always((context) => (context.data.failure ? ending.errorMessage(context, context.data.failure) : {})),
+    abandon: always((context, event) => opening.abandon(context, failureOf(event))),
+
+    // Announcement
+    sendAnnouncement: always(({ data: { shortChannelId } }) =>
+      shortChannelId === undefined ? {} : { effects: [{ type: 'sendAnnouncementSignatures', shortChannelId }] },
+    ),
+    keepAnnouncement: step('announcement_signatures', (_context, { shortChannelId, nodeSignature, bitcoinSignature }) => ({
+      data: { remoteAnnouncement: { shortChannelId, nodeSignature, bitcoinSignature } },
+    })),
+    announce: always(({ data: { shortChannelId, remoteAnnouncement: remote } }) =>
+      shortChannelId === undefined || remote === undefined ? {} : { effects: [{ type: 'announceChannel', shortChannelId, remote }] },
+    ),
+
+    // Updates
+    offerHtlc: step('addHtlc', updates.offerHtlc),
+    refuseHtlc: step('addHtlc', (context, add) => updates.refuseHtlc(context, add)),
+    refuseHtlcOffline: step('addHtlc', (context, add) => updates.refuseHtlc(context, add, offline)),
+    refuseHtlcNotNormal: step('addHtlc', (context, add) => updates.refuseHtlc(context, add, 'the channel is not in its normal state')),
+    receiveAdd: step('update_add_htlc', updates.receiveAdd),
+    receiveRemoval: step(['update_fulfill_htlc', 'update_fail_htlc', 'update_fail_malformed_htlc'], updates.receiveRemoval),
+    removeHtlc: removal(true),
+    rememberRemoval: removal(false),
+    proposeFeerate: step('setFeerate', (context, { feeratePerKw }) => updates.proposeFeerate(context, feeratePerKw)),
+    receiveFeerate: step('update_fee', updates.receiveFeerate),
+    signCommitment: always(signCommitment),
+    receiveCommitment: step('commitment_signed', receiveCommitment),
+    tellRevocationSent: tell(() => ({ type: 'revocationSent' })),
+    receiveRevocation: step('revoke_and_ack', receiveRevocation),
+
+    // Endings
+    noteClose: step('close', ({ data }, { scriptpubkey, feeratePerKw }) => ({
+      data: { localShutdownScript: scriptpubkey ?? data.localShutdownScript, closing: { ...data.closing, feeratePerKw } },
+    })),
+    sendShutdown: always(ending.sendShutdown),
+    receiveShutdown: step('shutdown', ending.receiveShutdown),
+    openNegotiation: always(ending.openNegotiation),
+    counterFee: step('closing_signed', ending.counterFee),
+    agreeOnFee: step('closing_signed', ending.agreeOnFee),
+    repeatClosingSigned: always((context) => ending.repeatClosing(context, 'peer')),
+    rebroadcastClosing: always((context) => ending.repeatClosing(context, 'chain')),
+    noteFailure: step(['fail', 'fallBehind'], (_context, event) => ({
+      data: { failure: event.failure },
+      effects: [{ type: 'channelFailed', failure: event.failure }],
+    })),
+    broadcastCommitment: always(ending.broadcastCommitment),
+  },
+});
+
+/** The context of a new channel's machine: the live HTLC actors are children of the channel's own. */
+export function channelContext({ input, self }: { input: ChannelInput; self: AnyActorRef }): ChannelContext {
+  const htlcs = new HtlcTable(input.htlcs);
+  htlcs.attach(self);
+  return { data: input.data, htlcs, environment: input.environment };
+}
