@@ -93,14 +93,14 @@ export class HtlcTable {
   /** Takes every HTLC that is concerned one step of the dance further. */
   dance(step: DanceStep): void {
     for (const state of statesMovedBy(step)) {
-      for (const slot of [...(this.#byState.get(state) ?? [])]) this.#send(slot, { type: step });
+      for (const slot of this.#byState.get(state) ?? []) this.#send(slot, { type: step });
     }
   }
 
   /** BOLT 2, "Message Retransmission": what the peer had not committed when the connection was lost never was. */
   disconnect(): void {
     for (const state of ['RCVD_ADD_HTLC', 'RCVD_REMOVE_HTLC'] as const) {
-      for (const slot of [...(this.#byState.get(state) ?? [])]) this.#send(slot, { type: 'disconnected' });
+      for (const slot of this.#byState.get(state) ?? []) this.#send(slot, { type: 'disconnected' });
     }
   }
 
@@ -109,7 +109,7 @@ export class HtlcTable {
     const ended: HtlcRow[] = [];
     for (const [state, slots] of this.#byState) {
       if (!isSettled(state)) continue;
-      for (const slot of [...slots]) {
+      for (const slot of slots) {
         if (slot.row !== undefined) ended.push(slot.row);
         this.#send(slot, { type: 'release' });
       }
