@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import { TopicValidatorResult, gossipsub } from '@libp2p/gossipsub';
+import type { GossipSub, GossipSubComponents } from '@libp2p/gossipsub';
+import { createTopicScoreParams } from '@libp2p/gossipsub/score';
+import { toString as bytesToString } from 'uint8arrays/to-string';
+import { MAX_BOLT_MESSAGE_BYTES, messageTooLarge } from './errors.ts';
+import type { NetworkLimits } from './limits.ts';
+import type { GossipVerdict, NodeId } from './network.ts';
+
+/** What one RPC of gossipsub may hold, and what may wait to be sent to one peer. */
+const MAX_RPC_BYTES = 4 * 1024 * 1024;
+const MAX_OUTBOUND_BYTES = 8 * 1024 * 1024;
+/** BOLT 1, "Lightning Message Format": every message starts with its 2-byte type. */
+const MIN_MESSAGE_BYTES = 2;
+/** Counters of the peer score halve in a minute (they decay once a second). */
+const HALF_LIFE_OF_A_MINUTE = 0.5 ** (1 / 60);
+
+/**
+ * gossipsub as BOLT 7's messages need it: they carry signatures of their own, so nothing is signed again, and a
+ * message is known by the hash of its content.
+ */
+export function gossipService(topic: string): (components: GossipSubComponents) => GossipSub {
+  return gossipsub({
+    globalSignaturePolicy: 'StrictNoSign',
+    msgIdFn: ({ data }) => contentHash(data),
+    fastMsgIdFn: ({ data }) => bytesToString(contentHash(data ?? new Uint8Array()), 'base64'),
+    allowedTopics: [topic],
+    fallbackToFloodsub: false,
+    allowPublishToZeroTopicPeers: true,
+    ignoreDuplicatePublishError: true,
+    maxInboundDataLength: MAX_RPC_BYTES,
+    maxOutboundBufferSize: MAX_OUTBOUND_BYTES,
+    scoreParams: {
+      // Nodes of one host are a local cluster only where the host is this one.
+      IPColocationFactorWhitelist: new Set(['127.0.0.1', '::1']),
+      // A peer under load breaks a promise to deliver now and then.
+      behaviourPenaltyThreshold: 6,
+      topics: {
+        [topic]: createTopicScoreParams({
+          topicWeight: 1,
+          timeInMeshWeight: 0.01,
+          timeInMeshQuantum: 1_000,
+          timeInMeshCap: 100,
+          firstMessageDeliveriesWeight: 0.01,
+          firstMessageDeliveriesDecay: HALF_LIFE_OF_A_MINUTE,
+          firstMessageDeliveriesCap: 100,
+          // A quiet topic is no fault of a peer.
+          meshMessageDeliveriesWeight: 0,
+          meshFailurePenaltyWeight: 0,
+          // Squared: one rejected message costs a peer its place in the mesh, the third gets it graylisted.
+          invalidMessageDeliveriesWeight: -12,
+          invalidMessageDeliveriesDecay: HALF_LIFE_OF_A_MINUTE,
+        }),
+      },
+    },
+  });
+}
+
+export interface GossipTopicOptions {
+  readonly pubsub: GossipSub;
+  readonly topic: string;
+  readonly limits: NetworkLimits;
+  /** The node id of the peer that passed a message on; undefined for one whose id is not a node id. */
+  nodeId(peer: { toString(): string }): NodeId | undefined;
+  onGossip(message: Uint8Array, from: NodeId): Promise<GossipVerdict>;
+}
+
+/**
+ * The topic of one chain. Each new message goes through `onGossip`, some at a time, before it is passed on. Messages
+ * that would have to wait behind too many others, of the same peer or of all, are ignored: gossipsub has no way to slow
+ * a peer down, and what was missed comes with the next sync.
+ */
+export class GossipTopic {
+  readonly #options: GossipTopicOptions;
+  readonly #turns: (() => void)[] = [];
+  readonly #pendingOf = new Map<NodeId, number>();
+  #pending = 0;
+  #running = 0;
+
+  constructor(options: GossipTopicOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { pubsub, topic, nodeId } = this.#options;
+    pubsub.topicValidators.set(topic, async (peer, { data }) => {
+      const from = nodeId(peer);
+      return from === undefined ? TopicValidatorResult.Reject : verdicts[await this.#validate(data, from)];
+    });
+    pubsub.subscribe(topic);
+  }
+
+  /** @throws NetworkError `message_too_large` */
+  async publish(message: Uint8Array): Promise<void> {
+    if (message.length > MAX_BOLT_MESSAGE_BYTES) throw messageTooLarge(message.length);
+    await this.#options.pubsub.publish(this.#options.topic, message);
+  }
+
+  async #validate(message: Uint8Array, from: NodeId): Promise<GossipVerdict> {
+    if (message.length < MIN_MESSAGE_BYTES || message.length > MAX_BOLT_MESSAGE_BYTES) return 'reject';
+    const { limits, onGossip } = this.#options;
+    const pendingOfPeer = this.#pendingOf.get(from) ?? 0;
+    if (pendingOfPeer >= limits.maxGossipQueuePerPeer || this.#pending >= limits.maxGossipQueue) return 'ignore';
+    this.#pendingOf.set(from, pendingOfPeer + 1);
+    this.#pending += 1;
+    if (this.#running < limits.gossipConcurrency) {
+      this.#running += 1;
+    } else {
+      // Whoever is done hands its place on.
+      await new Promise<void>((resolve) => {
+        this.#turns.push(resolve);
+      });
+    }
+    try {
+      // A copy: the data is a view into the buffer that it arrived in.
+      return await onGossip(message.slice(), from);
+    } finally {
+      this.#done(from);
+      const next = this.#turns.shift();
+      if (next === undefined) this.#running -= 1;
+      else next();
+    }
+  }
+
+  #done(from: NodeId): void {
+    this.#pending -= 1;
+    const left = (this.#pendingOf.get(from) ?? 1) - 1;
+    if (left === 0) this.#pendingOf.delete(from);
+    else this.#pendingOf.set(from, left);
+  }
+}
+
+const verdicts: Record<GossipVerdict, TopicValidatorResult> = {
+  accept: TopicValidatorResult.Accept,
+  reject: TopicValidatorResult.Reject,
+  ignore: TopicValidatorResult.Ignore,
+};
+
+function contentHash(data: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(data).digest());
+}

@@ -1,0 +1,268 @@
+import './polyfill.ts';
+import type { Connection, Libp2p, PrivateKey, Stream } from '@libp2p/interface';
+import { CODE_P2P } from '@multiformats/multiaddr';
+import { fromString } from 'uint8arrays/from-string';
+import { toString as bytesToString } from 'uint8arrays/to-string';
+import {
+  CHANNEL_PROTOCOL,
+  GOSSIP_SYNC_PROTOCOL,
+  gossipTopic,
+  nodeIdFromPeerId,
+  peerIdFromNodeId,
+} from '../../protocols/ids.ts';
+import { systemClock } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { createNode, nodeKey } from './create-node.ts';
+import type { NodeServices } from './create-node.ts';
+import { dialPeer } from './dial-peer.ts';
+import { NetworkError } from './errors.ts';
+import { GossipTopic } from './gossip-topic.ts';
+import { defaultNetworkLimits } from './limits.ts';
+import type { NetworkLimits } from './limits.ts';
+import { LinkTable } from './link-table.ts';
+import type { Network, NetworkHandlers, NodeId } from './network.ts';
+import { answerSync, requestSync } from './sync-stream.ts';
+
+export interface Libp2pNetworkOptions {
+  /** The node key: the 32 bytes of a secp256k1 key. */
+  readonly privateKey: Uint8Array;
+  /** Multiaddrs to listen on; port 0 takes any free one. */
+  readonly listen: readonly string[];
+  /** Multiaddrs to tell others instead of those listened on. */
+  readonly announce?: readonly string[];
+  /** Nodes through which this one finds the others. */
+  readonly bootstrap?: readonly { readonly nodeId: NodeId; readonly address: string }[];
+  /** The chain whose gossip is shared; as in BOLT 7. */
+  readonly chainHash: Uint8Array;
+  readonly limits?: Partial<NetworkLimits>;
+  readonly clock?: Clock;
+}
+
+/** How often lost bootstrap nodes are dialled again and lost gossip streams are opened again. */
+const UPKEEP_INTERVAL_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 1_000;
+/** One in use, and one of a peer that has lost it and opens another. */
+const MAX_CHANNEL_STREAMS = 2;
+const MAX_SYNC_STREAMS_PER_PEER = 2;
+const GOSSIP_PROTOCOL_PREFIX = '/meshsub/';
+
+/**
+ * The mesh over libp2p: its peer ids are the node ids, its channel streams carry BOLT messages.
+ * @throws NetworkError `invalid_config` for a key that is none
+ */
+export function createLibp2pNetwork(options: Libp2pNetworkOptions): Network {
+  return new Libp2pNetwork(options);
+}
+
+/** What exists between start and stop. */
+interface Running {
+  readonly node: Libp2p<NodeServices>;
+  readonly links: LinkTable;
+  readonly gossip: GossipTopic;
+  readonly handlers: NetworkHandlers;
+}
+
+class Libp2pNetwork implements Network {
+  readonly nodeId: NodeId;
+  readonly #options: Libp2pNetworkOptions;
+  readonly #privateKey: PrivateKey;
+  readonly #limits: NetworkLimits;
+  readonly #clock: Clock;
+  readonly #stopping = new AbortController();
+  #running: Running | undefined;
+  #started = false;
+  #cancelUpkeep = (): void => {};
+  #syncStreams = 0;
+
+  constructor(options: Libp2pNetworkOptions) {
+    this.#options = options;
+    this.#privateKey = nodeKey(options.privateKey);
+    this.nodeId = bytesToString(this.#privateKey.publicKey.raw, 'hex');
+    this.#limits = { ...defaultNetworkLimits, ...options.limits };
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  async start(handlers: NetworkHandlers): Promise<void> {
+    if (this.#started) throw new NetworkError('network_stopped', 'a network starts once');
+    this.#started = true;
+    const { listen, announce = [], chainHash } = this.#options;
+    const limits = this.#limits;
+    const topic = gossipTopic(chainHash);
+    const node = await createNode({ privateKey: this.#privateKey, listen, announce, topic, limits });
+    const links = new LinkTable({
+      nodeId: this.nodeId,
+      handlers,
+      limits,
+      clock: this.#clock,
+      hangUp: (nodeId, gently) => hangUp(node, nodeId, gently),
+    });
+    const gossip = new GossipTopic({
+      pubsub: node.services.pubsub,
+      topic,
+      limits,
+      nodeId: (peer) => nodeIdOf(peer.toString()),
+      onGossip: (message, from) => handlers.onGossip(message, from),
+    });
+    const running: Running = { node, links, gossip, handlers };
+    await node.handle(CHANNEL_PROTOCOL, (stream, connection) => this.#acceptLink(running, stream, connection), {
+      maxInboundStreams: MAX_CHANNEL_STREAMS,
+      maxOutboundStreams: MAX_CHANNEL_STREAMS,
+    });
+    await node.handle(GOSSIP_SYNC_PROTOCOL, (stream, connection) => this.#acceptSync(running, stream, connection), {
+      maxInboundStreams: MAX_SYNC_STREAMS_PER_PEER,
+      maxOutboundStreams: MAX_SYNC_STREAMS_PER_PEER,
+    });
+    try {
+      await node.start();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const message = `could not listen on ${listen.join(', ')}: ${reason}`;
+      throw new NetworkError('listen_failed', message, { listen }, { cause: error });
+    }
+    if (this.#stopping.signal.aborted) {
+      await node.stop();
+      throw new NetworkError('network_stopped', 'the network was stopped while it started');
+    }
+    gossip.start();
+    this.#running = running;
+    this.#upkeep(running);
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    this.#stopping.abort();
+    if (running === undefined) return;
+    this.#running = undefined;
+    this.#cancelUpkeep();
+    await running.links.stop();
+    await running.node.stop();
+  }
+
+  listenAddresses(): readonly string[] {
+    const addresses = this.#running?.node.getMultiaddrs() ?? [];
+    return addresses.map((address) => address.decapsulateCode(CODE_P2P).toString());
+  }
+
+  async connect(nodeId: NodeId, address?: string): Promise<void> {
+    const { node, links } = this.#require();
+    const { connectTimeoutMs, lookupTimeoutMs } = this.#limits;
+    if (nodeId === this.nodeId) throw new NetworkError('peer_is_self', `${nodeId} is this node itself`);
+    const peerId = peerIdOf(nodeId);
+    if (links.connection(nodeId) !== undefined) return;
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(connectTimeoutMs)]);
+    const connection = await dialPeer(node, peerId, { address, signal, lookupTimeoutMs });
+    await links.open(nodeId, connection, signal);
+  }
+
+  async disconnect(nodeId: NodeId, reason: string): Promise<void> {
+    await this.#running?.links.close(nodeId, reason);
+  }
+
+  send(nodeId: NodeId, messages: readonly Uint8Array[]): void {
+    this.#running?.links.send(nodeId, messages);
+  }
+
+  async publishGossip(message: Uint8Array): Promise<void> {
+    await this.#require().gossip.publish(message);
+  }
+
+  async *requestSync(nodeId: NodeId, request: Uint8Array): AsyncIterable<Uint8Array> {
+    const connection = this.#require().links.connection(nodeId);
+    if (connection === undefined) throw new NetworkError('not_connected', `no link to ${nodeId}`, { nodeId });
+    yield* requestSync(connection, request, this.#clock, this.#limits);
+  }
+
+  #require(): Running {
+    if (this.#running === undefined) throw new NetworkError('network_stopped', 'the network is not running');
+    return this.#running;
+  }
+
+  #acceptLink({ links }: Running, stream: Stream, connection: Connection): void {
+    const nodeId = nodeIdOf(connection.remotePeer.toString());
+    if (nodeId === undefined) stream.abort(new Error('not a node'));
+    else links.accept(nodeId, stream, connection);
+  }
+
+  #acceptSync({ links, handlers }: Running, stream: Stream, connection: Connection): void {
+    const nodeId = nodeIdOf(connection.remotePeer.toString());
+    if (nodeId === undefined || links.connection(nodeId) === undefined) {
+      stream.abort(new Error('only peers with a link may sync'));
+    } else if (this.#syncStreams >= this.#limits.maxSyncStreams) {
+      stream.abort(new Error('too many are syncing'));
+    } else {
+      this.#syncStreams += 1;
+      const answer = (request: Uint8Array): AsyncIterable<Uint8Array> => handlers.onSyncRequest(nodeId, request);
+      void answerSync(stream, answer, this.#clock, this.#limits).then(() => {
+        this.#syncStreams -= 1;
+      });
+    }
+  }
+
+  #upkeep(running: Running): void {
+    const { node, links } = running;
+    for (const { nodeId, address } of this.#options.bootstrap ?? []) {
+      if (nodeId !== this.nodeId) void this.#dialBootstrap(node, nodeId, address);
+    }
+    for (const nodeId of links.linked()) void restoreGossip(node, nodeId);
+    this.#cancelUpkeep = this.#clock.setTimer(UPKEEP_INTERVAL_MS, () => this.#upkeep(running));
+  }
+
+  async #dialBootstrap(node: Libp2p<NodeServices>, nodeId: NodeId, address: string): Promise<void> {
+    const { connectTimeoutMs, lookupTimeoutMs } = this.#limits;
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(connectTimeoutMs)]);
+    try {
+      await dialPeer(node, peerIdOf(nodeId), { address, signal, lookupTimeoutMs });
+    } catch {
+      // It is tried again before long.
+    }
+  }
+}
+
+/**
+ * gossipsub keeps one stream to a peer and opens no other when that one is lost while the peer stays connected; it
+ * does so when the peer is identified anew.
+ */
+async function restoreGossip(node: Libp2p<NodeServices>, nodeId: NodeId): Promise<void> {
+  const connections = node.getConnections(peerIdOf(nodeId)).filter(({ status }) => status === 'open');
+  const gossips = connections.some(({ streams }) =>
+    streams.some(({ direction, protocol }) => direction === 'outbound' && protocol.startsWith(GOSSIP_PROTOCOL_PREFIX)),
+  );
+  const [connection] = connections;
+  if (gossips || connection === undefined) return;
+  try {
+    await node.services.identify.identify(connection);
+  } catch {
+    // A connection that is about to end; otherwise it is tried again before long.
+  }
+}
+
+async function hangUp(node: Libp2p<NodeServices>, nodeId: NodeId, gently: boolean): Promise<void> {
+  const connections = node.getConnections(peerIdOf(nodeId));
+  await Promise.all(
+    connections.map(async (connection) => {
+      try {
+        if (gently) await connection.close({ signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) });
+      } finally {
+        connection.abort(new Error('hung up'));
+      }
+    }),
+  ).catch(() => {
+    // The connection did not close in time and has been aborted.
+  });
+}
+
+function nodeIdOf(peerId: string): NodeId | undefined {
+  try {
+    return bytesToString(nodeIdFromPeerId(peerId), 'hex');
+  } catch {
+    return undefined;
+  }
+}
+
+function peerIdOf(nodeId: NodeId): ReturnType<typeof peerIdFromNodeId> {
+  try {
+    return peerIdFromNodeId(fromString(nodeId, 'hex'));
+  } catch (error) {
+    throw new NetworkError('invalid_address', `expected a node id, got "${nodeId}"`, { nodeId }, { cause: error });
+  }
+}

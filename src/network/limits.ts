@@ -1,0 +1,47 @@
+/** Bounds on what peers can make a node hold, do or wait for. */
+export interface NetworkLimits {
+  /** Connections in all; inbound ones beyond it are refused. */
+  readonly maxConnections: number;
+  /** Connections of one peer: two after simultaneous dials, one more while a dead one is still being noticed. */
+  readonly maxConnectionsPerPeer: number;
+  /** New inbound connections of one host in a second; a cluster on one machine comes from one host. */
+  readonly maxInboundPerSecond: number;
+  /** Bytes queued to one peer before it is disconnected. */
+  readonly maxQueuedBytes: number;
+  /** How long a connect may take in all, and finding the peer's addresses within it. */
+  readonly connectTimeoutMs: number;
+  readonly lookupTimeoutMs: number;
+  /** How long a peer that opens a stream may take to say what it wants. */
+  readonly handshakeTimeoutMs: number;
+  /** A peer that is alive is asked every `pingIntervalMs`, and dropped when it does not answer in `pingTimeoutMs`. */
+  readonly pingIntervalMs: number;
+  readonly pingTimeoutMs: number;
+  /** Gossip messages being validated at once, and waiting for it: of one peer, of all. Those beyond are ignored. */
+  readonly gossipConcurrency: number;
+  readonly maxGossipQueuePerPeer: number;
+  readonly maxGossipQueue: number;
+  /** Sync streams answered at once, and what one may last and carry. */
+  readonly maxSyncStreams: number;
+  readonly syncTimeoutMs: number;
+  readonly syncIdleTimeoutMs: number;
+  readonly maxSyncBytes: number;
+}
+
+export const defaultNetworkLimits: NetworkLimits = {
+  maxConnections: 300,
+  maxConnectionsPerPeer: 4,
+  maxInboundPerSecond: 64,
+  maxQueuedBytes: 8 * 1024 * 1024,
+  connectTimeoutMs: 10_000,
+  lookupTimeoutMs: 5_000,
+  handshakeTimeoutMs: 5_000,
+  pingIntervalMs: 3_000,
+  pingTimeoutMs: 5_000,
+  gossipConcurrency: 16,
+  maxGossipQueuePerPeer: 512,
+  maxGossipQueue: 4_096,
+  maxSyncStreams: 16,
+  syncTimeoutMs: 300_000,
+  syncIdleTimeoutMs: 15_000,
+  maxSyncBytes: 256 * 1024 * 1024,
+};

@@ -1,0 +1,212 @@
+import type { Stream } from '@libp2p/interface';
+import { concat } from 'uint8arrays/concat';
+import { FrameDecoder, encodeFrames } from './framing.ts';
+
+/** Messages handed on in one go before other peers, timers and the disk get a turn. */
+const MESSAGES_PER_TURN = 256;
+/** How long a peer may take to accept what was sent to it before we hang up on purpose. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+/**
+ * Why a link ended; `onPeerDisconnected` gets it as `code` or `code: detail`.
+ *
+ * - `closed_by_peer`, `connection_lost`: the other side's doing, or the network's
+ * - `malformed_frame`: the peer sent what is not a frame
+ * - `outgoing_queue_full`: the peer takes less than it is sent
+ * - `bad_outgoing_message`, `handler_failed`: this node's own mistake; better no link than one that is out of step
+ */
+export type LinkEndCode =
+  | 'closed_by_peer'
+  | 'connection_lost'
+  | 'malformed_frame'
+  | 'outgoing_queue_full'
+  | 'bad_outgoing_message'
+  | 'handler_failed';
+
+export interface PeerLinkOptions {
+  readonly maxQueuedBytes: number;
+  /** One message; the next one waits while the returned promise is pending. May be exchanged at any time. */
+  onMessage(message: Uint8Array): void | Promise<void>;
+  /** Called once, unless this side closed the link; nothing is handed on after it. May be exchanged at any time. */
+  onEnd(code: LinkEndCode, detail: string): void;
+}
+
+/**
+ * BOLT messages both ways over one stream, framed as `framing.ts` says.
+ *
+ * Out: what is sent within a turn leaves in one write; while the stream is full, messages wait here up to a bound.
+ * In: messages are handed on in order, some at a time; the stream is paused while the receiver is busy, so that the
+ * peer is slowed down and what waits here stays below the stream's window. What arrived before the peer closed is
+ * still handed on, then the end is reported.
+ */
+export class PeerLink {
+  onMessage: PeerLinkOptions['onMessage'];
+  onEnd: PeerLinkOptions['onEnd'];
+  readonly #stream: Stream;
+  readonly #maxQueuedBytes: number;
+  readonly #decoder = new FrameDecoder();
+  #outgoing: Uint8Array[] = [];
+  #outgoingBytes = 0;
+  #flushScheduled = false;
+  /** The receiver is busy, or it is another's turn. */
+  #waiting = false;
+  /** The peer has ended the stream; what it sent before is being handed on. */
+  #peerEnded: { readonly code: LinkEndCode; readonly detail: string } | undefined;
+  #ended = false;
+
+  constructor(stream: Stream, options: PeerLinkOptions) {
+    this.#stream = stream;
+    this.#maxQueuedBytes = options.maxQueuedBytes;
+    this.onMessage = (message) => options.onMessage(message);
+    this.onEnd = (code, detail) => options.onEnd(code, detail);
+    stream.addEventListener('drain', () => this.#flush());
+    stream.addEventListener('remoteCloseWrite', () => this.#peerEnds('closed_by_peer', 'the peer closed the stream'));
+    stream.addEventListener('close', (event) => {
+      this.#peerEnds('connection_lost', event.error?.message ?? 'the connection ended');
+    });
+    stream.addEventListener('message', (event) => {
+      // After the end nobody reads on; the peer may still be sending until it hears of it.
+      if (this.#ended) return;
+      this.#decoder.push(event.data.subarray());
+      this.#handOn();
+    });
+  }
+
+  /** Queues messages; those of one turn leave together. A no-op after the end. */
+  send(messages: readonly Uint8Array[]): void {
+    if (this.#ended || messages.length === 0) return;
+    let frames: Uint8Array;
+    try {
+      frames = encodeFrames(messages);
+    } catch (error) {
+      this.#fail('bad_outgoing_message', error);
+      return;
+    }
+    this.#outgoing.push(frames);
+    this.#outgoingBytes += frames.length;
+    const queuedBytes = this.#outgoingBytes + this.#stream.writeBufferLength;
+    if (queuedBytes > this.#maxQueuedBytes) {
+      this.#fail('outgoing_queue_full', new Error(`${queuedBytes} bytes wait, the limit is ${this.#maxQueuedBytes}`));
+    } else if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      queueMicrotask(() => {
+        this.#flushScheduled = false;
+        this.#flush();
+      });
+    }
+  }
+
+  /** Hangs up after what was sent has left; hands on nothing more, reports no end. */
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    try {
+      this.#write();
+      await this.#stream.close({ signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) });
+    } catch (error) {
+      this.#stream.abort(toError(error));
+    }
+  }
+
+  /** Ends the link at once; what was not sent yet is lost, nothing more is handed on, no end is reported. */
+  abort(reason: string): void {
+    this.#ended = true;
+    this.#outgoing = [];
+    this.#stream.abort(new Error(reason));
+  }
+
+  #flush(): void {
+    // A stream that is full says 'drain' once it can take more.
+    if (this.#ended || this.#stream.writableNeedsDrain) return;
+    try {
+      this.#write();
+    } catch (error) {
+      this.#peerEnds('connection_lost', toError(error).message);
+    }
+  }
+
+  #write(): void {
+    const [first, ...more] = this.#outgoing;
+    if (first === undefined) return;
+    const data = more.length === 0 ? first : concat(this.#outgoing, this.#outgoingBytes);
+    this.#outgoing = [];
+    this.#outgoingBytes = 0;
+    this.#stream.send(data);
+  }
+
+  #handOn(): void {
+    for (let count = 0; !this.#ended && !this.#waiting; count++) {
+      let message: Uint8Array | undefined;
+      try {
+        message = this.#decoder.next();
+      } catch (error) {
+        this.#fail('malformed_frame', error);
+        return;
+      }
+      if (message === undefined) {
+        this.#readOn();
+        return;
+      }
+      try {
+        const busy = this.onMessage(message);
+        if (busy instanceof Promise) this.#waitFor(busy);
+        else if (count >= MESSAGES_PER_TURN) this.#waitFor(nextTurn());
+      } catch (error) {
+        this.#fail('handler_failed', error);
+      }
+    }
+  }
+
+  #waitFor(busy: Promise<void>): void {
+    this.#waiting = true;
+    if (this.#stream.readStatus === 'readable') this.#stream.pause();
+    busy.then(
+      () => {
+        this.#waiting = false;
+        this.#handOn();
+      },
+      (error: unknown) => this.#fail('handler_failed', error),
+    );
+  }
+
+  /** All that was pushed is handed on: takes more from the stream, or reports the end when there will be no more. */
+  #readOn(): void {
+    if (this.#stream.readStatus === 'paused') {
+      try {
+        // Dispatches what the stream has buffered before it returns, so this may hand on messages.
+        this.#stream.resume();
+      } catch {
+        // It cannot tell the peer to go on, because the connection is gone: what it had buffered is here all the same.
+      }
+    }
+    if (this.#peerEnded !== undefined && !this.#waiting && this.#decoder.bufferedBytes === 0) {
+      this.#end(this.#peerEnded.code, this.#peerEnded.detail);
+    }
+  }
+
+  #peerEnds(code: LinkEndCode, detail: string): void {
+    if (this.#ended || this.#peerEnded !== undefined) return;
+    this.#peerEnded = { code, detail };
+    if (!this.#waiting) this.#handOn();
+  }
+
+  #fail(code: LinkEndCode, error: unknown): void {
+    this.#end(code, toError(error).message);
+  }
+
+  #end(code: LinkEndCode, detail: string): void {
+    if (this.#ended) return;
+    this.abort(`${code}: ${detail}`);
+    this.onEnd(code, detail);
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
