@@ -5,7 +5,7 @@ import { RoutingError } from './errors.ts';
 export type Direction = 0 | 1;
 
 /** What one side of a channel asks of those who route through it towards the other side: the content of a `channel_update`. */
-export interface ChannelPolicy {
+export interface EdgePolicy {
   readonly timestamp: number;
   readonly disabled: boolean;
   readonly cltvExpiryDelta: number;
@@ -55,8 +55,8 @@ export function checkChannel({ shortChannelId, nodeId1, nodeId2, capacityMsat }:
 }
 
 /** Throws `RoutingError` on values that no `channel_update` can carry. */
-export function checkPolicy(policy: ChannelPolicy): void {
-  const u32: (keyof ChannelPolicy)[] = ['timestamp', 'feeBaseMsat', 'feeProportionalMillionths'];
+export function checkPolicy(policy: EdgePolicy): void {
+  const u32: (keyof EdgePolicy)[] = ['timestamp', 'feeBaseMsat', 'feeProportionalMillionths'];
   for (const field of u32) checkInteger(field, policy[field], MAX_U32);
   checkInteger('cltvExpiryDelta', policy.cltvExpiryDelta, 0xffff);
   for (const field of ['htlcMinimumMsat', 'htlcMaximumMsat'] as const) {

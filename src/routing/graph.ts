@@ -1,5 +1,5 @@
 import type { NodeId } from '../network/network.ts';
-import { checkChannel, checkPolicy, type ChannelPolicy, type Direction, type GraphChannel } from './channel.ts';
+import { checkChannel, checkPolicy, type EdgePolicy, type Direction, type GraphChannel } from './channel.ts';
 import { RoutingError } from './errors.ts';
 import { clampMsat, toMsat } from './msat.ts';
 import { grown } from './typed-arrays.ts';
@@ -132,7 +132,7 @@ export class ChannelGraph {
   }
 
   /** The policy of one direction, or undefined if the channel or its update is not known. */
-  policy(shortChannelId: bigint, direction: Direction): ChannelPolicy | undefined {
+  policy(shortChannelId: bigint, direction: Direction): EdgePolicy | undefined {
     const c = this.#channels.get(shortChannelId);
     if (c === undefined) return undefined;
     const e = 2 * c + direction;
@@ -196,7 +196,7 @@ export class ChannelGraph {
    * Sets the policy of one direction. 'stale': its timestamp is not above the one that stands (BOLT 7 keeps the first of equals).
    * Throws `RoutingError` on values that a `channel_update` cannot carry.
    */
-  applyUpdate(shortChannelId: bigint, direction: Direction, policy: ChannelPolicy): 'applied' | 'stale' | 'unknown_channel' {
+  applyUpdate(shortChannelId: bigint, direction: Direction, policy: EdgePolicy): 'applied' | 'stale' | 'unknown_channel' {
     checkPolicy(policy);
     const c = this.#channels.get(shortChannelId);
     if (c === undefined) return 'unknown_channel';

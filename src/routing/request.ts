@@ -1,5 +1,5 @@
 import type { NodeId } from '../network/network.ts';
-import { checkNodeId, checkPolicy, type ChannelPolicy } from './channel.ts';
+import { checkNodeId, checkPolicy, type EdgePolicy } from './channel.ts';
 import { RoutingError } from './errors.ts';
 import type { ChannelDirection } from './liquidity.ts';
 
@@ -28,7 +28,7 @@ export interface RouteHintHop {
 
 /** A policy that a failure message brought, for the retries of one payment alone (BOLT 4, "Receiving Failure Codes"). */
 export interface PolicyOverride extends ChannelDirection {
-  readonly policy: ChannelPolicy;
+  readonly policy: EdgePolicy;
 }
 
 /** What a payment must not use, mostly since it failed there already. */
@@ -100,7 +100,7 @@ export function checkRouteRequest(request: RouteRequest): void {
 }
 
 /** A hint's channel as an edge: any amount, as far as we know. */
-export function policyOfHint(hop: RouteHintHop): ChannelPolicy {
+export function policyOfHint(hop: RouteHintHop): EdgePolicy {
   return {
     timestamp: 0,
     disabled: false,

@@ -1,5 +1,5 @@
 import type { NodeId } from '../network/network.ts';
-import { directionOf, type ChannelPolicy, type Direction } from './channel.ts';
+import { directionOf, type EdgePolicy, type Direction } from './channel.ts';
 import type { ChannelGraph, GraphArrays } from './graph.ts';
 import type { ChannelDirection, Liquidity, LiquidityBounds } from './liquidity.ts';
 import { clampMsat, MAX_AMOUNT_MSAT } from './msat.ts';
@@ -29,7 +29,7 @@ interface ExtraPlan {
   readonly shortChannelId: bigint;
   readonly from: NodeId;
   readonly to: NodeId;
-  readonly policy: ChannelPolicy;
+  readonly policy: EdgePolicy;
   readonly capacity: number;
 }
 

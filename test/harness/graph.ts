@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { NodeId } from '../../src/network/network.ts';
-import { directionOf, type ChannelPolicy } from '../../src/routing/channel.ts';
+import { directionOf, type EdgePolicy } from '../../src/routing/channel.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
 import type { LocalChannel } from '../../src/routing/request.ts';
 
@@ -12,7 +12,7 @@ export function nodeNamed(name: string): NodeId {
 }
 
 /** A channel that asks for nothing and takes anything, unless `changes` says so. */
-export function policy(changes: Partial<ChannelPolicy> = {}): ChannelPolicy {
+export function policy(changes: Partial<EdgePolicy> = {}): EdgePolicy {
   return {
     timestamp: 1,
     disabled: false,
@@ -30,7 +30,7 @@ export function policy(changes: Partial<ChannelPolicy> = {}): ChannelPolicy {
  * Its capacity is 1,000,000 sat.
  */
 export function connect(
-  graph: ChannelGraph, shortChannelId: bigint, from: string, to: string, there?: ChannelPolicy, back?: ChannelPolicy,
+  graph: ChannelGraph, shortChannelId: bigint, from: string, to: string, there?: EdgePolicy, back?: EdgePolicy,
 ): void {
   const [nodeId1, nodeId2] = [nodeNamed(from), nodeNamed(to)].sort() as [NodeId, NodeId];
   graph.addChannel({ shortChannelId, nodeId1, nodeId2, capacityMsat: 1_000_000_000n, usable: true });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeId } from '../../src/network/network.ts';
-import { directionOf, type ChannelPolicy } from '../../src/routing/channel.ts';
+import { directionOf, type EdgePolicy } from '../../src/routing/channel.ts';
 import { findPath, type PathContext } from '../../src/routing/find-path.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
 import { Liquidity } from '../../src/routing/liquidity.ts';
@@ -27,7 +27,7 @@ interface Edge {
   readonly to: NodeId;
   readonly capacityMsat: bigint;
   /** Undefined: one of our own channels. */
-  readonly policy?: ChannelPolicy;
+  readonly policy?: EdgePolicy;
   readonly local?: LocalChannel;
 }
 

@@ -1,0 +1,181 @@
+import { failureFlags, type FailureMessage } from '../../protocols/onion/failures.ts';
+import type { NodeId } from '../network/network.ts';
+import { directionOf } from './channel.ts';
+import { readFailureUpdate } from './failure-update.ts';
+import type { ChannelGraph } from './graph.ts';
+import type { ChannelDirection, Liquidity } from './liquidity.ts';
+import type { Exclusions, PolicyOverride, RouteRequest } from './request.ts';
+import { htlcsOf, type Route } from './route.ts';
+
+/** How the attempt to send one HTLC along a route ended. */
+export type AttemptOutcome =
+  /** The preimage came back. */
+  | { readonly type: 'settled'; readonly route: Route }
+  /** The node `route.hops[hopIndex]` answered with a failure. */
+  | {
+    readonly type: 'failed';
+    readonly route: Route;
+    readonly hopIndex: number;
+    readonly failure: FailureMessage;
+    /** Those of the request that gave the route. */
+    readonly policyOverrides?: readonly PolicyOverride[];
+  }
+  /** A failure came back that no hop's key reads: one of them, and no one knows which, garbled it. */
+  | { readonly type: 'unreadable'; readonly route: Route }
+  /** The HTLC could not be offered to the first hop at all. */
+  | { readonly type: 'not_sent'; readonly route: Route };
+
+/** What an outcome means for the rest of the same payment. */
+export interface Lesson {
+  /** False: the payment is over, since it succeeded, or the payee said no (BOLT 4, "Receiving Failure Codes"). */
+  readonly retry: boolean;
+  /**
+   * To be added to the request's exclusions. Each lesson with `retry` excludes something or overrides a policy with a newer one, so that
+   * the next attempt differs; a node that keeps on sending newer policies is stopped by the payment's own limit on attempts.
+   */
+  readonly exclude: Exclusions;
+  /** To be added to the request's overrides. BOLT 4: for this payment alone, and never shown to others. */
+  readonly policyOverride?: PolicyOverride;
+}
+
+/** What the teaching reads and changes. */
+export interface LessonContext {
+  readonly graph: ChannelGraph;
+  readonly liquidity: Liquidity;
+  readonly chainHash: Uint8Array;
+}
+
+/** One channel of a route, from the second on: the first is our own, of which we know more than a failure could tell. */
+interface RouteEdge extends ChannelDirection {
+  readonly amountMsat: bigint;
+}
+
+const DONE: Lesson = { retry: false, exclude: {} };
+
+/** The failures with which a node says that its outgoing channel's policy was not kept; with the policy, they can be mended. */
+const POLICY_FAILURES: ReadonlySet<FailureMessage['type']> = new Set([
+  'amount_below_minimum', 'fee_insufficient', 'incorrect_cltv_expiry', 'channel_disabled',
+]);
+/** What a forwarding node has no business to say, or cannot blame on a channel. */
+const OWN_FAILURES: ReadonlySet<FailureMessage['type']> = new Set([
+  'incorrect_or_unknown_payment_details', 'final_incorrect_cltv_expiry', 'final_incorrect_htlc_amount', 'mpp_timeout',
+  'invalid_onion_payload', 'invalid_onion_blinding', 'expiry_too_far',
+]);
+
+/** Teaches the liquidity estimate what an attempt has shown, and says how its payment may go on. BOLT 4, "Receiving Failure Codes". */
+export function learn(context: LessonContext, outcome: AttemptOutcome): Lesson {
+  const { liquidity } = context;
+  const edges = edgesOf(outcome.route);
+  switch (outcome.type) {
+    case 'settled':
+      for (const edge of edges) liquidity.settled(edge, edge.amountMsat);
+      return DONE;
+    case 'not_sent':
+      return { retry: true, exclude: { channels: outcome.route.hops.slice(0, 1).map((hop) => hop.shortChannelId) } };
+    case 'unreadable':
+      return fromUnreadable(liquidity, edges);
+    case 'failed':
+      // The HTLC came as far as to the node that answers.
+      for (const edge of edges.slice(0, outcome.hopIndex)) liquidity.carried(edge, edge.amountMsat);
+      return outcome.hopIndex >= outcome.route.hops.length - 1 ? fromPayee(context, outcome) : fromForwarder(context, outcome);
+  }
+}
+
+/** The request for the next attempt of the same payment. */
+export function withLesson(request: RouteRequest, { exclude, policyOverride }: Lesson): RouteRequest {
+  const before = request.exclude ?? {};
+  return {
+    ...request,
+    exclude: {
+      nodes: [...(before.nodes ?? []), ...(exclude.nodes ?? [])],
+      channels: [...(before.channels ?? []), ...(exclude.channels ?? [])],
+      directions: [...(before.directions ?? []), ...(exclude.directions ?? [])],
+    },
+    policyOverrides: [...(request.policyOverrides ?? []), ...(policyOverride === undefined ? [] : [policyOverride])],
+  };
+}
+
+type Failed = Extract<AttemptOutcome, { type: 'failed' }>;
+
+function fromPayee({ liquidity }: LessonContext, { route, failure }: Failed): Lesson {
+  if (failureFlags(failure).perm) return DONE;
+  const before = route.hops.at(-2);
+  // When we are the payee's only peer on the route, nothing that we could do differently is left.
+  if (before === undefined) return DONE;
+  // The HTLC was not what the onion says: the node before the payee changed it.
+  if (failure.type === 'final_incorrect_cltv_expiry' || failure.type === 'final_incorrect_htlc_amount') {
+    return excludeNode(liquidity, before.nodeId, false);
+  }
+  const last = edgesOf(route).at(-1);
+  return { retry: true, exclude: { directions: last === undefined ? [] : [bare(last)] } };
+}
+
+function fromForwarder(context: LessonContext, { route, hopIndex, failure, policyOverrides = [] }: Failed): Lesson {
+  const { liquidity } = context;
+  const node = route.hops[hopIndex];
+  const edge = edgesOf(route)[hopIndex];
+  if (node === undefined || edge === undefined) return DONE;
+  const { badOnion, perm, node: isNodeFailure } = failureFlags(failure);
+  const exclude = { directions: [bare(edge)] };
+
+  if (isNodeFailure || OWN_FAILURES.has(failure.type)) return excludeNode(liquidity, node.nodeId, perm && isNodeFailure);
+  // The node after it could not read the onion: one of the two has garbled it.
+  if (badOnion) {
+    liquidity.failed(edge, 1n, { certainty: 0.5 });
+    return { retry: true, exclude };
+  }
+  if (POLICY_FAILURES.has(failure.type)) {
+    const policyOverride = freshPolicy(context, node.nodeId, edge, failure, policyOverrides);
+    if (policyOverride !== undefined) return { retry: true, exclude: {}, policyOverride };
+    liquidity.failed(edge, 1n);
+    return { retry: true, exclude };
+  }
+  // `temporary_channel_failure` and whatever is not known: it may pass later, or a smaller amount now.
+  liquidity.failed(edge, perm ? 1n : edge.amountMsat, { permanent: perm });
+  return { retry: true, exclude };
+}
+
+function fromUnreadable(liquidity: Liquidity, edges: readonly RouteEdge[]): Lesson {
+  if (edges.length === 0) return DONE;
+  for (const edge of edges) liquidity.failed(edge, edge.amountMsat, { certainty: 0.5 });
+  // The last channel may be the payee's only one: it is spared as long as others can be suspected.
+  const suspects = edges.length > 1 ? edges.slice(0, -1) : edges;
+  return { retry: true, exclude: { directions: suspects.map(bare) } };
+}
+
+function excludeNode(liquidity: Liquidity, nodeId: NodeId, permanent: boolean): Lesson {
+  liquidity.nodeFailed(nodeId, { permanent });
+  return { retry: true, exclude: { nodes: [nodeId] } };
+}
+
+/** The policy that came with the failure, if it is newer than the one that the attempt was made with, and says something else. */
+function freshPolicy(
+  { graph, chainHash }: LessonContext, nodeId: NodeId, edge: RouteEdge, failure: FailureMessage, overrides: readonly PolicyOverride[],
+): PolicyOverride | undefined {
+  if (!('channelUpdate' in failure)) return undefined;
+  const policy = readFailureUpdate(failure.channelUpdate, chainHash, nodeId, edge);
+  if (policy === undefined) return undefined;
+  const { shortChannelId, direction } = edge;
+  const used = overrides.findLast((other) => other.shortChannelId === shortChannelId && other.direction === direction)?.policy
+    ?? graph.policy(shortChannelId, direction);
+  if (used !== undefined) {
+    if (policy.timestamp <= used.timestamp) return undefined;
+    const isSame = (Object.keys(policy) as (keyof typeof policy)[]).every((field) => field === 'timestamp' || policy[field] === used[field]);
+    if (isSame) return undefined;
+  }
+  return { shortChannelId, direction, policy };
+}
+
+/** The channels after our own, with what the HTLC over each carries: `edgesOf(route)[i]` leads from hop `i` to hop `i + 1`. */
+function edgesOf(route: Route): RouteEdge[] {
+  const htlcs = htlcsOf(route);
+  return route.hops.slice(1).map((hop, index) => ({
+    shortChannelId: hop.shortChannelId,
+    direction: directionOf(route.hops[index]?.nodeId ?? '', hop.nodeId),
+    amountMsat: htlcs[index + 1]?.amountMsat ?? 0n,
+  }));
+}
+
+function bare({ shortChannelId, direction }: RouteEdge): ChannelDirection {
+  return { shortChannelId, direction };
+}

@@ -1,0 +1,46 @@
+import type { NodeId } from '../network/network.ts';
+import { findPath, type RouteResult } from './find-path.ts';
+import { applyGraphChange, type GraphChange } from './graph-change.ts';
+import type { ChannelGraph } from './graph.ts';
+import { learn, type AttemptOutcome, type Lesson } from './lesson.ts';
+import type { Liquidity } from './liquidity.ts';
+import type { LocalChannel, RouteRequest } from './request.ts';
+
+/** What the router is made of. It holds no other state. */
+export interface RouterOptions {
+  readonly self: NodeId;
+  /** BOLT 7's `chain_hash` of our chain. */
+  readonly chainHash: Uint8Array;
+  readonly graph: ChannelGraph;
+  readonly liquidity: Liquidity;
+  /** Our own channels at this moment. */
+  readonly localChannels: () => readonly LocalChannel[];
+  /** See `PathContext`. */
+  readonly timeValuePpb?: number;
+  readonly maxLabels?: number;
+}
+
+/** Finds ways through the network, and gets better at it with each attempt. Synchronous: one call is one step of its caller's turn. */
+export class Router {
+  readonly #options: RouterOptions;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+  }
+
+  /** See `findPath`. "No route" is a result; throws `RoutingError` only for a request that means nothing. */
+  findRoute(request: RouteRequest): RouteResult {
+    const { localChannels, ...context } = this.#options;
+    return findPath({ ...context, localChannels: localChannels() }, request);
+  }
+
+  /** Learns from how an attempt ended, and says whether and how its payment may go on. */
+  reportOutcome(outcome: AttemptOutcome): Lesson {
+    return learn(this.#options, outcome);
+  }
+
+  /** Takes over what `src/gossip/` has accepted. */
+  applyGossip(change: GraphChange): void {
+    applyGraphChange(this.#options.graph, change);
+  }
+}
