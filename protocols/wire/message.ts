@@ -1,8 +1,11 @@
-import { struct, type Codec, type Fields } from './codec.ts';
+import { decode, struct, type Codec, type Fields } from './codec.ts';
 import { inContext } from './errors.ts';
 import type { Reader } from './reader.ts';
-import { checkUnknownTlvStream, tlvStream, type TlvRecords } from './tlv.ts';
+import { tlvStream, type TlvRecords } from './tlv.ts';
 import type { Writer } from './writer.ts';
+
+/** The check for an extension of which nothing is known: a TLV stream of odd records. */
+const unknownRecords = tlvStream({});
 
 /** One message of the BOLTs: its type number, and its payload after the two bytes of the type. */
 export interface MessageTable<P> extends Codec<P> {
@@ -68,7 +71,7 @@ function writeExtension(writer: Writer, extension: Uint8Array): void {
 
 function checkExtension(extension: Uint8Array): void {
   try {
-    checkUnknownTlvStream(extension);
+    decode(unknownRecords, extension);
   } catch (error) {
     throw inContext(error, 'extension');
   }

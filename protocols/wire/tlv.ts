@@ -1,8 +1,8 @@
 import { bigsize } from './bigsize.ts';
 import { encode, type Codec } from './codec.ts';
 import { inContext, WireError } from './errors.ts';
-import { Reader } from './reader.ts';
-import { Writer } from './writer.ts';
+import type { Reader } from './reader.ts';
+import type { Writer } from './writer.ts';
 
 /** A known record of a TLV stream: its type and how its value is written. */
 export interface TlvRecord<T> {
@@ -12,12 +12,6 @@ export interface TlvRecord<T> {
 
 /** The known records of a stream, by the name of the field that each becomes. */
 export type TlvRecords<T> = { readonly [K in keyof T]: TlvRecord<T[K]> };
-
-/** A record as it stands in the stream. */
-export interface RawTlvRecord {
-  readonly type: bigint;
-  readonly value: Uint8Array;
-}
 
 /** Declares a known record. */
 export function record<T>(type: number | bigint, value: Codec<T>): TlvRecord<T> {
@@ -53,36 +47,10 @@ export function tlvStream<T extends object>(records: TlvRecords<T>): Codec<Reado
     write(writer, values) {
       for (const { name, type, value } of known) {
         const field = (values as Record<string, unknown>)[name];
-        if (field !== undefined) writeRecord(writer, { type, value: encodeIn(name, value, field) });
+        if (field !== undefined) writeRecord(writer, type, encodeIn(name, value, field));
       }
     },
   };
-}
-
-/** A TLV stream whose records are not interpreted: only its form is checked. For streams that carry custom records. */
-export function splitTlvStream(bytes: Uint8Array): RawTlvRecord[] {
-  const records: RawTlvRecord[] = [];
-  forEachRecord(new Reader(bytes), (type, section) => records.push({ type, value: section.rest() }));
-  return records;
-}
-
-/** Writes records as a stream; they must stand in strictly increasing order of type. */
-export function joinTlvStream(records: readonly RawTlvRecord[]): Uint8Array {
-  const writer = new Writer();
-  let previous = -1n;
-  for (const entry of records) {
-    previous = requireIncreasing(entry.type, previous);
-    writeRecord(writer, entry);
-  }
-  return writer.finish();
-}
-
-/**
- * Refuses what is not a TLV stream, or holds a record of even type: the check for an extension of which nothing is
- * known.
- */
-export function checkUnknownTlvStream(bytes: Uint8Array): void {
-  forEachRecord(new Reader(bytes), refuseEven);
 }
 
 function forEachRecord(reader: Reader, visit: (type: bigint, section: Reader) => void): void {
@@ -107,7 +75,7 @@ function refuseEven(type: bigint): void {
   if (type % 2n === 0n) throw new WireError('wire_unknown_even_tlv', `TLV type ${type} is even and not known`);
 }
 
-function writeRecord(writer: Writer, { type, value }: RawTlvRecord): void {
+function writeRecord(writer: Writer, type: bigint, value: Uint8Array): void {
   bigsize.write(writer, type);
   bigsize.write(writer, BigInt(value.length));
   writer.bytes(value);
