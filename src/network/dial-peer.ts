@@ -3,7 +3,7 @@ import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { NodeServices } from './create-node.ts';
 import { findAddresses } from './dht.ts';
-import { NetworkError } from './errors.ts';
+import { NetworkError, messageOf } from './errors.ts';
 
 export interface DialOptions {
   /** Where to dial; without it, where the peer was seen before, and then where the DHT finds it. */
@@ -95,8 +95,4 @@ function withPeerId(address: Multiaddr, peerId: PeerId): Multiaddr {
 /** noise compares the key it is shown with the one that was dialled; libp2p hands on no more of it than the message. */
 function isAnotherPeer(error: unknown): boolean {
   return messageOf(error).includes('does not match expected remote identity key');
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -45,6 +45,12 @@ export class NetworkError extends RunnelError {
   }
 }
 
+/** What went wrong, in words, from whatever was thrown; libp2p throws the `close` event when a stream ends under it. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  return error instanceof Event ? `the stream ended (${error.type})` : String(error);
+}
+
 /** The error for a message of `length` bytes that no BOLT message may have. */
 export function messageTooLarge(length: number): NetworkError {
   const expected = `a message has at most ${MAX_BOLT_MESSAGE_BYTES} bytes`;

@@ -15,7 +15,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { createNode, nodeKey } from './create-node.ts';
 import type { NodeServices } from './create-node.ts';
 import { dialPeer } from './dial-peer.ts';
-import { NetworkError } from './errors.ts';
+import { NetworkError, messageOf } from './errors.ts';
 import { GossipTopic } from './gossip-topic.ts';
 import { defaultNetworkLimits } from './limits.ts';
 import type { NetworkLimits } from './limits.ts';
@@ -44,6 +44,8 @@ const CLOSE_TIMEOUT_MS = 1_000;
 /** One in use, and one of a peer that has lost it and opens another. */
 const MAX_CHANNEL_STREAMS = 2;
 const MAX_SYNC_STREAMS_PER_PEER = 2;
+/** How often a link is tried anew within one connect, when its connection ends before it is up. */
+const MAX_LINK_ATTEMPTS = 3;
 const GOSSIP_PROTOCOL_PREFIX = '/meshsub/';
 
 /**
@@ -115,8 +117,7 @@ class Libp2pNetwork implements Network {
     try {
       await node.start();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      const message = `could not listen on ${listen.join(', ')}: ${reason}`;
+      const message = `could not listen on ${listen.join(', ')}: ${messageOf(error)}`;
       throw new NetworkError('listen_failed', message, { listen }, { cause: error });
     }
     if (this.#stopping.signal.aborted) {
@@ -150,8 +151,16 @@ class Libp2pNetwork implements Network {
     const peerId = peerIdOf(nodeId);
     if (links.connection(nodeId) !== undefined) return;
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(connectTimeoutMs)]);
-    const connection = await dialPeer(node, peerId, { address, signal, lookupTimeoutMs });
-    await links.open(nodeId, connection, signal);
+    for (let attempt = 1; ; attempt++) {
+      const connection = await dialPeer(node, peerId, { address, signal, lookupTimeoutMs });
+      try {
+        return await links.open(nodeId, connection, signal);
+      } catch (error) {
+        // The connection that stood was about to end, as happens when a peer has just hung up: dial a new one.
+        const lost = error instanceof NetworkError && error.details['lost'] === true;
+        if (!lost || signal.aborted || attempt === MAX_LINK_ATTEMPTS) throw error;
+      }
+    }
   }
 
   async disconnect(nodeId: NodeId, reason: string): Promise<void> {

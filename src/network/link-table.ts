@@ -2,7 +2,7 @@ import type { Connection, Stream } from '@libp2p/interface';
 import { CODE_P2P } from '@multiformats/multiaddr';
 import { CHANNEL_PROTOCOL } from '../../protocols/ids.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { NetworkError } from './errors.ts';
+import { NetworkError, messageOf } from './errors.ts';
 import type { NetworkLimits } from './limits.ts';
 import { decodeAnswer, decodeHello, encodeAnswer, encodeHello } from './link-handshake.ts';
 import type { NetworkHandlers, NodeId } from './network.ts';
@@ -81,14 +81,14 @@ export class LinkTable {
 
   /**
    * Brings up the link to a peer over a connection to it; resolves when the pair has one, whoever opened it.
-   * @throws NetworkError `stream_failed`
+   * @throws NetworkError `stream_failed`; with `lost` in its details when the connection did not last
    */
   async open(nodeId: NodeId, connection: Connection, signal: AbortSignal): Promise<void> {
     if (this.#stopped) throw new NetworkError('network_stopped', 'the network is stopped');
     const peer = this.#peer(nodeId);
     if (peer.up !== undefined) return;
     const waiting = Promise.withResolvers<void>();
-    const onAbort = (): void => waiting.reject(noLink(nodeId, 'no answer in time'));
+    const onAbort = (): void => waiting.reject(noLink(nodeId, 'no answer in time', false));
     signal.addEventListener('abort', onAbort);
     peer.waiting.add(waiting);
     if (peer.own === undefined) void this.#sayHello(nodeId, peer, connection, signal);
@@ -141,13 +141,18 @@ export class LinkTable {
       const link = this.#newLink(stream);
       own.link = link;
       link.onMessage = (answer) => this.#onAnswer(nodeId, peer, link, connection, answer);
-      link.onEnd = (code, detail) => this.#failWaiting(nodeId, peer, `${code}: ${detail}`);
+      link.onEnd = (code, detail) => {
+        this.#failWaiting(nodeId, peer, `${code}: ${detail}`, code === 'connection_lost');
+      };
       signal.addEventListener('abort', () => {
         if (peer.own === own) this.#failWaiting(nodeId, peer, 'no answer in time');
       });
       link.send([encodeHello(this.#nextSequence())]);
     } catch (error) {
-      if (peer.own === own) this.#failWaiting(nodeId, peer, error instanceof Error ? error.message : String(error));
+      const otherwiseFine = error instanceof Error && error.name === 'UnsupportedProtocolError';
+      // A connection that takes no more streams is of no use, and stands in the way of a new one.
+      if (!otherwiseFine) connection.abort(new Error('it takes no streams'));
+      if (peer.own === own) this.#failWaiting(nodeId, peer, messageOf(error), !otherwiseFine);
     }
   }
 
@@ -179,7 +184,7 @@ export class LinkTable {
     try {
       answer = decodeAnswer(bytes);
     } catch (error) {
-      this.#failWaiting(nodeId, peer, error instanceof Error ? error.message : String(error));
+      this.#failWaiting(nodeId, peer, messageOf(error));
       connection.abort(new Error('not an answer'));
       return;
     }
@@ -236,11 +241,11 @@ export class LinkTable {
     this.#options.handlers.onPeerDisconnected(nodeId, leaving.reason);
   }
 
-  #failWaiting(nodeId: NodeId, peer: Peer, reason: string): void {
+  #failWaiting(nodeId: NodeId, peer: Peer, reason: string, lost = false): void {
     const link = peer.own?.link;
     delete peer.own;
     link?.abort(reason);
-    for (const waiting of peer.waiting) waiting.reject(noLink(nodeId, reason));
+    for (const waiting of peer.waiting) waiting.reject(noLink(nodeId, reason, lost));
     this.#forget(nodeId, peer);
   }
 
@@ -265,6 +270,6 @@ export class LinkTable {
   }
 }
 
-function noLink(nodeId: NodeId, reason: string): NetworkError {
-  return new NetworkError('stream_failed', `no link to ${nodeId}: ${reason}`, { nodeId, reason });
+function noLink(nodeId: NodeId, reason: string, lost: boolean): NetworkError {
+  return new NetworkError('stream_failed', `no link to ${nodeId}: ${reason}`, { nodeId, reason, lost });
 }

@@ -1,11 +1,12 @@
 import type { Stream } from '@libp2p/interface';
 import { concat } from 'uint8arrays/concat';
+import { messageOf } from './errors.ts';
 import { FrameDecoder, encodeFrames } from './framing.ts';
 
 /** Messages handed on in one go before other peers, timers and the disk get a turn. */
 const MESSAGES_PER_TURN = 256;
-/** How long a peer may take to accept what was sent to it before we hang up on purpose. */
-const CLOSE_TIMEOUT_MS = 1_000;
+/** How long a peer may take to accept what was sent to it when we hang up. */
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /**
  * Why a link ended; `onPeerDisconnected` gets it as `code` or `code: detail`.
@@ -96,16 +97,27 @@ export class PeerLink {
     }
   }
 
-  /** Hangs up after what was sent has left; hands on nothing more, reports no end. */
+  /**
+   * Hangs up; hands on nothing more, reports no end. Resolves once the peer has taken what was sent and closed its side
+   * too, or after a while: whoever closes a TCP connection that the other is writing to takes from the other what it
+   * has not read yet.
+   */
   async close(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
+    const signal = AbortSignal.timeout(CLOSE_TIMEOUT_MS);
+    const closed = new Promise<void>((resolve) => {
+      this.#stream.addEventListener('close', () => resolve());
+      signal.addEventListener('abort', () => resolve());
+    });
     try {
       this.#write();
-      await this.#stream.close({ signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) });
-    } catch (error) {
-      this.#stream.abort(toError(error));
+      await this.#stream.close({ signal });
+      if (this.#stream.status === 'open' || this.#stream.status === 'closing') await closed;
+    } catch {
+      // Not taken in time, or the connection is gone: there is nobody left to be gentle with.
     }
+    this.#stream.abort(new Error('closed'));
   }
 
   /** Ends the link at once; what was not sent yet is lost, nothing more is handed on, no end is reported. */
@@ -121,7 +133,7 @@ export class PeerLink {
     try {
       this.#write();
     } catch (error) {
-      this.#peerEnds('connection_lost', toError(error).message);
+      this.#peerEnds('connection_lost', messageOf(error));
     }
   }
 
@@ -191,7 +203,7 @@ export class PeerLink {
   }
 
   #fail(code: LinkEndCode, error: unknown): void {
-    this.#end(code, toError(error).message);
+    this.#end(code, messageOf(error));
   }
 
   #end(code: LinkEndCode, detail: string): void {
@@ -205,8 +217,4 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

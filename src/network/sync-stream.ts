@@ -1,7 +1,7 @@
 import type { Connection, Stream } from '@libp2p/interface';
 import { GOSSIP_SYNC_PROTOCOL } from '../../protocols/ids.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { NetworkError } from './errors.ts';
+import { NetworkError, messageOf } from './errors.ts';
 import { FrameDecoder, encodeFrames } from './framing.ts';
 import type { NetworkLimits } from './limits.ts';
 
@@ -185,5 +185,5 @@ function failed(reason: string, options?: ErrorOptions): NetworkError {
 
 function asFailure(error: unknown): NetworkError {
   if (error instanceof NetworkError) return error;
-  return failed(error instanceof Error ? error.message : String(error), { cause: error });
+  return failed(messageOf(error), { cause: error });
 }

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { fromString } from 'uint8arrays/from-string';
+import { peerIdFromNodeId } from '../../protocols/ids.ts';
 import { createLibp2pNetwork } from '../../src/network/libp2p-network.ts';
 import type { Libp2pNetworkOptions } from '../../src/network/libp2p-network.ts';
 import type { GossipVerdict, Network, NetworkHandlers } from '../../src/network/network.ts';
@@ -66,8 +68,22 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((node) => node.network.stop()));
 });
 
+/** What an assertion on a rejected promise matches. */
+const code = (expected: string): { code: string } => ({ code: expected });
+
+/** Messages that carry their number. */
+function numbered(count: number, size: number, from = 0): Uint8Array[] {
+  return Array.from({ length: count }, (_, i) => {
+    const message = new Uint8Array(size).fill(i & 0xff);
+    new DataView(message.buffer).setUint32(2, from + i);
+    return message;
+  });
+}
+
+const numberOf = (message: Uint8Array): number => new DataView(message.buffer).getUint32(2);
+
 describe('links over libp2p', () => {
-  it('connects by address and carries messages both ways', async () => {
+  it('connects by address, carries messages both ways, and hangs up after what was sent', async () => {
     const [alice, bob] = (await nodes(2)) as [TestNode, TestNode];
     await alice.network.connect(bob.id, bob.address);
     expect(alice.events).toEqual([`+${bob.id} out`]);
@@ -78,5 +94,138 @@ describe('links over libp2p', () => {
     expect(bob.events).toEqual([`+${alice.id} in`]);
     await alice.network.connect(bob.id);
     expect(alice.events).toHaveLength(1);
+
+    bob.network.send(alice.id, numbered(1_000, 100));
+    const left = bob.network.disconnect(alice.id, 'enough');
+    expect(bob.events).toHaveLength(1);
+    bob.network.send(alice.id, [bytes(1, 9)]);
+    await left;
+    await until(() => expect(alice.events).toHaveLength(2));
+    expect(alice.messages.slice(1).map(numberOf)).toEqual(numbered(1_000, 6).map(numberOf));
+    expect(alice.events[1]).toMatch(`-${bob.id} closed_by_peer`);
+    expect(bob.events[1]).toBe(`-${alice.id} enough`);
+    await alice.network.connect(bob.id);
+    expect(alice.events[2]).toBe(`+${bob.id} out`);
+    await bob.network.stop();
+    expect(bob.events.slice(2)).toEqual([`+${alice.id} in`, `-${alice.id} stopped`]);
+    await until(() => expect(alice.events).toHaveLength(4));
+  });
+
+  it('says why it cannot connect', async () => {
+    const [alice, bob, carol] = (await nodes(3)) as [TestNode, TestNode, TestNode];
+    const connect = (id: string, address?: string): Promise<void> => alice.network.connect(id, address);
+    await expect(connect(carol.id, bob.address)).rejects.toMatchObject(code('peer_identity_mismatch'));
+    const named = `${bob.address}/p2p/${peerIdFromNodeId(fromString(bob.id, 'hex')).toString()}`;
+    await expect(connect(carol.id, named)).rejects.toMatchObject(code('peer_identity_mismatch'));
+    await expect(connect(bob.id, '/ip4/127.0.0.1/tcp/1')).rejects.toMatchObject(code('peer_unreachable'));
+    await expect(connect(bob.id, 'localhost:9735')).rejects.toMatchObject(code('invalid_address'));
+    await expect(connect('02abcd', bob.address)).rejects.toMatchObject(code('invalid_address'));
+    await expect(connect(alice.id, bob.address)).rejects.toMatchObject(code('peer_is_self'));
+    expect([...alice.events, ...bob.events]).toEqual([]);
+    await connect(bob.id, named);
+    expect(alice.events).toEqual([`+${bob.id} out`]);
+    await alice.network.stop();
+    await expect(connect(bob.id, named)).rejects.toMatchObject(code('network_stopped'));
+  });
+
+  it('says why it cannot start', async () => {
+    const [alice] = (await nodes(1)) as [TestNode];
+    const start = (options: Partial<Libp2pNetworkOptions>): Promise<TestNode> => new TestNode(options).start();
+    await expect(start({ listen: [alice.address] })).rejects.toMatchObject(code('listen_failed'));
+    await expect(start({ listen: ['nonsense'] })).rejects.toMatchObject(code('invalid_config'));
+    for (const privateKey of [new Uint8Array(32), new Uint8Array(31).fill(1), new Uint8Array(64).fill(1)]) {
+      expect(() => createLibp2pNetwork({ privateKey, listen: [], chainHash })).toThrow(
+        expect.objectContaining(code('invalid_config')),
+      );
+    }
+  });
+
+  it('makes one link of dials that cross, without a word of the other', async () => {
+    const pairs = await nodes(12);
+    for (let i = 0; i < pairs.length; i += 2) {
+      const [left, right] = [pairs[i]!, pairs[i + 1]!];
+      for (let round = 0; round < 3; round++) {
+        await Promise.all([
+          left.network.connect(right.id, right.address),
+          right.network.connect(left.id, left.address),
+          left.network.connect(right.id, right.address),
+        ]);
+        left.network.send(right.id, [bytes(7, round)]);
+        right.network.send(left.id, [bytes(8, round)]);
+        await until(() => expect([left.messages.length, right.messages.length]).toEqual([round + 1, round + 1]));
+        expect(left.events).toHaveLength(2 * round + 1);
+        expect(right.events).toHaveLength(2 * round + 1);
+        await left.network.disconnect(right.id, 'next round');
+        await until(() => expect(right.events).toHaveLength(2 * round + 2));
+      }
+    }
+  });
+
+  it('carries a burst in order both ways', async () => {
+    const [alice, bob] = (await nodes(2)) as [TestNode, TestNode];
+    await alice.network.connect(bob.id, bob.address);
+    for (let from = 0; from < 5_000; from += 50) {
+      alice.network.send(bob.id, numbered(50, 1_400, from));
+      bob.network.send(alice.id, numbered(50, 300, from));
+    }
+    await until(() => expect([alice.messages.length, bob.messages.length]).toEqual([5_000, 5_000]));
+    const expected = numbered(5_000, 6).map(numberOf);
+    expect(bob.messages.map(numberOf)).toEqual(expected);
+    expect(alice.messages.map(numberOf)).toEqual(expected);
+    const largest = new Uint8Array(65_535).fill(3);
+    alice.network.send(bob.id, Array<Uint8Array>(20).fill(largest));
+    await until(() => expect(bob.messages).toHaveLength(5_020));
+    expect(bob.messages.at(-1)).toEqual(largest);
+    // A message that no BOLT allows cannot be sent, nor left out: the link ends.
+    alice.network.send(bob.id, [new Uint8Array(65_536)]);
+    expect(alice.events[1]).toMatch('bad_outgoing_message');
+  });
+
+  it('waits for a busy receiver, and gives up a peer that stays busy', async () => {
+    const [alice, bob] = (await nodes(2)) as [TestNode, TestNode];
+    let release = (): void => {};
+    bob.handlers.onMessage = () => new Promise((resolve) => (release = resolve));
+    await alice.network.connect(bob.id, bob.address);
+    alice.network.send(bob.id, numbered(4_000, 1_000));
+    await until(() => expect(bob.messages).toHaveLength(1));
+    release();
+    await until(() => expect(bob.messages).toHaveLength(2));
+    expect(alice.events).toHaveLength(1);
+    bob.handlers = {};
+    release();
+    await until(() => expect(bob.messages).toHaveLength(4_000));
+    expect(bob.messages.map(numberOf)).toEqual(numbered(4_000, 6).map(numberOf));
+
+    bob.handlers.onMessage = () => new Promise(() => {});
+    for (let sent = 0; sent < 20 && alice.events.length === 1; sent++) {
+      alice.network.send(bob.id, numbered(1_000, 1_000));
+      await new Promise(setImmediate);
+    }
+    expect(alice.events[1]).toMatch('outgoing_queue_full');
+    expect(bob.messages).toHaveLength(4_001);
+  });
+
+  it('ends a link whose receiver fails', async () => {
+    const [alice, bob] = (await nodes(2)) as [TestNode, TestNode];
+    bob.handlers.onMessage = () => {
+      throw new Error('a mistake');
+    };
+    await alice.network.connect(bob.id, bob.address);
+    alice.network.send(bob.id, [bytes(0, 1), bytes(0, 2)]);
+    await until(() => expect(bob.events[1]).toMatch('handler_failed: a mistake'));
+    await until(() => expect(alice.events[1]).toMatch(/connection_lost|closed_by_peer/));
+    expect(bob.messages).toHaveLength(1);
+  });
+});
+
+describe('finding peers', () => {
+  it('connects by node id alone where the DHT knows the address, and says when it does not', async () => {
+    const [hub] = (await nodes(1)) as [TestNode];
+    const bootstrap = [{ nodeId: hub.id, address: hub.address }];
+    const [alice, bob] = (await nodes(2, () => ({ bootstrap }))) as [TestNode, TestNode];
+    await expect.poll(() => alice.network.connect(bob.id).then(() => 'up', () => 'down'), { timeout: 15_000 }).toBe('up');
+    expect(alice.events[0]).toMatch(`+${bob.id}`);
+    const nobody = new TestNode().id;
+    await expect(alice.network.connect(nobody)).rejects.toMatchObject(code('peer_unknown_address'));
   });
 });
