@@ -191,11 +191,13 @@ function htlcOutputs(format: CommitmentFormat, keys: CommitmentKeys, untrimmed: 
   });
 }
 
+/** What the opener cannot pay makes its balance negative: then it has no output, and the fee is what is left. */
 function balancesAfterCost(parameters: CommitmentParameters, spec: CommitmentSpec, untrimmedHtlcs: number) {
   const cost = openerCost(parameters.format, spec.feeratePerKw, untrimmedHtlcs);
-  const local = spec.toLocalMsat / 1000n - (parameters.localIsOpener ? cost : 0n);
-  const remote = spec.toRemoteMsat / 1000n - (parameters.localIsOpener ? 0n : cost);
-  return { toLocalSatoshis: local < 0n ? 0n : local, toRemoteSatoshis: remote < 0n ? 0n : remote };
+  return {
+    toLocalSatoshis: spec.toLocalMsat / 1000n - (parameters.localIsOpener ? cost : 0n),
+    toRemoteSatoshis: spec.toRemoteMsat / 1000n - (parameters.localIsOpener ? 0n : cost),
+  };
 }
 
 function toRemoteOutput(format: CommitmentFormat, { remotePubkey }: CommitmentKeys, amountSatoshis: bigint) {

@@ -14,8 +14,9 @@ import { deriveCommitmentKeys } from '../../machines/commitment/keys.ts';
 import { p2wsh, toLocalScript } from '../../machines/commitment/scripts.ts';
 import { commitmentSighash, htlcSighash, remoteHtlcSighashType } from '../../machines/commitment/signatures.ts';
 import type { CommitmentSpec } from '../../machines/commitment/spec.ts';
+import { transactionHash, witnessSighash } from '../../machines/commitment/transaction-hash.ts';
 import { CryptoError } from '../../protocols/crypto/crypto-error.ts';
-import { SIGHASH_ALL } from '../../protocols/crypto/witness-signature.ts';
+import { SIGHASH_ALL, SIGHASH_SINGLE_ANYONECANPAY } from '../../protocols/crypto/witness-signature.ts';
 import {
   alice,
   anySpec,
@@ -175,6 +176,17 @@ describe('output order', () => {
       }),
     );
   });
+
+  it('puts HTLCs that are equal in all but their id in the order of these', () => {
+    const paymentHash = htlc({ id: 0n }).paymentHash;
+    for (const ids of [
+      [7n, 11n],
+      [11n, 7n],
+    ]) {
+      const built = build(specOf(ids.map((id) => htlc({ id, paymentHash }))));
+      expect(built.htlcs.map((output) => output.htlc.id)).toEqual([7n, 11n]);
+    }
+  });
 });
 
 describe('HTLC transactions', () => {
@@ -227,6 +239,26 @@ describe('hashes', () => {
       { numRuns: 40 },
     );
     expect(build(specOf(full)).transaction.outs).toHaveLength(487);
+  });
+
+  it('cover the first output alone under SIGHASH_SINGLE', () => {
+    const { transaction } = build(specOf([htlc({ id: 0n })]));
+    const script = new Uint8Array(300).fill(0x51);
+    for (const sighashType of [SIGHASH_ALL, SIGHASH_SINGLE_ANYONECANPAY]) {
+      expect(witnessSighash(transaction, script, 77n, sighashType)).toEqual(
+        transaction.hashForWitnessV0(0, script, 77n, sighashType),
+      );
+    }
+  });
+
+  it('are those of transactions with one input', () => {
+    const { transaction } = build(specOf([]));
+    for (const ins of [[], [...transaction.ins, ...transaction.ins]]) {
+      const other = transaction.clone();
+      other.ins = ins;
+      expect(() => transactionHash(other)).toThrow(RangeError);
+      expect(() => witnessSighash(other, new Uint8Array(), 0n, SIGHASH_ALL)).toThrow(RangeError);
+    }
   });
 });
 
