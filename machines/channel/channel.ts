@@ -6,7 +6,8 @@ import type { ChannelData, SideParameters } from './data.ts';
 import { channelReserve, type ChannelPolicy } from './policy.ts';
 
 export type ChannelActor = ActorRefFrom<typeof channelMachine>;
-export type ChannelStateValue = StateValueFrom<typeof channelMachine>;
+/** The state of each region. */
+export type ChannelStateValue = Required<Exclude<StateValueFrom<typeof channelMachine>, string>>;
 
 /** All that it takes to bring a channel back: the chart's state, its data and its HTLCs. Plain data. */
 export interface ChannelSnapshot {
@@ -20,10 +21,11 @@ export function createChannel(data: ChannelData, environment: ChannelEnvironment
   return createActor(channelMachine, { input: { data, htlcs: [], environment } }).start();
 }
 
-/** A channel as it was saved. Its first event must be `restored`, since the connection did not outlive the process. */
+/** A channel as it was saved, without a connection, since that did not outlive the process. Its first event must be `restored`. */
 export function restoreChannel({ value, data, htlcs: rows }: ChannelSnapshot, environment: ChannelEnvironment): ChannelActor {
   const htlcs = new HtlcTable(rows);
-  const snapshot = channelMachine.resolveState({ value, context: { data, htlcs, environment } });
+  const connection = value.connection === 'refusing' ? 'refusing' : 'offline';
+  const snapshot = channelMachine.resolveState({ value: { ...value, connection }, context: { data, htlcs, environment } });
   const actor = createActor(channelMachine, { snapshot, input: { data, htlcs: rows, environment } });
   htlcs.attach(actor);
   return actor.start();
@@ -32,7 +34,7 @@ export function restoreChannel({ value, data, htlcs: rows }: ChannelSnapshot, en
 /** The channel as it is now. */
 export function snapshotOf(actor: ChannelActor): ChannelSnapshot {
   const { value, context } = actor.getSnapshot();
-  return { value, data: context.data, htlcs: [...context.htlcs.rows()] };
+  return { value: value as ChannelStateValue, data: context.data, htlcs: [...context.htlcs.rows()] };
 }
 
 /** The public keys that the signer made for a channel. */

@@ -30,6 +30,8 @@ export interface TurnParticipant<E> {
   endTurn?(turn: Turn): void;
   /** Writes what changed in this turn; called inside the turn's one transaction. */
   persist(): void;
+  /** The turn is on disk; called before anything is released. It must not throw. */
+  committed?(): void;
   /** The turn was discarded: throw away what is in memory and come back from disk. */
   reset(): void;
 }

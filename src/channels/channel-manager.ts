@@ -1,0 +1,240 @@
+import type { Transaction } from 'bitcoinjs-lib';
+import { newChannelData, type NewChannel } from '../../machines/channel/channel.ts';
+import type { AnnouncementSignatures, ChannelData } from '../../machines/channel/data.ts';
+import type { ChannelEffect, HtlcNotice } from '../../machines/channel/effects.ts';
+import type { ChannelPolicy } from '../../machines/channel/policy.ts';
+import type { Signer } from '../keys/signer-api.ts';
+import { signedClosing, signedCommitment } from '../runtime/channel-wire.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { NodeEvent, Turn, TurnParticipant } from '../runtime/turn.ts';
+import { ChannelStore, hexOf, mustLoad, rowText } from './channel-store.ts';
+import { hashState } from './journal.ts';
+import { ChannelFaultError, LiveChannel } from './live-channel.ts';
+
+export type ChannelTurnEvent = Extract<NodeEvent, { to: 'channel' }>;
+
+/** Where a channel's effects go once the turn is on disk. None of these may throw. */
+export interface ChannelWorld {
+  send(nodeId: string, messages: readonly Uint8Array[]): void;
+  disconnect(nodeId: string, reason: string): void;
+  broadcast(transaction: Uint8Array | Transaction): void;
+  /** The wallet makes the funding transaction and answers with `fundingReady` or `fundingUnavailable`. */
+  fundChannel(channelIndex: number, request: Extract<ChannelEffect, { type: 'fundChannel' }>): void;
+  releaseFunding(channelIndex: number): void;
+  announce(channel: LiveChannel, shortChannelId: bigint, remote: AnnouncementSignatures): void;
+  /** The chart of a channel moved, or its balances changed. */
+  changed(channel: LiveChannel, before: string | undefined): void;
+}
+
+export interface ChannelManagerOptions {
+  readonly store: ChannelStore;
+  readonly signer: Signer;
+  readonly clock: Clock;
+  readonly policy: ChannelPolicy;
+  readonly world: ChannelWorld;
+}
+
+const notices: ReadonlySet<string> = new Set([
+  'htlcReceived',
+  'htlcOffered',
+  'htlcRefused',
+  'htlcFulfilled',
+  'htlcFailed',
+  'htlcEnded',
+] satisfies HtlcNotice['type'][]);
+
+const isNotice = (effect: ChannelEffect): effect is HtlcNotice => notices.has(effect.type);
+
+/** All channels that are not ended, live: it takes them through turns, writes their rows and journals, and finds them by their ids. */
+export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
+  readonly #options: ChannelManagerOptions;
+  readonly #channels = new Map<number, LiveChannel>();
+  readonly #touched = new Map<LiveChannel, { readonly lifecycle: string | undefined }>();
+  readonly #frozen = new Set<number>();
+  readonly #reloaded = new Set<number>();
+  #sends = new Map<string, Uint8Array[]>();
+  #nextIndex: number;
+
+  constructor(options: ChannelManagerOptions) {
+    this.#options = options;
+    this.#nextIndex = options.store.nextIndex();
+    for (const index of options.store.indexes('live')) this.#channels.set(index, this.#load(index));
+  }
+
+  all(): IterableIterator<LiveChannel> {
+    return this.#channels.values();
+  }
+
+  get(channelIndex: number): LiveChannel | undefined {
+    return this.#channels.get(channelIndex);
+  }
+
+  ofPeer(nodeId: string): LiveChannel[] {
+    return [...this.#channels.values()].filter(({ data }) => hexOf(data.remoteNodeId) === nodeId);
+  }
+
+  /** A peer's channel by the id that its messages carry: the channel id, or the temporary one while it is opened. */
+  find(nodeId: string, channelId: Uint8Array): LiveChannel | undefined {
+    const id = hexOf(channelId);
+    return this.ofPeer(nodeId).find(({ data, lifecycle }) => {
+      if (data.channelId !== undefined && hexOf(data.channelId) === id) return true;
+      return lifecycle === 'opening' && hexOf(data.temporaryChannelId) === id;
+    });
+  }
+
+  isFrozen(channelIndex: number): boolean {
+    return this.#frozen.has(channelIndex);
+  }
+
+  /** Makes a channel that waits for its first event; nothing of it is on disk before its funding may exist. */
+  create(channel: Omit<NewChannel, 'channelIndex' | 'publicKeys' | 'policy' | 'localNodeId'>): LiveChannel {
+    const { signer, policy } = this.#options;
+    const channelIndex = this.#nextIndex++;
+    const keys = { node: signer.node, channel: signer.channel(channelIndex) };
+    const data = newChannelData({
+      ...channel,
+      channelIndex,
+      localNodeId: signer.node.nodeId,
+      publicKeys: keys.channel.publicKeys,
+      policy,
+    });
+    const live = LiveChannel.create(data, keys, policy);
+    this.#channels.set(channelIndex, live);
+    return live;
+  }
+
+  handle({ channelIndex, event, bytes }: ChannelTurnEvent, turn: Turn): void {
+    const channel = this.#channels.get(channelIndex);
+    if (channel === undefined || this.#frozen.has(channelIndex)) return;
+    if (!this.#touched.has(channel)) this.#touched.set(channel, { lifecycle: channel.lifecycle });
+    try {
+      const { effects } = channel.send(event, bytes, this.#options.clock.now());
+      for (const { effect, bytes: message } of effects) this.#perform(channel, effect, message, turn);
+    } catch (error) {
+      this.#frozen.add(channelIndex);
+      throw error instanceof ChannelFaultError ? error : new ChannelFaultError(channelIndex, error);
+    }
+  }
+
+  endTurn(turn: Turn): void {
+    for (const channel of this.#touched.keys()) {
+      if (channel.isReadyToSign) this.handle({ to: 'channel', channelIndex: channel.index, event: { type: 'turnEnded' } }, turn);
+    }
+    const { world } = this.#options;
+    const sends = this.#sends;
+    this.#sends = new Map();
+    for (const [nodeId, messages] of sends) turn.afterCommit(() => world.send(nodeId, messages));
+  }
+
+  persist(): void {
+    const { store } = this.#options;
+    if (this.#nextIndex !== store.nextIndex()) store.saveNextIndex(this.#nextIndex);
+    for (const [channel, before] of this.#touched) {
+      if (channel.lifecycle === 'opening') continue;
+      // BOLT 2: an attempt that ended before its funding could leave is not remembered.
+      if (channel.lifecycle !== 'abandoned' || before.lifecycle !== 'opening') this.#write(channel);
+    }
+  }
+
+  committed(): void {
+    const touched = [...this.#touched];
+    this.#touched.clear();
+    for (const [channel, before] of touched) {
+      if (channel.isEnded) this.#channels.delete(channel.index);
+      this.#options.world.changed(channel, before.lifecycle);
+    }
+  }
+
+  /** Channels that came back from disk after a discarded turn since the last call: each is to be told `restored`. */
+  takeReloaded(): number[] {
+    const reloaded = [...this.#reloaded];
+    this.#reloaded.clear();
+    return reloaded;
+  }
+
+  reset(): void {
+    const { world } = this.#options;
+    const touched = [...this.#touched.keys()];
+    this.#touched.clear();
+    this.#sends = new Map();
+    for (const { index, data, lifecycle } of touched) {
+      if (lifecycle === 'opening' || this.#options.store.load(index) === undefined) this.#channels.delete(index);
+      else {
+        this.#channels.set(index, this.#load(index));
+        this.#reloaded.add(index);
+      }
+      world.disconnect(hexOf(data.remoteNodeId), 'the turn could not be completed: the channel goes on from what is on disk');
+    }
+  }
+
+  #load(index: number): LiveChannel {
+    const { store, signer, policy } = this.#options;
+    const keys = { node: signer.node, channel: signer.channel(index) };
+    return LiveChannel.restore(mustLoad(store, index), keys, policy, store.journalHead(index));
+  }
+
+  #write(channel: LiveChannel): void {
+    const { store } = this.#options;
+    const { data, value } = channel;
+    const row = rowText({ value, data });
+    const changes = channel.htlcs.takeChanges();
+    const states = Object.fromEntries([...changes].map(([key, htlc]) => [key, htlc?.state ?? 'ended']));
+    store.save(data, row, channel.isEnded);
+    store.saveHtlcs(channel.index, changes);
+    for (const entry of channel.takeEntries(hashState(row), states)) store.append(channel.index, entry);
+  }
+
+  #perform(channel: LiveChannel, effect: ChannelEffect, message: Uint8Array | undefined, turn: Turn): void {
+    const { world } = this.#options;
+    const { data, keys, index } = channel;
+    if (message !== undefined) {
+      this.#queue(data, message);
+      return;
+    }
+    if (isNotice(effect)) {
+      turn.dispatch({ to: 'payments', event: { type: 'htlcNotice', channelIndex: index, notice: effect } });
+      return;
+    }
+    switch (effect.type) {
+      case 'disconnect': {
+        // What was said before, the warning above all, is to arrive before the link ends.
+        const nodeId = hexOf(data.remoteNodeId);
+        const last = this.#sends.get(nodeId) ?? [];
+        this.#sends.delete(nodeId);
+        turn.afterCommit(() => world.send(nodeId, last));
+        turn.afterCommit(() => world.disconnect(nodeId, effect.reason));
+        return;
+      }
+      case 'fundChannel':
+        turn.afterCommit(() => world.fundChannel(index, effect));
+        return;
+      case 'releaseFunding':
+        turn.afterCommit(() => world.releaseFunding(index));
+        return;
+      case 'broadcastFunding':
+        turn.afterCommit(() => world.broadcast(effect.transaction));
+        return;
+      case 'broadcastClosing': {
+        const transaction = signedClosing(effect.closing, effect.remoteSignature, keys);
+        turn.afterCommit(() => world.broadcast(transaction));
+        return;
+      }
+      case 'broadcastCommitment': {
+        const transaction = signedCommitment(effect.commitment, effect.remoteSignature, keys);
+        turn.afterCommit(() => world.broadcast(transaction));
+        return;
+      }
+      case 'announceChannel':
+        turn.afterCommit(() => world.announce(channel, effect.shortChannelId, effect.remote));
+        return;
+      default:
+    }
+  }
+
+  #queue({ remoteNodeId }: ChannelData, message: Uint8Array): void {
+    const nodeId = hexOf(remoteNodeId);
+    const queued = this.#sends.get(nodeId);
+    if (queued === undefined) this.#sends.set(nodeId, [message]);
+    else queued.push(message);
+  }
+}

@@ -1,0 +1,191 @@
+import { toString } from 'uint8arrays';
+import type { ChannelSnapshot } from '../../machines/channel/channel.ts';
+import type { ChannelData } from '../../machines/channel/data.ts';
+import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
+import { decodeJson, encodeJson } from '../../protocols/json.ts';
+import { StorageError, u64, type Database, type Migration } from '../storage/database.ts';
+import type { ChainedEntry, JournalEntry } from './journal.ts';
+
+const migrations: readonly Migration[] = [
+  {
+    name: 'channels, HTLCs and journals',
+    sql: `
+      CREATE TABLE channels (
+        channel_index INTEGER PRIMARY KEY,
+        peer BLOB NOT NULL,
+        row TEXT NOT NULL,
+        ended INTEGER NOT NULL
+      ) STRICT;
+      CREATE TABLE htlcs (
+        channel_index INTEGER NOT NULL REFERENCES channels,
+        htlc_key TEXT NOT NULL,
+        id_u64 INTEGER NOT NULL,
+        direction TEXT NOT NULL,
+        amount_msat INTEGER NOT NULL,
+        payment_hash BLOB NOT NULL,
+        cltv_expiry INTEGER NOT NULL,
+        onion BLOB NOT NULL,
+        state TEXT NOT NULL,
+        removal TEXT,
+        PRIMARY KEY (channel_index, htlc_key)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE journal (
+        channel_index INTEGER NOT NULL REFERENCES channels,
+        sequence INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        entry TEXT NOT NULL,
+        wire BLOB,
+        PRIMARY KEY (channel_index, sequence)
+      ) STRICT;
+      CREATE TABLE channel_indexes (next INTEGER NOT NULL) STRICT;
+      INSERT INTO channel_indexes VALUES (0);
+    `,
+  },
+];
+
+interface ChannelRow {
+  readonly channel_index: number;
+  readonly row: string;
+}
+
+interface HtlcRecord {
+  readonly id_u64: bigint;
+  readonly direction: 'offered' | 'received';
+  readonly amount_msat: bigint;
+  readonly payment_hash: Uint8Array;
+  readonly cltv_expiry: number;
+  readonly onion: Uint8Array;
+  readonly state: HtlcRow['state'];
+  readonly removal: string | null;
+}
+
+interface JournalRecord {
+  readonly sequence: number;
+  readonly hash: Uint8Array;
+  readonly entry: string;
+  readonly wire: Uint8Array | null;
+}
+
+/** The text of a channel's row: its chart's state and its data. Its hash stands in the journal. */
+export const rowText = (snapshot: Pick<ChannelSnapshot, 'value' | 'data'>): string => encodeJson({ value: snapshot.value, data: snapshot.data });
+
+/** Channels, their HTLCs and their journals on disk. Writes happen inside the turn's transaction, which the caller opens. */
+export class ChannelStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+    database.migrate('channels', migrations);
+  }
+
+  /** The first channel index never used: keys derive from it, so that it grows even if no channel comes of it. */
+  nextIndex(): number {
+    return this.#database.get<{ next: number }>('SELECT next FROM channel_indexes')?.next ?? 0;
+  }
+
+  saveNextIndex(next: number): void {
+    this.#database.run('UPDATE channel_indexes SET next = ?', next);
+  }
+
+  /** The channels that are not ended, oldest first. */
+  indexes(which: 'live' | 'ended'): number[] {
+    const sql = 'SELECT channel_index FROM channels WHERE ended = ? ORDER BY channel_index';
+    return this.#database.all<{ channel_index: number }>(sql, which === 'ended').map(({ channel_index: index }) => index);
+  }
+
+  load(channelIndex: number): ChannelSnapshot | undefined {
+    const found = this.#database.get<ChannelRow>('SELECT channel_index, row FROM channels WHERE channel_index = ?', channelIndex);
+    if (found === undefined) return undefined;
+    const { value, data } = decodeJson(found.row) as Pick<ChannelSnapshot, 'value' | 'data'>;
+    return { value, data, htlcs: this.#htlcs(channelIndex) };
+  }
+
+  save(data: ChannelData, row: string, ended: boolean): void {
+    this.#database.run(
+      `INSERT INTO channels (channel_index, peer, row, ended) VALUES (?, ?, ?, ?)
+       ON CONFLICT (channel_index) DO UPDATE SET row = excluded.row, ended = excluded.ended`,
+      data.channelIndex,
+      data.remoteNodeId,
+      row,
+      ended,
+    );
+  }
+
+  saveHtlcs(channelIndex: number, changes: ReadonlyMap<string, HtlcRow | undefined>): void {
+    for (const [key, htlc] of changes) {
+      if (htlc === undefined) {
+        this.#database.run('DELETE FROM htlcs WHERE channel_index = ? AND htlc_key = ?', channelIndex, key);
+        continue;
+      }
+      const { direction, id, amountMsat, paymentHash, cltvExpiry, onionRoutingPacket } = htlc.details;
+      this.#database.run(
+        `INSERT INTO htlcs (channel_index, htlc_key, id_u64, direction, amount_msat, payment_hash, cltv_expiry, onion, state, removal)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (channel_index, htlc_key) DO UPDATE SET state = excluded.state, removal = excluded.removal`,
+        channelIndex,
+        key,
+        u64(id),
+        direction,
+        amountMsat,
+        paymentHash,
+        cltvExpiry,
+        onionRoutingPacket,
+        htlc.state,
+        htlc.removal && encodeJson(htlc.removal),
+      );
+    }
+  }
+
+  append(channelIndex: number, { entry, hash }: ChainedEntry): void {
+    const { wire, ...rest } = entry;
+    this.#database.run(
+      'INSERT INTO journal (channel_index, sequence, hash, entry, wire) VALUES (?, ?, ?, ?, ?)',
+      channelIndex,
+      entry.sequence,
+      hash,
+      encodeJson(rest),
+      wire,
+    );
+  }
+
+  /** The journal from `from` on, at most `limit` entries. */
+  journal(channelIndex: number, from: number, limit: number): ChainedEntry[] {
+    const sql = 'SELECT sequence, hash, entry, wire FROM journal WHERE channel_index = ? AND sequence >= ? ORDER BY sequence LIMIT ?';
+    return this.#database.all<JournalRecord>(sql, channelIndex, from, limit).map(({ hash, entry, wire }) => ({
+      hash,
+      entry: { ...(decodeJson(entry) as JournalEntry), wire: wire ?? undefined },
+    }));
+  }
+
+  /** The last entry's place in the chain, from which the next one goes on. */
+  journalHead(channelIndex: number): { readonly length: number; readonly hash: Uint8Array } | undefined {
+    const sql = 'SELECT sequence, hash FROM journal WHERE channel_index = ? ORDER BY sequence DESC LIMIT 1';
+    const last = this.#database.get<Pick<JournalRecord, 'sequence' | 'hash'>>(sql, channelIndex);
+    return last && { length: last.sequence + 1, hash: last.hash };
+  }
+
+  #htlcs(channelIndex: number): HtlcRow[] {
+    const sql = 'SELECT * FROM htlcs WHERE channel_index = ? ORDER BY direction, id_u64';
+    return this.#database.all<HtlcRecord>(sql, channelIndex).map((row) => ({
+      details: {
+        direction: row.direction,
+        id: row.id_u64,
+        amountMsat: row.amount_msat,
+        paymentHash: row.payment_hash,
+        cltvExpiry: row.cltv_expiry,
+        onionRoutingPacket: row.onion,
+      },
+      state: row.state,
+      removal: row.removal === null ? undefined : (decodeJson(row.removal) as HtlcRow['removal']),
+    }));
+  }
+}
+
+/** A channel that was remembered must be readable: anything else is damage. */
+export function mustLoad(store: ChannelStore, channelIndex: number): ChannelSnapshot {
+  const snapshot = store.load(channelIndex);
+  if (snapshot !== undefined) return snapshot;
+  throw new StorageError('storage_damaged', `expected a row for channel ${channelIndex}, got none`);
+}
+
+export const hexOf = (bytes: Uint8Array): string => toString(bytes, 'base16');
