@@ -38,9 +38,11 @@ export function readableLine(line: string): string {
 /** Makes the log; `destination` is standard output unless a test gives another. `child({ component })` names a part of the node. */
 export function createLogger(options: Config['log'], destination: DestinationStream = process.stdout): Logger {
   const readable = { write: (line: string) => destination.write(readableLine(line)) };
-  return pino(
+  const children = new Set<WeakRef<Logger>>();
+  const logger = pino(
     {
       level: options.level,
+      onChild: (child) => children.add(new WeakRef(child)),
       base: null,
       redact,
       serializers: { err: stdSerializers.err },
@@ -48,4 +50,20 @@ export function createLogger(options: Config['log'], destination: DestinationStr
     },
     options.format === 'json' ? destination : readable,
   );
+  childrenOf.set(logger, children);
+  return logger;
+}
+
+/** The children that each log has made: they keep the level that they were made with, so a change must reach each of them. */
+const childrenOf = new WeakMap<Logger, Set<WeakRef<Logger>>>();
+
+/** Changes the level of a log made by `createLogger` and of all that descend from it. */
+export function setLogLevel(logger: Logger, level: Config['log']['level']): void {
+  logger.level = level;
+  const children = childrenOf.get(logger) ?? new Set();
+  for (const reference of children) {
+    const child = reference.deref();
+    if (child === undefined) children.delete(reference);
+    else child.level = level;
+  }
 }

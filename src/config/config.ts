@@ -1,7 +1,6 @@
 /** Reads the daemon's configuration: flags before environment before `runneld.toml` before defaults. */
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
 import { RunnelError } from '../../protocols/errors.ts';
@@ -31,11 +30,6 @@ export class ConfigError extends RunnelError {
 export const CONFIG_FILE = 'runneld.toml';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** The data folder: the flag, or RUNNEL_DIR, or `~/.runnel`. */
-export function dataDirectory(flag: string | undefined, environment: Environment): string {
-  return resolve(flag ?? (environment.RUNNEL_DIR || join(homedir(), '.runnel')));
-}
 
 const usualRpcPort = { regtest: 18_443, signet: 38_332, testnet4: 48_332, test: 18_332, main: 8_332 };
 

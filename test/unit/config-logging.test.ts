@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger } from '../../src/logging.ts';
+import { createLogger, setLogLevel } from '../../src/logging.ts';
 
 function logged(format: 'readable' | 'json', log: (logger: ReturnType<typeof createLogger>) => void): string {
   let text = '';
@@ -20,6 +20,19 @@ describe('the log', () => {
 
   it('leaves out what is below its level', () => {
     expect(logged('json', (logger) => logger.trace('quiet'))).toBe('');
+  });
+
+  it('changes its level, and that of every part of it', () => {
+    const text = logged('json', (logger) => {
+      const part = logger.child({ component: 'a' });
+      const partOfPart = part.child({ peer: 'b' });
+      setLogLevel(logger, 'error');
+      for (const one of [logger, part, partOfPart]) one.info('quiet');
+      setLogLevel(logger, 'trace');
+      for (const one of [logger, part, partOfPart]) one.trace('loud');
+    });
+    expect(text).not.toContain('quiet');
+    expect(text.match(/loud/g)).toHaveLength(3);
   });
 
   it('never shows secrets', () => {

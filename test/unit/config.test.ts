@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CONFIG_FILE, ConfigError, dataDirectory, loadConfig } from '../../src/config/config.ts';
+import { CONFIG_FILE, ConfigError, loadConfig } from '../../src/config/config.ts';
+import { dataDirectory } from '../../src/config/data-directory.ts';
 import { configKeys } from '../../src/config/keys.ts';
 
 const PEER = `02${'11'.repeat(32)}`;

@@ -62,7 +62,7 @@ export const nodeMethods = {
   debuglevel: method({
     summary: 'Show the log level, or change it until the next start',
     http: { method: 'POST', path: '/v1/debuglevel' },
-    input: z.strictObject({ level: logLevel.optional() }),
+    input: z.strictObject({ level: logLevel.optional().meta({ description: 'New level' }) }),
     output: z.object({ level: logLevel }),
     cli: { args: ['level'], example: 'runnel debuglevel debug' },
     example: { input: { level: 'debug' }, output: { level: 'debug' } },

@@ -1,0 +1,136 @@
+/** Channels and their journals for people. */
+import type { Output, StateValue } from '../api/client.ts';
+import { formatMsat } from './amounts.ts';
+import { list, section, table, type Cell } from './text.ts';
+
+type Channel = Output<'channel'>;
+type JournalEntry = Output<'journal'>['entries'][number];
+
+/** A state value on one line: `{ a: 'b', c: { d: 'e' } }` is `a:b c:(d:e)`. */
+export function renderState(value: StateValue): string {
+  if (typeof value === 'string') return value;
+  return Object.entries(value)
+    .map(([part, inner]) => `${part}:${typeof inner === 'string' ? inner : `(${renderState(inner)})`}`)
+    .join(' ');
+}
+
+export function renderChannels({ channels }: Output<'channels'>): string {
+  return table(
+    ['CHANNEL', 'PEER', 'STATE', 'LINK', 'CAPACITY', 'LOCAL', 'REMOTE', 'SPENDABLE', 'RECEIVABLE', 'HTLCS'],
+    channels.map((channel) => [
+      channel.shortChannelId ?? channel.channelId.slice(0, 16),
+      channel.alias ?? channel.nodeId.slice(0, 12),
+      channel.error === undefined ? channel.state : `${channel.state} (!)`,
+      channel.connection,
+      channel.capacitySat,
+      formatMsat(channel.localMsat),
+      formatMsat(channel.remoteMsat),
+      formatMsat(channel.spendableMsat),
+      formatMsat(channel.receivableMsat),
+      channel.numHtlcs,
+    ]),
+    'No channels; `runnel open <node id> <amount in sat>` opens one.',
+  );
+}
+
+export function renderChannel(channel: Channel): string {
+  const { commitments, limits, policies } = channel;
+  const sides = (rows: readonly (readonly Cell[])[]): string => table(['', 'LOCAL', 'REMOTE'], rows, '');
+  const parts = [
+    list({
+      channel: channel.channelId,
+      'short channel id': channel.shortChannelId,
+      peer: `${channel.nodeId}${channel.alias === undefined ? '' : ` (${channel.alias})`}`,
+      funding: channel.fundingOutpoint,
+      confirmations: `${channel.fundingConfirmations} of ${channel.minimumDepth}`,
+      state: channel.state,
+      statechart: renderState(channel.stateValue),
+      link: channel.connection,
+      error: channel.error,
+      'opened by': channel.opener === 'local' ? 'us' : 'the peer',
+      announced: channel.announced,
+      'capacity (sat)': channel.capacitySat,
+      'local (sat)': formatMsat(channel.localMsat),
+      'remote (sat)': formatMsat(channel.remoteMsat),
+      'spendable (sat)': formatMsat(channel.spendableMsat),
+      'receivable (sat)': formatMsat(channel.receivableMsat),
+      'feerate (sat/kw)': channel.feeratePerKw,
+      'closing transaction': channel.closingTxid,
+    }),
+  ];
+  if (commitments !== undefined) {
+    const { local, remote } = commitments;
+    const rows = sides([
+      ['number', local.commitmentNumber, remote.commitmentNumber],
+      ["owner's balance (sat)", formatMsat(local.toLocalMsat), formatMsat(remote.toLocalMsat)],
+      ["other's balance (sat)", formatMsat(local.toRemoteMsat), formatMsat(remote.toRemoteMsat)],
+      ['HTLCs offered by owner', local.numOfferedHtlcs, remote.numOfferedHtlcs],
+      ['HTLCs received by owner', local.numReceivedHtlcs, remote.numReceivedHtlcs],
+      ['feerate (sat/kw)', local.feeratePerKw, remote.feeratePerKw],
+    ]);
+    parts.push(section('commitments', rows));
+  }
+  parts.push(
+    section(
+      'limits, as each side demands them of the other',
+      sides([
+        ['dust limit (sat)', limits.local.dustLimitSat, limits.remote?.dustLimitSat],
+        ['reserve (sat)', limits.local.channelReserveSat, limits.remote?.channelReserveSat],
+        ['most in flight (sat)', formatMsat(limits.local.maxHtlcValueInFlightMsat), msatOf(limits.remote?.maxHtlcValueInFlightMsat)],
+        ['smallest HTLC (sat)', formatMsat(limits.local.htlcMinimumMsat), msatOf(limits.remote?.htlcMinimumMsat)],
+        ['most HTLCs', limits.local.maxAcceptedHtlcs, limits.remote?.maxAcceptedHtlcs],
+        ['to_self_delay (blocks)', limits.local.toSelfDelay, limits.remote?.toSelfDelay],
+      ]),
+    ),
+    section(
+      'policies for forwarding',
+      sides([
+        ['base fee (msat)', policies.local.feeBaseMsat, policies.remote?.feeBaseMsat],
+        ['fee (ppm)', policies.local.feeProportionalMillionths, policies.remote?.feeProportionalMillionths],
+        ['cltv_expiry_delta', policies.local.cltvExpiryDelta, policies.remote?.cltvExpiryDelta],
+        ['disabled', policies.local.disabled, policies.remote?.disabled],
+      ]),
+    ),
+    section(
+      'HTLCs',
+      table(
+        ['ID', 'DIRECTION', 'SAT', 'EXPIRY', 'STATE', 'IN LOCAL', 'IN REMOTE', 'PAYMENT HASH'],
+        channel.htlcs.map((htlc) => [
+          htlc.htlcId,
+          htlc.direction,
+          formatMsat(htlc.amountMsat),
+          htlc.cltvExpiry,
+          htlc.state,
+          htlc.inLocalCommitment,
+          htlc.inRemoteCommitment,
+          htlc.paymentHash,
+        ]),
+        'none',
+      ),
+    ),
+    section('end of the journal', renderEntries(channel.journalTail)),
+  );
+  return parts.join('\n\n');
+}
+
+export function renderJournal({ entries, total, channelId }: Output<'journal'>): string {
+  return `${renderEntries(entries)}\n\n${entries.length} of ${total} entries of channel ${channelId}`;
+}
+
+function renderEntries(entries: readonly JournalEntry[]): string {
+  return table(
+    ['INDEX', 'TIME', 'EVENT', 'TRANSITIONS', 'HASH'],
+    entries.map((entry) => [
+      entry.index,
+      new Date(entry.timeMs).toISOString().replace('T', ' ').slice(0, 23),
+      entry.eventType,
+      entry.transitions
+        .map(({ actor, from, to }) => `${actor} ${from === undefined ? '' : `${renderState(from)} → `}${renderState(to)}`)
+        .join('; '),
+      entry.hash.slice(0, 16),
+    ]),
+    'empty',
+  );
+}
+
+const msatOf = (amountMsat: bigint | undefined): string | undefined => (amountMsat === undefined ? undefined : formatMsat(amountMsat));

@@ -1,0 +1,124 @@
+/** The API's answers for people: short tables and lists, amounts in sat with three decimals where they are msat. */
+import type { MethodName, Output } from '../api/contract.ts';
+import { formatMsat } from './amounts.ts';
+import { renderChannel, renderChannels, renderJournal } from './render-channels.ts';
+import { renderDecoded, renderInvoice, renderInvoices, renderPayment, renderPayments, renderRoute } from './render-payments.ts';
+import { list, section, table, time } from './text.ts';
+
+type Renderers = { readonly [Name in MethodName]: (output: Output<Name>) => string };
+
+const renderers: Renderers = {
+  getinfo: (info) =>
+    list({
+      'node id': info.nodeId,
+      alias: info.alias,
+      version: info.version,
+      network: info.network,
+      'block height': `${info.blockHeight}${info.syncedToChain ? '' : ' (catching up)'}`,
+      addresses: info.addresses.map((address) => `${info.nodeId}@${address}`).join(' '),
+      peers: info.numPeers,
+      channels: `${info.numActiveChannels} active, ${info.numInactiveChannels} inactive, ${info.numPendingChannels} pending`,
+      graph: `${info.numGraphNodes} nodes, ${info.numGraphChannels} channels`,
+      'API port': info.apiPort,
+    }),
+  debuglevel: ({ level }) => `log level ${level}`,
+  stop: () => 'The node is stopping.',
+  newaddress: ({ address }) => address,
+  balance: ({ onchain, channels }) =>
+    table(
+      ['WHERE', 'SAT'],
+      [
+        ['on chain, confirmed', onchain.confirmedSat],
+        ['on chain, unconfirmed', onchain.unconfirmedSat],
+        ['on chain, reserved', onchain.reservedSat],
+        ['channels, local', formatMsat(channels.localMsat)],
+        ['channels, remote', formatMsat(channels.remoteMsat)],
+        ['channels, in offered HTLCs', formatMsat(channels.offeredHtlcsMsat)],
+        ['channels, in received HTLCs', formatMsat(channels.receivedHtlcsMsat)],
+        ['channels, opening', formatMsat(channels.openingMsat)],
+        ['channels, closing', formatMsat(channels.closingMsat)],
+      ],
+      '',
+    ),
+  utxos: ({ utxos }) =>
+    table(
+      ['OUTPOINT', 'SAT', 'CONFIRMATIONS', 'RESERVED', 'ADDRESS'],
+      utxos.map((utxo) => [utxo.outpoint, utxo.amountSat, utxo.confirmations, utxo.reserved, utxo.address]),
+      'The on-chain wallet is empty; `runnel newaddress` makes an address to fill it at.',
+    ),
+  withdraw: ({ txid, amountSat, feeSat }) => list({ txid, 'amount (sat)': amountSat, 'fee (sat)': feeSat }),
+  connect: (peer) => `connected to ${peer.nodeId}${peer.address === undefined ? '' : ` at ${peer.address}`}`,
+  disconnect: () => 'disconnected',
+  peers: ({ peers }) =>
+    table(
+      ['NODE ID', 'ALIAS', 'STATE', 'CHANNELS', 'ADDRESS'],
+      peers.map((peer) => [
+        peer.nodeId,
+        peer.alias,
+        peer.connected ? (peer.inbound === true ? 'inbound' : 'outbound') : 'offline',
+        peer.numChannels,
+        peer.address,
+      ]),
+      'No peers; `runnel connect <node id>@<host>:<port>` finds one.',
+    ),
+  open: ({ channelId, fundingOutpoint }) => list({ channel: channelId, funding: fundingOutpoint }),
+  channels: renderChannels,
+  channel: renderChannel,
+  journal: renderJournal,
+  setpolicy: ({ channels }) =>
+    table(
+      ['CHANNEL', 'BASE FEE (MSAT)', 'PPM', 'CLTV DELTA'],
+      channels.map(({ channelId, shortChannelId, policy }) => [
+        shortChannelId ?? channelId,
+        policy.feeBaseMsat,
+        policy.feeProportionalMillionths,
+        policy.cltvExpiryDelta,
+      ]),
+      'No channels; the policy holds for those to come.',
+    ),
+  close: (channel) => list({ channel: channel.channelId, state: channel.state }),
+  invoice: renderInvoice,
+  invoices: renderInvoices,
+  decode: renderDecoded,
+  pay: renderPayment,
+  keysend: renderPayment,
+  payments: renderPayments,
+  payment: renderPayment,
+  route: renderRoute,
+  graph: ({ nodes, channels }) =>
+    [
+      section(
+        `${nodes.length} nodes`,
+        table(
+          ['NODE ID', 'ALIAS', 'UPDATED', 'ADDRESSES'],
+          nodes.map((node) => [node.nodeId, node.alias, time(node.updatedAt), node.addresses.join(' ')]),
+          'none',
+        ),
+      ),
+      section(
+        `${channels.length} channels`,
+        table(
+          ['CHANNEL', 'NODE 1', 'NODE 2', 'SAT', 'FEE 1', 'FEE 2'],
+          channels.map((channel) => [
+            channel.shortChannelId,
+            channel.node1.slice(0, 12),
+            channel.node2.slice(0, 12),
+            channel.capacitySat,
+            renderFee(channel.policy1),
+            renderFee(channel.policy2),
+          ]),
+          'none',
+        ),
+      ),
+    ].join('\n\n'),
+};
+
+function renderFee(policy: Output<'graph'>['channels'][number]['policy1']): string | undefined {
+  if (policy === undefined) return undefined;
+  return policy.disabled ? 'disabled' : `${policy.feeBaseMsat} msat + ${policy.feeProportionalMillionths} ppm`;
+}
+
+/** The answer of a method, which must be of that method. */
+export function render(name: MethodName, output: unknown): string {
+  return (renderers[name] as (output: unknown) => string)(output);
+}

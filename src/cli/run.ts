@@ -1,0 +1,79 @@
+/** Runs a verb against the node of a data folder and prints what it answers. */
+import { z } from 'zod';
+import { createClient, findApi, type Client, type Input, type MethodName, type Output } from '../api/client.ts';
+import { contract } from '../api/contract.ts';
+import { exitStatus, NotDoneError, unreachableHint } from './exit.ts';
+import { createProgress, followChannel, followPayment, type Progress } from './follow.ts';
+import { render } from './render.ts';
+import { json } from './text.ts';
+import type { Surroundings } from './main.ts';
+import type { VerbCall } from './verbs.ts';
+
+interface Settings {
+  readonly json: boolean;
+  readonly dataDir: string;
+  readonly surroundings: Surroundings;
+}
+
+/**
+ * Prints the answer on standard output, as JSON or for people. Throws `ApiError` where the node refuses, `NotDoneError`
+ * where what was asked for did not come about (the answer is printed all the same).
+ */
+export async function runVerb(call: VerbCall, settings: Settings): Promise<void> {
+  const api = findApi(settings.dataDir);
+  if (api === undefined) {
+    const hint = unreachableHint(settings.dataDir);
+    throw new NotDoneError(exitStatus.unreachable, 'unreachable', `no node runs in the data folder ${settings.dataDir}`, hint);
+  }
+  const client = createClient(api);
+  const progress = createProgress(settings.json ? undefined : settings.surroundings.terminal);
+  const print = (name: MethodName, output: unknown): void => {
+    settings.surroundings.out(`${settings.json ? json(z.encode(contract[name].output as z.ZodType, output)) : render(name, output)}\n`);
+  };
+
+  if (call.name === 'pay' || call.name === 'keysend') {
+    const payment = await runPayment(client, progress, call.name, call.input);
+    print(call.name, payment);
+    checkPayment(payment);
+  } else if (call.wait && (call.name === 'open' || call.name === 'close')) {
+    print('channel', await runAndWait(client, progress, call.name, call.input));
+  } else {
+    print(call.name, await (client[call.name] as (input: unknown) => Promise<unknown>)(call.input));
+  }
+}
+
+async function runPayment(client: Client, progress: Progress, name: 'pay' | 'keysend', input: unknown): Promise<Output<'payment'>> {
+  if (name === 'keysend') return followPayment(client, progress, undefined, () => client.keysend(input as Input<'keysend'>));
+  const request = input as Input<'pay'>;
+  const { paymentHash } = await client.decode({ invoice: request.invoice });
+  return followPayment(client, progress, paymentHash, () => client.pay(request));
+}
+
+function checkPayment({ status, failure, paymentHash }: Output<'payment'>): void {
+  if (status === 'failed') {
+    throw new NotDoneError(exitStatus.failed, failure?.code ?? 'payment_failed', `the payment failed: ${failure?.message ?? 'no reason is known'}`);
+  }
+  if (status === 'inFlight') {
+    const hint = `it goes on; see how it ends with \`runnel payment ${paymentHash}\`, and do not pay again before`;
+    throw new NotDoneError(exitStatus.inFlight, 'payment_in_flight', 'the payment is still in flight', hint);
+  }
+}
+
+async function runAndWait(client: Client, progress: Progress, name: 'open' | 'close', input: unknown): Promise<Output<'channel'>> {
+  if (name === 'open') {
+    return followChannel(
+      client,
+      progress,
+      async () => (await client.open(input as Input<'open'>)).channelId,
+      ({ state }) => state === 'normal',
+      ({ state, error }) => (state === 'opening' && error === undefined ? undefined : `the channel did not open: ${error ?? `it is ${state}`}`),
+    );
+  }
+  return followChannel(
+    client,
+    progress,
+    async () => (await client.close(input as Input<'close'>)).channelId,
+    ({ state }) => state === 'closing' || state === 'closed',
+    ({ error }) => (error === undefined ? undefined : `the channel did not close: ${error}`),
+  );
+}

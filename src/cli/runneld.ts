@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+/** `runneld`: the daemon. See `runneld --help`. */
+import { Command, CommanderError, Option } from 'commander';
+import type { StartNode } from '../api/facade.ts';
+import { CONFIG_FILE, ConfigError, loadConfig } from '../config/config.ts';
+import { dataDirectory } from '../config/data-directory.ts';
+import { configKeys } from '../config/keys.ts';
+import { createLogger } from '../logging.ts';
+import { runDaemon } from './daemon.ts';
+import { fatalLine } from './fatal.ts';
+import { packageVersion } from './version.ts';
+
+const exitStatus = { stopped: 0, failed: 1, config: 2 } as const;
+
+const help = `
+Every key can stand in ${CONFIG_FILE} in the data folder, as an environment variable, or as a flag; a flag goes before a variable,
+a variable before the file, the file before the default. In the file, a key of two words after the dash such as --chain-rpc-url
+is rpc_url in the table [chain]. Lists have commas between their items in flags and variables.
+The passphrase that encrypts the seed stands in RUNNEL_PASSPHRASE or in the file that --passphrase-file names; the password of bitcoind's RPC
+in RUNNEL_CHAIN_RPC_PASSWORD or the file.
+
+Exit status:
+  0  stopped as asked
+  1  could not start, or ended by a failure
+  2  wrong flags or configuration
+
+Example:
+  $ runneld --datadir ~/.runnel --network regtest --chain-rpc-url http://127.0.0.1:18443 --chain-rpc-cookie-file ~/.bitcoin/regtest/.cookie`;
+
+function parseFlags(args: readonly string[]): { dataDir: string; flags: Record<string, string> } {
+  const program = new Command('runneld')
+    .description('Runs a Runnel node until it is told to stop, by SIGINT, SIGTERM or `runnel stop`.')
+    .version(packageVersion(), '-V, --version')
+    .option('--datadir <path>', 'data folder (default: RUNNEL_DIR, or ~/.runnel)')
+    .showHelpAfterError('(add --help for what is possible)')
+    .exitOverride()
+    .allowExcessArguments(false)
+    .addHelpText('after', help);
+  const names = new Map<string, string>();
+  for (const key of configKeys) {
+    if (key.flag === undefined) continue;
+    const shown = key.default === undefined ? '' : ` (default: ${showDefault(key.default)})`;
+    const option = new Option(`${key.flag} <${key.type}>`, `${key.help}${shown} [${key.environment}]`);
+    program.addOption(option);
+    names.set(option.attributeName(), key.name);
+  }
+  program.parse(args, { from: 'user' });
+  const { datadir, ...given } = program.opts<Record<string, string>>();
+  const flags = Object.fromEntries(Object.entries(given).map(([attribute, value]) => [names.get(attribute) ?? attribute, value]));
+  return { dataDir: dataDirectory(datadir, process.env), flags };
+}
+
+function showDefault(value: unknown): string {
+  return Array.isArray(value) ? value.join(',') || 'none' : String(value);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const { dataDir, flags } = parseFlags(args);
+    const { config, warnings } = loadConfig({ dataDir, flags, environment: process.env });
+    const logger = createLogger(config.log);
+    for (const warning of warnings) logger.warn(warning);
+    await runDaemon({ config, logger, version: packageVersion(), startNode: await findStartNode(), signal: endSignal() });
+    return exitStatus.stopped;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitStatus.stopped : exitStatus.config;
+    console.error(fatalLine(error));
+    return error instanceof ConfigError ? exitStatus.config : exitStatus.failed;
+  }
+}
+
+/** Asked once, the daemon stops in order; asked again, at once. */
+function endSignal(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (controller.signal.aborted) {
+      console.error(`runneld: ${signal} again: ending at once`);
+      process.exit(exitStatus.failed);
+    }
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return controller.signal;
+}
+
+/** Loaded only once flags and configuration are right: `--help` answers at once. */
+async function findStartNode(): Promise<StartNode> {
+  // Not a literal, so that the daemon's command line compiles apart from the node.
+  const place: string = '../node.ts';
+  return ((await import(place)) as { startNode: StartNode }).startNode;
+}
+
+// Whoever reads the log may go away; the node must not go with them.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    // A program that has met what it does not know must not go on with money: what is on disk is whole.
+    console.error(fatalLine(error));
+    process.exit(exitStatus.failed);
+  });
+}
+process.exit(await main(process.argv.slice(2)));

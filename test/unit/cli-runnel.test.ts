@@ -1,0 +1,297 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TOKEN_FILE, writeApiFile } from '../../src/api/access.ts';
+import { contract, methodNames, type Api } from '../../src/api/contract.ts';
+import { ApiError } from '../../src/api/errors.ts';
+import type { ApiServer } from '../../src/api/server.ts';
+import { exampleOutput, fakeNode, serve, TOKEN, type FakeNode } from './api-fake-node.ts';
+import { runCommandLine, type Surroundings } from '../../src/cli/main.ts';
+
+let dataDir: string;
+let server: ApiServer | undefined;
+let fake: FakeNode;
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'runnel-cli-'));
+});
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  rmSync(dataDir, { recursive: true });
+});
+
+async function start(overrides: Partial<Api> = {}): Promise<void> {
+  fake = fakeNode(overrides);
+  server = await serve(fake);
+  writeFileSync(join(dataDir, TOKEN_FILE), TOKEN, { mode: 0o600 });
+  writeApiFile(dataDir, server.port);
+}
+
+interface Result {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(args: readonly string[], more: Partial<Surroundings> = {}): Promise<Result> {
+  let stdout = '';
+  let stderr = '';
+  const out = (text: string): void => void (stdout += text);
+  const err = (text: string): void => void (stderr += text);
+  const status = await runCommandLine(args, { environment: { RUNNEL_DIR: dataDir }, out, err, ...more });
+  return { status, stdout, stderr };
+}
+
+const runnel = (...args: string[]): Promise<Result> => run(args);
+
+describe('every verb', () => {
+  it('is listed in the help, which tells the exit statuses', async () => {
+    const { status, stdout } = await runnel('--help');
+    expect(status).toBe(0);
+    for (const name of methodNames) expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
+    expect(stdout).toContain('Exit status:');
+  });
+
+  it('has help with an example, runs its own example, and prints the answer for people and as JSON', async () => {
+    await start();
+    const results = await Promise.all(
+      methodNames.map(async (name) => {
+        const [, ...example] = contract[name].cli.example.split(' ');
+        return { name, help: await runnel(name, '--help'), json: await runnel(...example, '--json'), people: await runnel(...example) };
+      }),
+    );
+    for (const { name, help, json, people } of results) {
+      expect(help.stdout, name).toContain(`Example:\n  $ ${contract[name].cli.example}`);
+      expect(json.stderr, name).toBe('');
+      expect(json.status, name).toBe(0);
+      expect(JSON.parse(json.stdout), name).toEqual(JSON.parse(JSON.stringify(contract[name].example.output)));
+      expect([people.status, people.stderr], name).toEqual([0, '']);
+      expect(people.stdout.length, name).toBeGreaterThan(5);
+      expect(people.stdout, name).not.toMatch(/undefined|\[object|NaN/);
+    }
+  });
+});
+
+describe('what a verb asks the node', () => {
+  const node = `02${'11'.repeat(32)}`;
+  it.each([
+    [['invoice', '1.5', '--expiry', '60'], { amountMsat: 1_500n, expirySeconds: 60 }],
+    [['invoice'], {}],
+    [['keysend', node, '2500msat', '--max-fee', '0.001', '--max-cltv', '99'], { nodeId: node, amountMsat: 2_500n, maxFeeMsat: 1n, maxCltvExpiryDelta: 99 }],
+    [['open', node, '0.001btc', '--push-msat', '7', '--private'], { nodeId: node, amountSat: 100_000n, pushMsat: 7n, private: true }],
+    [['connect', `${node}@127.0.0.1:9735`], { nodeId: node, address: '/ip4/127.0.0.1/tcp/9735' }],
+    [['connect', node, '/ip4/127.0.0.1/tcp/9735'], { nodeId: node, address: '/ip4/127.0.0.1/tcp/9735' }],
+    [['connect', node], { nodeId: node }],
+    [['channels', '--state', 'normal', '--closed'], { state: 'normal', closed: true }],
+    [['setpolicy', '--base-msat', '5', '--ppm', '6'], { feeBaseMsat: 5n, feeProportionalMillionths: 6 }],
+    [['withdraw', 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080', '--all'], { address: 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080', all: true }],
+  ])('%j', async (args, input) => {
+    await start();
+    expect(await runnel(...args, '--json')).toMatchObject({ status: 0, stderr: '' });
+    expect(fake.calls.at(-1)).toEqual({ name: args[0], input });
+  });
+
+  it.each([
+    [['keysend', node], 'missing required argument'],
+    [['keysend', node, '1', 'more'], 'too many arguments'],
+    [['keysend', node, '1.0001'], 'Expected an amount in sat'],
+    [['keysend', node, '-5'], 'Expected an amount in sat'],
+    [['keysend', node, '1e3'], 'Expected an amount in sat'],
+    [['open', node, '1.5'], 'whole satoshis'],
+    [['open', '02ab', '1000'], '<node-id>: expected a node id'],
+    [['connect', `${node}@nowhere`], '<address>: expected a multiaddr'],
+    [['channels', '--state', 'odd'], 'Allowed choices are opening'],
+    [['debuglevel', 'loud'], 'Allowed choices are trace'],
+    [['invoice', '--expiry', 'soon'], '--expiry'],
+    [['withdraw', 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080'], 'either an amount or all'],
+    [['chanels'], 'Did you mean channels?'],
+    [['getinfo', '--nothing'], "unknown option '--nothing'"],
+    [[], 'Usage: runnel'],
+  ])('nothing, where it is wrong: %j is status 2', async (args, message) => {
+    await start();
+    const { status, stdout, stderr } = await runnel(...args);
+    expect(stderr).toContain(message);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(fake.calls).toEqual([]);
+  });
+});
+
+describe('what a verb says when it fails', () => {
+  it('tells how to start a node where none ever ran: status 3', async () => {
+    const { status, stdout, stderr } = await runnel('getinfo');
+    expect([status, stdout]).toEqual([3, '']);
+    expect(stderr).toContain(`no node runs in the data folder ${dataDir}`);
+    expect(stderr).toContain(`runneld --datadir ${dataDir}`);
+  });
+
+  it('tells how to start a node where none answers: status 3', async () => {
+    await start();
+    await server?.close();
+    const { status, stderr } = await runnel('getinfo');
+    expect(status).toBe(3);
+    expect(stderr).toMatch(/no node answers at http:\/\/127\.0\.0\.1:\d+\n.*runneld/);
+  });
+
+  it('tells of a token that is wrong, exposed or damaged: status 4', async () => {
+    await start();
+    writeFileSync(join(dataDir, TOKEN_FILE), 'b2'.repeat(32));
+    expect(await runnel('getinfo')).toMatchObject({ status: 4, stderr: expect.stringContaining("expected this node's token") });
+    writeFileSync(join(dataDir, TOKEN_FILE), 'b2');
+    expect(await runnel('getinfo')).toMatchObject({ status: 4, stderr: expect.stringContaining('expected 64 hex digits') });
+    rmSync(join(dataDir, TOKEN_FILE));
+    writeFileSync(join(dataDir, TOKEN_FILE), TOKEN, { mode: 0o644 });
+    expect(await runnel('getinfo')).toMatchObject({ status: 4, stderr: expect.stringContaining('expected mode 600') });
+  });
+
+  it('takes --datadir before RUNNEL_DIR', async () => {
+    await start();
+    expect(await run(['getinfo', '--datadir', dataDir], { environment: { RUNNEL_DIR: '/nowhere' } })).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  it.each([
+    [new ApiError('refused', 'no_route', 'no route to there', { hint: 'try less' }), 1],
+    [new ApiError('notFound', 'unknown_channel', 'no such channel'), 1],
+    [new ApiError('unavailable', 'chain_unavailable', 'bitcoind does not answer'), 1],
+    [new ApiError('invalid', 'invalid_request', 'wrong'), 2],
+    [new TypeError('boom'), 6],
+  ])('%s is status %i, as text and as JSON', async (error, status) => {
+    await start({ route: () => Promise.reject(error) });
+    const args = ['route', `02${'11'.repeat(32)}`, '1'];
+    const people = await runnel(...args);
+    expect([people.status, people.stdout]).toEqual([status, '']);
+    if (error instanceof ApiError) {
+      expect(people.stderr).toContain(`runnel: ${error.message}`);
+      expect(people.stderr).toContain(error.hint ?? '');
+    } else expect(people.stderr).toContain("daemon's log");
+    const json = await runnel(...args, '--json');
+    expect([json.status, json.stdout]).toEqual([status, '']);
+    expect(JSON.parse(json.stderr)).toMatchObject({ code: error instanceof ApiError ? error.code : 'internal_error' });
+  });
+
+  it('is status 6 before something that is no Runnel node', async () => {
+    await start({ getinfo: () => Promise.resolve({} as never) });
+    const { createServer } = await import('node:http');
+    const other = createServer((_, response) => response.end('<html>'));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    writeApiFile(dataDir, (other.address() as { port: number }).port);
+    expect(await runnel('getinfo')).toMatchObject({ status: 6, stderr: expect.stringContaining('no Runnel node') });
+    other.close();
+  });
+});
+
+describe('payments', () => {
+  const payment = exampleOutput('payment');
+  const [, ...pay] = contract.pay.cli.example.split(' ');
+
+  it('that fail are printed, and are status 1', async () => {
+    await start({ pay: () => Promise.resolve({ ...payment, status: 'failed', failure: { code: 'no_route', message: 'nobody there' } }) });
+    const { status, stdout, stderr } = await runnel(...pay, '--json');
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'failed' });
+    expect(JSON.parse(stderr)).toMatchObject({ code: 'no_route', message: 'the payment failed: nobody there' });
+  });
+
+  it('show their attempts on a terminal, and only there', async () => {
+    await start({
+      pay: async () => {
+        fake.events.publish({ type: 'payment', timeMs: 1, paymentHash: '00'.repeat(32), status: 'inFlight', amountMsat: 1n, feeMsat: 0n, attempt: 9 });
+        const { paymentHash } = payment;
+        fake.events.publish({ type: 'payment', timeMs: 1, paymentHash, status: 'inFlight', amountMsat: 1n, feeMsat: 0n, attempt: 2, message: 'full \u001b[2J' });
+        // The events go out over their own connection: the answer follows once they had time to arrive.
+        await shown;
+        return payment;
+      },
+    });
+    let screen = '';
+    let seen = (): void => {};
+    const shown = new Promise<void>((resolve) => (seen = resolve));
+    const write = (text: string): void => {
+      screen += text;
+      if (text.includes('attempt')) seen();
+    };
+    expect(await run(pay, { terminal: { write, columns: 80 } })).toMatchObject({ status: 0, stderr: '' });
+    expect(screen).toBe('\r\u001b[Kpaying …\r\u001b[Kpaying … attempt 2: full \ufffd[2J\r\u001b[K');
+  });
+
+  it('that are in flight when the time is up are status 5, with what to do', async () => {
+    const inFlight = { ...payment, status: 'inFlight' as const };
+    await start({
+      pay: () => Promise.resolve(inFlight),
+      payment: () => {
+        void server?.close();
+        return Promise.resolve(inFlight);
+      },
+    });
+    const { status, stderr } = await runnel(...pay);
+    expect(status).toBe(5);
+    expect(stderr).toContain(`runnel payment ${payment.paymentHash}`);
+  });
+});
+
+describe('waiting', () => {
+  const opened = exampleOutput('channel');
+  const [, ...open] = contract.open.cli.example.split(' ');
+  const [, ...close] = contract.close.cli.example.split(' ');
+  const changed = (): void =>
+    fake.events.publish({ type: 'channel', timeMs: 1, channelId: opened.channelId, nodeId: opened.nodeId, state: 'normal', stateValue: 'x', connection: 'online' });
+
+  it('open --wait ends when the channel is usable', async () => {
+    const states = ['opening', 'opening', 'normal'] as const;
+    let looked = 0;
+    await start({
+      channel: () => {
+        const state = states[looked++] ?? 'closed';
+        setImmediate(changed);
+        return Promise.resolve({ ...opened, state });
+      },
+    });
+    const { status, stdout } = await runnel(...open, '--wait', '--json');
+    expect([status, JSON.parse(stdout).state, looked]).toEqual([0, 'normal', 3]);
+  });
+
+  it('open --wait is status 1 when the channel fails', async () => {
+    await start({ channel: () => Promise.resolve({ ...opened, state: 'closed', error: 'the peer went away' }) });
+    expect(await runnel(...open, '--wait')).toMatchObject({ status: 1, stderr: expect.stringContaining('did not open: the peer went away') });
+  });
+
+  it('open --wait is status 3 when the node goes away', async () => {
+    await start({
+      channel: () => {
+        setImmediate(() => void server?.close());
+        return Promise.resolve({ ...opened, state: 'opening' });
+      },
+    });
+    expect(await runnel(...open, '--wait')).toMatchObject({ status: 3, stderr: expect.stringContaining('the node is stopping') });
+  });
+
+  it('close --wait ends when the closing transaction is made', async () => {
+    const states = ['shuttingDown', 'negotiatingClose', 'closing'] as const;
+    let looked = 0;
+    await start({
+      channel: () => {
+        const state = states[looked++] ?? 'normal';
+        setImmediate(changed);
+        return Promise.resolve({ ...opened, state, closingTxid: 'ab'.repeat(32) });
+      },
+    });
+    const { status, stdout } = await runnel(...close, '--wait');
+    expect(status).toBe(0);
+    expect(stdout).toContain('ab'.repeat(32));
+  });
+});
+
+describe('output', () => {
+  it('lets no stranger write to the terminal', async () => {
+    const evil = 'bob\u001b]0;owned\u0007\u009b31m\u202e';
+    await start({ peers: () => Promise.resolve({ peers: [{ nodeId: `02${'11'.repeat(32)}`, alias: evil, connected: true, numChannels: 0 }] }) });
+    for (const args of [['peers'], ['peers', '--json']]) {
+      const { stdout } = await runnel(...args);
+      // oxlint-disable-next-line no-control-regex -- they are what must not be there
+      expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    }
+    expect(JSON.parse((await runnel('peers', '--json')).stdout).peers[0].alias).toBe(evil);
+  });
+
+});
