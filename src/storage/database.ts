@@ -54,6 +54,14 @@ export interface Database {
 }
 
 /**
+ * Several writes that belong together, within the transaction that is open or, if none is, in one of their own. If `work` throws inside
+ * an open one, what it wrote before stays part of that: let the error through, or check before the first write.
+ */
+export function atomically<T>(database: Database, work: () => T): T {
+  return database.inTransaction ? work() : database.transaction(work);
+}
+
+/**
  * Opens and checks a database. Throws `StorageError`: a file that is damaged, foreign or newer is refused and left as it is.
  */
 export function openDatabase(options: OpenOptions): Database {
