@@ -52,11 +52,12 @@ const OUTPUT_OVERHEAD = 8 + 1;
 const WITNESS_WEIGHT = 2 + 222;
 
 /**
- * The mutual close that `closing_signed` signs (BOLT 3, "Legacy Closing Transaction"): the opener pays `feeSatoshis`, outputs below
- * the builder's dust limit are dropped, and so is that of `omit`, since a node may give up its own output.
+ * The mutual close that `closing_signed` signs (BOLT 3, "Legacy Closing Transaction"): the opener pays `feeSatoshis`,
+ * outputs below the builder's dust limit are dropped, and so is that of `omit`, since a node may give up its own
+ * output.
  *
- * Throws `CommitmentError`: `unbalanced_close` when the balances do not add up to the capacity, `close_fee_exceeds_balance` when
- * the opener cannot pay the fee, `close_without_outputs` when all outputs are dust.
+ * Throws `CommitmentError`: `unbalanced_close` when the balances do not add up to the capacity,
+ * `close_fee_exceeds_balance` when the opener cannot pay the fee, `close_without_outputs` when all outputs are dust.
  */
 export function buildClosing(
   parameters: ClosingParameters,
@@ -67,7 +68,8 @@ export function buildClosing(
   if (localMsat + remoteMsat !== fundingSatoshis * 1000n || localMsat < 0n || remoteMsat < 0n) {
     throw new CommitmentError(
       'unbalanced_close',
-      `expected balances that add up to ${fundingSatoshis * 1000n} msat, got ${localMsat} local and ${remoteMsat} remote`,
+      `expected balances that add up to ${fundingSatoshis * 1000n} msat, ` +
+        `got ${localMsat} local and ${remoteMsat} remote`,
       { fundingSatoshis, localMsat, remoteMsat },
     );
   }
@@ -111,7 +113,10 @@ export function buildClosing(
       witness: [],
     },
   ];
-  transaction.outs = outputs.map(({ scriptPubkey, amountSatoshis }) => ({ script: scriptPubkey, value: amountSatoshis }));
+  transaction.outs = outputs.map(({ scriptPubkey, amountSatoshis }) => ({
+    script: scriptPubkey,
+    value: amountSatoshis,
+  }));
   return {
     parameters,
     transaction,
@@ -129,9 +134,9 @@ export function closingSighash({ parameters, transaction }: BuiltClosing): Uint8
 }
 
 /**
- * The closing transaction that the signature of the peer's `closing_signed` signs: one with all outputs, or one from which the
- * peer left its own. Throws `CommitmentError` with the code `invalid_closing_signature` when it signs neither (BOLT 2, "Closing
- * Negotiation": a warning or an error is due), and as `buildClosing` does.
+ * The closing transaction that the signature of the peer's `closing_signed` signs: one with all outputs, or one from
+ * which the peer left its own. Throws `CommitmentError` with the code `invalid_closing_signature` when it signs neither
+ * (BOLT 2, "Legacy Closing Negotiation": a warning or an error is due), and as `buildClosing` does.
  */
 export function closingSignedByRemote(
   parameters: ClosingParameters,
@@ -183,8 +188,8 @@ export function closingFee(feeratePerKw: number, scriptPubkeys: readonly Uint8Ar
 }
 
 /**
- * Whether a `shutdown` may name this script (BOLT 2, "Closing Initiation: shutdown"): P2WPKH, P2WSH, and, once both nodes offer
- * option_shutdown_anysegwit, any later witness version.
+ * Whether a `shutdown` may name this script (BOLT 2, "Closing Initiation: shutdown"): P2WPKH, P2WSH, and, once both
+ * nodes offer option_shutdown_anysegwit, any later witness version.
  */
 export function isValidShutdownScript(scriptPubkey: Uint8Array, options: { readonly anySegwit: boolean }): boolean {
   const [version, programLength] = scriptPubkey;

@@ -4,8 +4,8 @@ import { sha256 } from '../../protocols/crypto/hash.ts';
 import { CommitmentError } from './errors.ts';
 
 /*
- * BOLT 3, "Commitment Transaction": a commitment transaction carries its 48-bit number, obscured, in the lower 24 bits of its
- * input's sequence (the upper half) and of its locktime (the lower half).
+ * BOLT 3, "Commitment Transaction": a commitment transaction carries its 48-bit number, obscured, in the lower 24 bits
+ * of its input's sequence (the upper half) and of its locktime (the lower half).
  */
 
 /** Commitment numbers count up from 0 and have 48 bits. */

@@ -17,8 +17,8 @@ import type { CommitmentFormat, CommitmentHtlc, CommitmentSpec } from './spec.ts
 import { transactionHash } from './transaction-hash.ts';
 
 /**
- * What stays the same for all commitment transactions of one owner in one channel. "Local" is the owner (the node that can
- * broadcast them), "remote" the other one, whichever of the two builds them.
+ * What stays the same for all commitment transactions of one owner in one channel. "Local" is the owner (the node that
+ * can broadcast them), "remote" the other one, whichever of the two builds them.
  */
 export interface CommitmentParameters extends PaymentBasepoints {
   readonly format: CommitmentFormat;
@@ -49,7 +49,10 @@ export interface BalanceOutput extends Output {
   readonly witnessScript: Uint8Array | undefined;
 }
 
-/** The output of an HTLC, with the unsigned HTLC-timeout (offered) or HTLC-success (received) transaction that spends it. */
+/**
+ * The output of an HTLC, with the unsigned HTLC-timeout (offered) or HTLC-success (received) transaction that spends
+ * it.
+ */
 export interface HtlcOutput extends Output {
   readonly kind: 'htlc';
   readonly witnessScript: Uint8Array;
@@ -82,12 +85,13 @@ type UnplacedOutput = Omit<BalanceOutput, 'index'> | Omit<HtlcOutput, 'index' | 
 const EMPTY = new Uint8Array();
 
 /**
- * Builds the commitment transaction of `commitmentNumber` (0 is the first) for its owner (BOLT 3, "Commitment Transaction
- * Construction").
+ * Builds the commitment transaction of `commitmentNumber` (0 is the first) for its owner (BOLT 3, "Commitment
+ * Transaction Construction").
  *
- * Throws `CommitmentError`: `unbalanced_commitment` when a balance is negative or balances and HTLCs do not add up to the
- * capacity; `outputs_exceed_funding` when the opener cannot even pay for the anchors; `invalid_commitment_number`. That the
- * opener can pay the whole fee above its reserve is for BOLT 2's rules to check: here the fee takes what there is.
+ * Throws `CommitmentError`: `unbalanced_commitment` when a balance is negative or balances and HTLCs do not add up to
+ * the capacity; `outputs_exceed_funding` when the opener cannot even pay for the anchors; `invalid_commitment_number`.
+ * That the opener can pay the whole fee above its reserve is for BOLT 2's rules to check: here the fee takes what there
+ * is.
  */
 export function buildCommitment(
   parameters: CommitmentParameters,
@@ -214,8 +218,8 @@ function anchor(kind: 'local_anchor' | 'remote_anchor', fundingPubkey: Uint8Arra
 }
 
 /**
- * BOLT 3, "Transaction Output Ordering": amount, script, then expiry, in which HTLCs with the same hash and amount differ
- * only inside their HTLC transactions. The id settles what is left, where either order gives the same bytes.
+ * BOLT 3, "Transaction Output Ordering": amount, script, then expiry, in which HTLCs with the same hash and amount
+ * differ only inside their HTLC transactions. The id settles what is left, where either order gives the same bytes.
  */
 function compareOutputs(a: UnplacedOutput, b: UnplacedOutput): number {
   if (a.amountSatoshis !== b.amountSatoshis) return a.amountSatoshis < b.amountSatoshis ? -1 : 1;
@@ -247,7 +251,8 @@ function feeOf({ fundingSatoshis }: CommitmentParameters, outputs: readonly Comm
   if (feeSatoshis >= 0n) return feeSatoshis;
   throw new CommitmentError(
     'outputs_exceed_funding',
-    `the outputs exceed the funding amount of ${fundingSatoshis} sat by ${-feeSatoshis} sat: the opener cannot pay for the anchors`,
+    `the outputs exceed the funding amount of ${fundingSatoshis} sat by ${-feeSatoshis} sat: ` +
+      'the opener cannot pay for the anchors',
     { fundingSatoshis, missingSatoshis: -feeSatoshis },
   );
 }

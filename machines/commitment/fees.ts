@@ -38,7 +38,9 @@ export function openerCost(format: CommitmentFormat, feeratePerKw: number, untri
   return commitmentFee(format, feeratePerKw, untrimmedHtlcs) + anchors;
 }
 
-/** The fee of an HTLC transaction in satoshis: zero with anchors, where whoever broadcasts it adds inputs for the fee. */
+/**
+ * The fee of an HTLC transaction in satoshis: zero with anchors, where whoever broadcasts it adds inputs for the fee.
+ */
 export function htlcTransactionFee(
   format: CommitmentFormat,
   feeratePerKw: number,

@@ -22,8 +22,8 @@ export interface CommitmentKeys {
 }
 
 /**
- * The keys of the commitment transaction of `owner` at its `perCommitmentPoint` (BOLT 3, "Key Derivation"). The two HTLC keys are
- * derived when they are first read: a commitment that carries only trimmed HTLCs never needs them.
+ * The keys of the commitment transaction of `owner` at its `perCommitmentPoint` (BOLT 3, "Key Derivation"). The two
+ * HTLC keys are derived when they are first read: a commitment that carries only trimmed HTLCs never needs them.
  * Throws `CryptoError` when a basepoint or the point is not a public key.
  */
 export function deriveCommitmentKeys(

@@ -5,7 +5,9 @@ import { hash160, ripemd160, sha256 } from '../../protocols/crypto/hash.ts';
 import type { CommitmentKeys } from './keys.ts';
 import type { CommitmentFormat, CommitmentHtlc } from './spec.ts';
 
-/** `1 OP_CHECKSEQUENCEVERIFY OP_DROP`: with anchors nothing but an anchor can be spent in the commitment's own block. */
+/**
+ * `1 OP_CHECKSEQUENCEVERIFY OP_DROP`: with anchors nothing but an anchor can be spent in the commitment's own block.
+ */
 const ONE_BLOCK_DELAY = [opcodes.OP_1, opcodes.OP_CHECKSEQUENCEVERIFY, opcodes.OP_DROP];
 const PREIMAGE_LENGTH = Uint8Array.of(32);
 const PUSH_32_BYTES = 32;
@@ -19,8 +21,8 @@ export function fundingScript(fundingPubkeyA: Uint8Array, fundingPubkeyB: Uint8A
 }
 
 /**
- * BOLT 3's `to_local` script, which is also that of the output of an HTLC transaction: the owner after `toSelfDelay` blocks,
- * the other node at once with the revocation key.
+ * BOLT 3's `to_local` script, which is also that of the output of an HTLC transaction: the owner after `toSelfDelay`
+ * blocks, the other node at once with the revocation key.
  */
 export function toLocalScript(keys: CommitmentKeys, toSelfDelay: number): Uint8Array {
   return script.compile([
@@ -63,8 +65,8 @@ export function anchorScript(fundingPubkey: Uint8Array): Uint8Array {
 export type HtlcScript = (htlc: Pick<CommitmentHtlc, 'direction' | 'paymentHash' | 'cltvExpiry'>) => Uint8Array;
 
 /**
- * The witness scripts of all HTLC outputs of one commitment transaction (BOLT 3, "Offered HTLC Outputs" and "Received HTLC
- * Outputs"). What they share is compiled once: only payment hash and expiry differ between hundreds of them.
+ * The witness scripts of all HTLC outputs of one commitment transaction (BOLT 3, "Offered HTLC Outputs" and "Received
+ * HTLC Outputs"). What they share is compiled once: only payment hash and expiry differ between hundreds of them.
  */
 export function htlcScripts(format: CommitmentFormat, keys: CommitmentKeys): HtlcScript {
   const start = script.compile([

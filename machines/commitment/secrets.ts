@@ -36,9 +36,9 @@ export function generateSecret(seed: Uint8Array, index: number): Uint8Array {
 }
 
 /**
- * BOLT 3's `derive_secret`: the secret at `index` from one whose index agrees with it above the lowest `bits` bits and is
- * zero in these. Who needs many secrets in a row keeps `deriveSecret(seed, 48, index)` of an index that ends in zeros and
- * goes on from there at a fraction of the hashes.
+ * BOLT 3's `derive_secret`: the secret at `index` from one whose index agrees with it above the lowest `bits` bits and
+ * is zero in these. Who needs many secrets in a row keeps `deriveSecret(seed, 48, index)` of an index that ends in
+ * zeros and goes on from there at a fraction of the hashes.
  */
 export function deriveSecret(base: Uint8Array, bits: number, index: number): Uint8Array {
   let secret = base;

@@ -21,7 +21,8 @@ export function commitmentSighash(built: BuiltCommitment): Uint8Array {
 
 /**
  * The hash that one of the two HTLC keys signs for the HTLC transaction of `built.htlcs[index]`: `remote` for the
- * `htlc_signature`s of `commitment_signed`, `local` for the owner's own when it broadcasts the transaction as it is built.
+ * `htlc_signature`s of `commitment_signed`, `local` for the owner's own when it broadcasts the transaction as it is
+ * built.
  */
 export function htlcSighash(built: BuiltCommitment, index: number, signer: 'local' | 'remote'): Uint8Array {
   const { transaction, witnessScript, amountSatoshis } = htlcAt(built, index);
@@ -35,10 +36,11 @@ export function remoteHtlcSighashType(format: CommitmentFormat): number {
 }
 
 /**
- * Checks the signatures of a `commitment_signed` (BOLT 2, "Committing Updates So Far") against the commitment of the node that
- * received them: that of the commitment with the remote funding key, those of its HTLC transactions, in the order of
- * `built.htlcs`, with the remote HTLC key. Answers undefined if all are right, otherwise the error to fail the channel with:
- * `wrong_htlc_signature_count`, `invalid_commitment_signature` or `invalid_htlc_signature` (its details name which).
+ * Checks the signatures of a `commitment_signed` (BOLT 2, "Committing Updates So Far") against the commitment of the
+ * node that received them: that of the commitment with the remote funding key, those of its HTLC transactions, in the
+ * order of `built.htlcs`, with the remote HTLC key. Answers undefined if all are right, otherwise the error to fail the
+ * channel with: `wrong_htlc_signature_count`, `invalid_commitment_signature` or `invalid_htlc_signature` (its details
+ * name which).
  */
 export function verifyCommitmentSignatures(
   built: BuiltCommitment,
@@ -89,9 +91,9 @@ export function completeCommitment(
 }
 
 /**
- * The HTLC transaction of `built.htlcs[index]` with its witness. HTLC-success (a received HTLC) needs the preimage; throws
- * `CommitmentError` with the code `wrong_preimage` when that is missing, does not hash to the payment hash, or was given
- * for an offered HTLC.
+ * The HTLC transaction of `built.htlcs[index]` with its witness. HTLC-success (a received HTLC) needs the preimage;
+ * throws `CommitmentError` with the code `wrong_preimage` when that is missing, does not hash to the payment hash, or
+ * was given for an offered HTLC.
  */
 export function completeHtlcTransaction(
   built: BuiltCommitment,

@@ -17,8 +17,9 @@ export interface CommitmentHtlc {
 }
 
 /**
- * What one commitment transaction pays to whom, seen from its owner. HTLC amounts are already deducted from the balances;
- * the opener's fee and anchors are not, since building deducts them. Balances and HTLCs add up to the channel's capacity.
+ * What one commitment transaction pays to whom, seen from its owner. HTLC amounts are already deducted from the
+ * balances; the opener's fee and anchors are not, since building deducts them. Balances and HTLCs add up to the
+ * channel's capacity.
  */
 export interface CommitmentSpec {
   readonly feeratePerKw: number;

@@ -4,8 +4,9 @@ import { hash256 } from '../../protocols/crypto/hash.ts';
 import { SIGHASH_ALL } from '../../protocols/crypto/witness-signature.ts';
 
 /*
- * Hashes of transactions with one input, as all of BOLT 3's are. They equal `Transaction.getHash` and `hashForWitnessV0` of
- * bitcoinjs-lib, which take several times as long: every commitment is hashed twice and every HTLC transaction in it once.
+ * Hashes of transactions with one input, as all of BOLT 3's are. They equal `Transaction.getHash` and
+ * `hashForWitnessV0` of bitcoinjs-lib, which take several times as long: every commitment is hashed twice and every
+ * HTLC transaction in it once.
  */
 
 const ZERO_HASH = new Uint8Array(32);

@@ -7,8 +7,8 @@ const { Point } = curve;
 const { Fn } = Point;
 
 /**
- * secp256k1 by @noble/curves: pure JavaScript, 10 to 50 times slower than libsecp256k1, for platforms without a prebuilt
- * library. `verify` refuses high-S signatures, as libsecp256k1 does; `recover` accepts them, as BOLT 11 asks.
+ * secp256k1 by @noble/curves: pure JavaScript, 10 to 50 times slower than libsecp256k1, for platforms without a
+ * prebuilt library. `verify` refuses high-S signatures, as libsecp256k1 does; `recover` accepts them, as BOLT 11 asks.
  */
 export const noble: Secp256k1 = checked('noble', {
   isSecretKey: (bytes) => curve.utils.isValidSecretKey(bytes),

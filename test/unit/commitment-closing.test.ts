@@ -118,7 +118,8 @@ describe('the closing transaction', () => {
     expect(amountsOf(buildClosing(parametersOf(853_999n), 500n))).not.toHaveProperty('local');
     const dust = FUNDING_SATOSHIS * 1000n - 353_999n;
     expect(amountsOf(buildClosing(parametersOf(dust), 500n))).not.toHaveProperty('remote');
-    expect(amountsOf(buildClosing(parametersOf(dust, { dustLimitSatoshis: 353n }), 500n))).toHaveProperty('remote', 353n);
+    const lowerLimit = parametersOf(dust, { dustLimitSatoshis: 353n });
+    expect(amountsOf(buildClosing(lowerLimit, 500n))).toHaveProperty('remote', 353n);
   });
 
   it('is completed alike by both nodes', () => {
@@ -142,7 +143,7 @@ describe('the closing transaction', () => {
   });
 
   it.each<[string, () => unknown, string]>([
-    ['balances below the capacity', () => buildClosing(parametersOf(1000n, { remoteMsat: 5n }), 0n), 'unbalanced_close'],
+    ['too small balances', () => buildClosing(parametersOf(1000n, { remoteMsat: 5n }), 0n), 'unbalanced_close'],
     ['a negative balance', () => buildClosing(parametersOf(-1n), 0n), 'unbalanced_close'],
     ['a fee above the balance', () => buildClosing(parametersOf(499_999n), 500n), 'close_fee_exceeds_balance'],
     ['a negative fee', () => buildClosing(parametersOf(499_999n), -1n), 'close_fee_exceeds_balance'],
