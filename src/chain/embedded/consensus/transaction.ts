@@ -1,5 +1,6 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { equals, toString } from 'uint8arrays';
+import { hash256 } from '../../../../protocols/crypto/hash.ts';
 import { RunnelError } from '../../../../protocols/errors.ts';
 import { RejectedError } from '../rejection.ts';
 import { MAX_BLOCK_WEIGHT, MAX_MONEY_SAT, WITNESS_SCALE_FACTOR } from './params.ts';
@@ -57,7 +58,7 @@ export function describeTransaction(transaction: Transaction, raw?: Uint8Array):
     transaction,
     raw: serialized,
     txid,
-    wtxid: transaction.hasWitnesses() ? displayHex(transaction.getHash(true)) : txid,
+    wtxid: transaction.hasWitnesses() ? displayHex(hash256(serialized)) : txid,
     isCoinbase: isCoinbase(transaction),
     strippedSize,
     weight: strippedSize * (WITNESS_SCALE_FACTOR - 1) + serialized.length,

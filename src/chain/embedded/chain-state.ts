@@ -1,0 +1,295 @@
+import { fromString } from 'uint8arrays';
+import { type ChainBlock, checkBlock, checkBlockInContext, decodeBlock } from './consensus/block.ts';
+import { type Coin, CoinChanges, checkSpend, coinsOf, spentCoins } from './consensus/coins.ts';
+import { type LockContext, sequenceLocksMet } from './consensus/locks.ts';
+import { MAX_BLOCK_SIGOPS_COST, MEDIAN_TIME_SPAN, REGTEST_GENESIS_HEX, blockSubsidySat } from './consensus/params.ts';
+import type { ScriptChecker } from './consensus/script-checker.ts';
+import { sigopsCost } from './consensus/sigops.ts';
+import { RejectedError } from './rejection.ts';
+
+/** A block in the tree of all blocks known. */
+export interface BlockNode {
+  readonly block: ChainBlock;
+  readonly hash: string;
+  readonly height: number;
+  readonly previous: BlockNode | undefined;
+  readonly children: BlockNode[];
+  readonly medianTimeS: number;
+  /** The order in which blocks came: of two branches of one length, the one that came first is followed. */
+  readonly order: number;
+  /** Its scripts were verified by this chain before (it stands so in the chain's own file). */
+  readonly trusted: boolean;
+  /** Why neither it nor its descendants are followed: a rule that it breaks, or a call of `invalidateblock`. */
+  failure: RejectedError | undefined;
+  /** The coins that each transaction spent, coinbase excluded; there while the block is on the active chain. */
+  spent: readonly (readonly Coin[])[] | undefined;
+}
+
+/** What following the best branch changed: blocks that left the active chain (tip first), and blocks that joined it (lowest first). */
+export interface ChainChange {
+  readonly disconnected: readonly BlockNode[];
+  readonly connected: readonly BlockNode[];
+}
+
+/** The tree of blocks, the active chain in it (the longest valid branch: all blocks have the same work), and its unspent outputs. */
+export class ChainState {
+  readonly coins = new Map<string, Coin>();
+  readonly #scripts: ScriptChecker;
+  readonly #nodes = new Map<string, BlockNode>();
+  /** The tips of all branches. */
+  readonly #leaves = new Set<BlockNode>();
+  readonly #active: BlockNode[] = [];
+  #sizeBytes = 0;
+  /** Where each transaction of the active chain stands (bitcoind's txindex). */
+  readonly #transactions = new Map<string, { node: BlockNode; index: number }>();
+
+  constructor(scripts: ScriptChecker) {
+    this.#scripts = scripts;
+    const genesis = decodeBlock(fromString(REGTEST_GENESIS_HEX, 'base16'));
+    // The genesis block's coins are not spendable: it is not connected like other blocks.
+    this.#active.push(this.#insert(genesis, undefined, true));
+  }
+
+  get tip(): BlockNode {
+    return this.#active.at(-1) ?? this.genesis;
+  }
+
+  get genesis(): BlockNode {
+    const [genesis] = this.#active;
+    if (genesis === undefined) throw new Error('the chain has lost its genesis block');
+    return genesis;
+  }
+
+  /** How many blocks are known, on all branches. */
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  /** The bytes of all blocks known. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** What lock times of a transaction in the next block are measured against. */
+  get nextBlock(): LockContext {
+    return { height: this.tip.height + 1, previousMedianTimeS: this.tip.medianTimeS };
+  }
+
+  find(hash: string): BlockNode | undefined {
+    return this.#nodes.get(hash);
+  }
+
+  /** The active chain's block at `height`. */
+  at(height: number): BlockNode | undefined {
+    return this.#active[height];
+  }
+
+  isActive(node: BlockNode): boolean {
+    return this.#active[node.height] === node;
+  }
+
+  medianTimeAtS(height: number): number {
+    return (this.#active[height] ?? this.tip).medianTimeS;
+  }
+
+  /** Where a transaction stands in the active chain. */
+  locate(txid: string): { node: BlockNode; index: number } | undefined {
+    return this.#transactions.get(txid);
+  }
+
+  /**
+   * Checks a block as far as that goes without connecting it, and adds it to the tree; `activate` then follows the best branch.
+   * Throws `RejectedError`; a block that is known already is returned as it stands.
+   */
+  accept(block: ChainBlock, nowS: number, trusted: boolean): BlockNode {
+    const known = this.#nodes.get(block.hash);
+    if (known !== undefined) {
+      if (known.failure !== undefined) throw new RejectedError('consensus', 'duplicate-invalid', known.failure.reason);
+      return known;
+    }
+    checkBlock(block);
+    const previous = this.#nodes.get(block.previousHash);
+    if (previous === undefined) throw new RejectedError('missing_inputs', 'prev-blk-not-found');
+    if (previous.failure !== undefined) throw new RejectedError('consensus', 'bad-prevblk', previous.failure.reason);
+    checkBlockInContext(block, { height: previous.height + 1, previousMedianTimeS: previous.medianTimeS }, nowS);
+    return this.#insert(block, previous, trusted);
+  }
+
+  /** Makes the best branch the active one: the longest without a failed block, of equals the one that came first. */
+  activate(): ChainChange {
+    const before = this.tip;
+    for (let best = this.#best(); best !== this.tip; best = this.#best()) this.#moveTo(best);
+    return this.#changeSince(before);
+  }
+
+  /** Marks a block and its descendants as not to be followed (`invalidateblock`), then follows the best branch left. */
+  invalidate(node: BlockNode): ChainChange {
+    markFailed(node, new RejectedError('consensus', 'invalidated', 'marked invalid by invalidateblock'));
+    return this.activate();
+  }
+
+  /** Forgets every failure of a block, its ancestors and its descendants (`reconsiderblock`), then follows the best branch. */
+  reconsider(node: BlockNode): ChainChange {
+    for (let ancestor: BlockNode | undefined = node; ancestor !== undefined; ancestor = ancestor.previous) {
+      ancestor.failure = undefined;
+    }
+    forEachDescendant(node, (descendant) => {
+      descendant.failure = undefined;
+    });
+    return this.activate();
+  }
+
+  /** Checks that a block would connect to the tip, without adding it. Throws `RejectedError`. */
+  testConnect(block: ChainBlock, nowS: number): void {
+    checkBlock(block);
+    checkBlockInContext(block, this.nextBlock, nowS);
+    this.#connectCoins(block, this.nextBlock, false);
+  }
+
+  #insert(block: ChainBlock, previous: BlockNode | undefined, trusted: boolean): BlockNode {
+    const node: BlockNode = {
+      block,
+      hash: block.hash,
+      height: previous === undefined ? 0 : previous.height + 1,
+      previous,
+      children: [],
+      medianTimeS: medianTimeS(block, previous),
+      order: this.#nodes.size,
+      trusted,
+      failure: undefined,
+      spent: undefined,
+    };
+    if (previous !== undefined) {
+      previous.children.push(node);
+      this.#leaves.delete(previous);
+    }
+    this.#leaves.add(node);
+    this.#nodes.set(block.hash, node);
+    this.#sizeBytes += block.raw.length;
+    return node;
+  }
+
+  #best(): BlockNode {
+    let best = this.genesis;
+    for (const leaf of this.#leaves) {
+      let candidate = leaf;
+      while (candidate.failure !== undefined && candidate.previous !== undefined) candidate = candidate.previous;
+      if (candidate.height > best.height || (candidate.height === best.height && candidate.order < best.order)) {
+        best = candidate;
+      }
+    }
+    return best;
+  }
+
+  /** Moves the active chain towards `target`, and stops at a block that turns out to break a rule: that one is then marked. */
+  #moveTo(target: BlockNode): void {
+    const path: BlockNode[] = [];
+    let fork = target;
+    for (; !this.isActive(fork); fork = fork.previous ?? this.genesis) path.push(fork);
+    while (this.tip !== fork) this.#disconnectTip();
+    for (const node of path.reverse()) {
+      try {
+        this.#connect(node);
+      } catch (error) {
+        if (!(error instanceof RejectedError)) throw error;
+        markFailed(node, error);
+        return;
+      }
+    }
+  }
+
+  #connect(node: BlockNode): void {
+    const { block, height } = node;
+    const previousMedianTimeS = node.previous?.medianTimeS ?? 0;
+    const { changes, spent } = this.#connectCoins(block, { height, previousMedianTimeS }, node.trusted);
+    changes.commit();
+    node.spent = spent;
+    this.#active.push(node);
+    for (const [index, { txid }] of block.transactions.entries()) this.#transactions.set(txid, { node, index });
+  }
+
+  #connectCoins(
+    { transactions }: ChainBlock,
+    context: LockContext,
+    trusted: boolean,
+  ): { changes: CoinChanges; spent: Coin[][] } {
+    const changes = new CoinChanges(this.coins);
+    const spent: Coin[][] = [];
+    let feesSat = 0n;
+    let sigops = 0;
+    for (const transaction of transactions) {
+      let coins: Coin[] = [];
+      if (!transaction.isCoinbase) {
+        coins = spentCoins(transaction, changes);
+        feesSat += checkSpend(transaction, coins, context.height);
+        const heights = coins.map(({ height }) => height);
+        if (!sequenceLocksMet(transaction.transaction, heights, context, (height) => this.medianTimeAtS(height))) {
+          throw new RejectedError('consensus', 'bad-txns-nonfinal', 'contains a non-BIP68-final transaction');
+        }
+        if (!trusted) this.#scripts.checkConsensus(transaction, coins);
+        for (const key of transaction.spends) changes.spend(key);
+        spent.push(coins);
+      }
+      sigops += sigopsCost(transaction, coins.map(({ script }) => script));
+      if (sigops > MAX_BLOCK_SIGOPS_COST) throw new RejectedError('consensus', 'bad-blk-sigops', 'too many sigops');
+      for (const [key, coin] of coinsOf(transaction, context.height)) {
+        if (changes.get(key) !== undefined) throw new RejectedError('consensus', 'bad-txns-BIP30', 'tried to overwrite transaction');
+        changes.make(key, coin);
+      }
+    }
+    const rewardSat = (transactions[0]?.transaction.outs ?? []).reduce((sum, { value }) => sum + value, 0n);
+    const limitSat = blockSubsidySat(context.height) + feesSat;
+    if (rewardSat > limitSat) {
+      throw new RejectedError('consensus', 'bad-cb-amount', `coinbase pays too much (actual=${rewardSat} vs limit=${limitSat})`);
+    }
+    return { changes, spent };
+  }
+
+  #disconnectTip(): void {
+    const node = this.#active.pop();
+    if (node?.spent === undefined) throw new Error('the active chain holds a block that was never connected');
+    const { transactions } = node.block;
+    for (const [i, transaction] of [...transactions.entries()].reverse()) {
+      for (const [key] of coinsOf(transaction, node.height)) this.coins.delete(key);
+      if (!transaction.isCoinbase) {
+        for (const [input, key] of transaction.spends.entries()) {
+          const coin = node.spent[i - 1]?.[input];
+          if (coin !== undefined) this.coins.set(key, coin);
+        }
+      }
+      this.#transactions.delete(transaction.txid);
+    }
+    node.spent = undefined;
+  }
+
+  #changeSince(before: BlockNode): ChainChange {
+    const disconnected: BlockNode[] = [];
+    let fork = before;
+    for (; !this.isActive(fork); fork = fork.previous ?? this.genesis) disconnected.push(fork);
+    return { disconnected, connected: this.#active.slice(fork.height + 1) };
+  }
+}
+
+function medianTimeS(block: ChainBlock, previous: BlockNode | undefined): number {
+  const times = [block.header.timestamp];
+  for (let node = previous; node !== undefined && times.length < MEDIAN_TIME_SPAN; node = node.previous) {
+    times.push(node.block.header.timestamp);
+  }
+  times.sort((a, b) => a - b);
+  return times[Math.floor(times.length / 2)] ?? 0;
+}
+
+function markFailed(node: BlockNode, failure: RejectedError): void {
+  node.failure ??= failure;
+  forEachDescendant(node, (descendant) => {
+    descendant.failure ??= failure;
+  });
+}
+
+function forEachDescendant(node: BlockNode, visit: (descendant: BlockNode) => void): void {
+  const queue = [...node.children];
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    visit(next);
+    queue.push(...next.children);
+  }
+}

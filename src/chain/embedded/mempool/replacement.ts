@@ -1,0 +1,62 @@
+import type { ChainTransaction } from '../consensus/transaction.ts';
+import { RejectedError } from '../rejection.ts';
+import { feeAtRateSat, feerateSatPerKvb } from './feerate.ts';
+import { INCREMENTAL_FEERATE_SAT_PER_KVB } from './floor.ts';
+import { type Mempool, type MempoolEntry, entryFeerate, totals } from './pool.ts';
+
+const MAX_REPLACED = 100;
+
+/**
+ * Checks that `transaction` may replace what it conflicts with (BIP 125's rules without the signal, which bitcoind no longer asks for, and
+ * its newer rule that the feerate must rise), and returns everything that would go. Throws `RejectedError`.
+ */
+export function checkReplacement(
+  pool: Mempool,
+  transaction: ChainTransaction,
+  feeSat: bigint,
+  vsize: number,
+  conflicts: ReadonlySet<MempoolEntry>,
+): Set<MempoolEntry> {
+  const { txid } = transaction;
+  const feerate = feerateSatPerKvb(feeSat, vsize);
+  for (const conflict of conflicts) {
+    if (feerate <= entryFeerate(conflict)) {
+      throw insufficient(`rejecting replacement ${txid}; new feerate ${feerate} <= old feerate ${entryFeerate(conflict)} sat/kvB`);
+    }
+  }
+
+  const replaced = new Set<MempoolEntry>();
+  let counted = 0;
+  for (const conflict of conflicts) {
+    const descendants = pool.descendants(conflict);
+    counted += descendants.size;
+    for (const each of descendants) replaced.add(each);
+  }
+  if (counted > MAX_REPLACED) {
+    const debug = `rejecting replacement ${txid}; too many potential replacements (${counted} > ${MAX_REPLACED})`;
+    throw new RejectedError('policy', 'too many potential replacements', debug);
+  }
+
+  const oldParents = new Set([...conflicts].flatMap((conflict) => [...pool.parents(conflict.transaction)]));
+  for (const parent of pool.parents(transaction)) {
+    if (!oldParents.has(parent)) {
+      const debug = `replacement ${txid} adds unconfirmed input, from ${parent.transaction.txid}`;
+      throw new RejectedError('policy', 'replacement-adds-unconfirmed', debug);
+    }
+  }
+
+  const replacedFeeSat = totals(replaced).feeSat;
+  if (feeSat < replacedFeeSat) {
+    throw insufficient(`rejecting replacement ${txid}, less fees than conflicting txs; ${feeSat} < ${replacedFeeSat} sat`);
+  }
+  const relayFeeSat = feeAtRateSat(INCREMENTAL_FEERATE_SAT_PER_KVB, vsize);
+  if (feeSat - replacedFeeSat < relayFeeSat) {
+    const paid = `${feeSat - replacedFeeSat} < ${relayFeeSat} sat`;
+    throw insufficient(`rejecting replacement ${txid}, not enough additional fees to relay; ${paid}`);
+  }
+  return replaced;
+}
+
+function insufficient(debug: string): RejectedError {
+  return new RejectedError('reconsiderable', 'insufficient fee', debug);
+}

@@ -1,0 +1,70 @@
+import { RunnelError } from '../../protocols/errors.ts';
+
+/** The backend refused a call: `rpcCode` and the message are bitcoind's own. */
+export class ChainRpcError extends RunnelError {
+  readonly rpcCode: number;
+
+  constructor(rpcCode: number, message: string) {
+    super('chain_rpc', message, { rpcCode });
+    this.rpcCode = rpcCode;
+  }
+}
+
+/** The backend cannot be reached, or does not let this node in; the message says what to look at. */
+export class ChainUnavailableError extends RunnelError {
+  constructor(message: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+    super('chain_unavailable', message, details, options);
+  }
+}
+
+/** The backend answered with something that no bitcoind answers. */
+export class ChainAnswerError extends RunnelError {
+  constructor(message: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+    super('chain_answer', message, details, options);
+  }
+}
+
+/** The backend does not take a transaction; `reason` is the backend's own text. */
+export class BroadcastRejectedError extends RunnelError {
+  readonly txid: string;
+  readonly reason: string;
+
+  constructor(txid: string, reason: string, options?: ErrorOptions) {
+    super('broadcast_rejected', `the chain backend refused transaction ${txid}: ${reason}`, { txid, reason }, options);
+    this.txid = txid;
+    this.reason = reason;
+  }
+}
+
+/** The backend has no estimate, and there is no fallback for this network. */
+export class FeeEstimateUnavailableError extends RunnelError {
+  constructor(targetBlocks: number) {
+    super(
+      'fee_estimate_unavailable',
+      `the chain backend has no feerate estimate for ${targetBlocks} blocks yet: it needs to have seen some blocks and transactions`,
+      { targetBlocks },
+    );
+  }
+}
+
+/** The block to follow the chain from is not one that the backend knows: it is on another network, or was set up anew. */
+export class UnknownBlockError extends RunnelError {
+  constructor(hash: string, height: number) {
+    super(
+      'chain_unknown_block',
+      `the chain backend does not know block ${hash} (height ${height}), which this node has seen: is it on the same chain?`,
+      { hash, height },
+    );
+  }
+}
+
+/** The chain has left more blocks behind than a node may undo by itself. */
+export class ReorgTooDeepError extends RunnelError {
+  constructor(hash: string, height: number, limit: number) {
+    super(
+      'chain_reorg_too_deep',
+      `more than ${limit} blocks up to ${hash} (height ${height}) have left the best chain: a node must not undo that many by itself`,
+      { hash, height, limit },
+    );
+  }
+}
