@@ -22,13 +22,15 @@ const BODY_LIMIT_BYTES = 65_536;
 /** A request must have come whole by then. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const PAY_TIMEOUT_SECONDS = 60;
+/** So long may requests in hand take once the server closes; then their connections end. */
+const CLOSE_GRACE_MS = 5_000;
 /** After the node has given up trying, the failure still has to come back. */
 const PAY_GRACE_MS = 1_000;
 
 export interface ApiServer {
   readonly port: number;
   readonly url: string;
-  /** Takes no more requests, lets those in hand answer (payments as they are), and closes the event streams. */
+  /** Takes no more requests, lets those in hand answer (payments as they are) for some seconds, and closes the event streams. */
   close(): Promise<void>;
 }
 
@@ -45,7 +47,7 @@ export interface ApiServerOptions {
 
 /** Starts to answer. Throws `ApiError` (`port_in_use`, or `listen_failed`) where it cannot listen. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { api, events, logger } = options;
+  const { api, events, logger, clock = systemClock } = options;
   const app = fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -77,7 +79,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     });
   });
 
-  const waiters = new PaymentWaiters(events, options.clock ?? systemClock, (paymentHash) => api.payment({ paymentHash }));
+  const waiters = new PaymentWaiters(events, clock, (paymentHash) => api.payment({ paymentHash }));
   for (const name of methodNames) addRoute(app, name, api, waiters);
   const description = describeApi(options.version);
   app.get('/openapi.json', { config: { public: true } }, async () => description);
@@ -110,7 +112,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     async close() {
       waiters.close();
       stream.close();
+      const cancel = clock.setTimer(CLOSE_GRACE_MS, () => app.server.closeAllConnections());
       await app.close();
+      cancel();
     },
   };
 }

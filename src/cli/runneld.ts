@@ -4,9 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import type { StartNode } from '../api/facade.ts';
 import { CONFIG_FILE, ConfigError, loadConfig } from '../config/config.ts';
 import { dataDirectory } from '../config/data-directory.ts';
-import { configKeys } from '../config/keys.ts';
-import { createLogger } from '../logging.ts';
-import { runDaemon } from './daemon.ts';
+import { configKeys, type ConfigKey } from '../config/keys.ts';
 import { fatalLine } from './fatal.ts';
 import { packageVersion } from './version.ts';
 
@@ -39,8 +37,7 @@ function parseFlags(args: readonly string[]): { dataDir: string; flags: Record<s
   const names = new Map<string, string>();
   for (const key of configKeys) {
     if (key.flag === undefined) continue;
-    const shown = key.default === undefined ? '' : ` (default: ${showDefault(key.default)})`;
-    const option = new Option(`${key.flag} <${key.type}>`, `${key.help}${shown} [${key.environment}]`);
+    const option = new Option(`${key.flag} <${placeholder(key)}>`, `${key.help}${showDefault(key.default)} [${key.environment}]`);
     program.addOption(option);
     names.set(option.attributeName(), key.name);
   }
@@ -50,17 +47,24 @@ function parseFlags(args: readonly string[]): { dataDir: string; flags: Record<s
   return { dataDir: dataDirectory(datadir, process.env), flags };
 }
 
+function placeholder({ name, type }: ConfigKey): string {
+  return /_(sat|msat|url|file)$/.exec(name)?.[1] ?? type;
+}
+
 function showDefault(value: unknown): string {
-  return Array.isArray(value) ? value.join(',') || 'none' : String(value);
+  const shown = Array.isArray(value) ? value.join(',') : String(value ?? '');
+  return shown === '' ? '' : ` (default: ${shown})`;
 }
 
 async function main(args: readonly string[]): Promise<number> {
   try {
     const { dataDir, flags } = parseFlags(args);
     const { config, warnings } = loadConfig({ dataDir, flags, environment: process.env });
+    // Loaded only once flags and configuration are right: help and errors come at once.
+    const [{ createLogger }, { runDaemon }, startNode] = await Promise.all([import('../logging.ts'), import('./daemon.ts'), findStartNode()]);
     const logger = createLogger(config.log);
     for (const warning of warnings) logger.warn(warning);
-    await runDaemon({ config, logger, version: packageVersion(), startNode: await findStartNode(), signal: endSignal() });
+    await runDaemon({ config, logger, version: packageVersion(), startNode, signal: endSignal() });
     return exitStatus.stopped;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitStatus.stopped : exitStatus.config;
@@ -83,7 +87,6 @@ function endSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** Loaded only once flags and configuration are right: `--help` answers at once. */
 async function findStartNode(): Promise<StartNode> {
   // Not a literal, so that the daemon's command line compiles apart from the node.
   const place: string = '../node.ts';

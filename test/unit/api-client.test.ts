@@ -221,6 +221,16 @@ describe('the stream of events', () => {
     await expect(webSocket(options)).rejects.toThrow(status);
   });
 
+  it('takes 64 clients and no more, until one leaves', async () => {
+    const client = await start();
+    const streams = await Promise.all(Array.from({ length: 64 }, () => client.events(['block'])));
+    await expect(client.events()).rejects.toMatchObject({ kind: 'unavailable', code: 'too_many_clients' });
+    for (const stream of streams) stream.close();
+    let again: Awaited<ReturnType<Client['events']>> | undefined;
+    while (again === undefined) again = await client.events().catch(() => undefined);
+    again.close();
+  });
+
   it('closes on a client that talks', async () => {
     await start();
     const socket = await webSocket({ headers: { authorization: `Bearer ${TOKEN}` } });

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RunnelError } from '../../protocols/errors.ts';
 import { contract, methodNames, type Api } from '../../src/api/contract.ts';
@@ -222,6 +223,19 @@ describe('hostile input', () => {
     }
   });
 
+  it('answers any JSON as any input with an answer or a typed refusal, never with an internal error', async () => {
+    await start();
+    const anything = fc.oneof(fc.json(), fc.record({ nodeId: fc.jsonValue(), amountMsat: fc.jsonValue(), channel: fc.jsonValue() }).map((value) => JSON.stringify(value)));
+    const paths = methodNames.filter((name) => contract[name].http.method === 'POST').map((name) => contract[name].http.path.replace(/\{\w+\}/, '1x2x3'));
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...paths), anything, async (path, body) => {
+        const answer = await ask('POST', path, { body });
+        expect([200, 400], answer.body.message).toContain(answer.status);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('survives what is no HTTP', async () => {
     await start();
     for (const bytes of ['\x00\x01\x02\r\n\r\n', 'GET / HTTP/1.1\r\nHost: \r\n\r\n', `GET /${'a'.repeat(100_000)} HTTP/1.1\r\n\r\n`]) {
@@ -351,6 +365,19 @@ describe('the server', () => {
     await expect(
       startApiServer({ ...fakeNode(), token: TOKEN, port: server?.port ?? 0, version: '0' }),
     ).rejects.toMatchObject({ code: 'port_in_use', hint: expect.stringContaining('--api-port') });
+  });
+
+  it('does not wait for ever for requests in hand when it closes', async () => {
+    const clock = new VirtualClock();
+    let asked = (): void => {};
+    const called = new Promise<void>((resolve) => (asked = resolve));
+    await start({ open: () => new Promise(() => asked()) }, clock);
+    const answer = exampleRequest('open').catch((error: NodeJS.ErrnoException) => error.code);
+    await called;
+    const closed = server?.close();
+    expect(clock.runNext()).toBe(true);
+    await closed;
+    expect(await answer).toBe('ECONNRESET');
   });
 
   it('closes with idle connections open', async () => {
