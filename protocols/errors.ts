@@ -5,14 +5,13 @@
  * expected and what came; `details` carries the same as plain data (no secrets).
  */
 export class RunnelError extends Error {
-  override readonly name: string = 'RunnelError';
+  readonly code: string;
+  readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(
-    readonly code: string,
-    message: string,
-    readonly details: Readonly<Record<string, unknown>> = {},
-    options?: ErrorOptions,
-  ) {
+  constructor(code: string, message: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
     super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.details = details;
   }
 }

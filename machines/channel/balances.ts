@@ -138,3 +138,25 @@ export function openerShortfallSat(fundingSatoshis: bigint, pushMsat: bigint, fe
   const own = (fundingSatoshis * 1000n - pushMsat) / 1000n;
   return own >= cost ? 0n : cost - own;
 }
+
+/**
+ * What `side` can offer now in one HTLC, in msat: its balance less reserve, the opener's cost with one more output (at twice the feerate, as
+ * `offerViolation` asks of the opener), and the bounds on HTLCs in flight. 0 where nothing fits.
+ */
+export function spendableMsat(channel: NegotiatedChannel, htlcs: HtlcTable, side: Side): bigint {
+  const other: Side = side === 'local' ? 'remote' : 'local';
+  const limits = channel[other];
+  const isOpener = (side === 'local') === channel.isOpener;
+  const feeratePerKw = 2 * channel.feeratePerKw;
+  const views = [
+    affordability(channel, htlcs, other, 'next', side, 0n, { feeratePerKw, spareHtlcs: 2 }),
+    affordability(channel, htlcs, side, 'all', side, 0n, { feeratePerKw, spareHtlcs: 2 }),
+  ];
+  const costMsat = isOpener ? views.reduce((most, { openerCostMsat }) => (openerCostMsat > most ? openerCostMsat : most), 0n) : 0n;
+  const free = views.map(({ localMsat, remoteMsat }) => (side === 'local' ? localMsat : remoteMsat) - limits.channelReserveSatoshis * 1000n - costMsat);
+  const inFlight = views.map(({ offeredMsat, offeredCount }) =>
+    offeredCount >= limits.maxAcceptedHtlcs ? 0n : limits.maxHtlcValueInFlightMsat - offeredMsat,
+  );
+  const least = [...free, ...inFlight].reduce((lowest, value) => (value < lowest ? value : lowest));
+  return least < limits.htlcMinimumMsat ? 0n : least;
+}

@@ -46,6 +46,7 @@ export type ChannelPublicKeys = Pick<
 export interface NewChannel {
   readonly channelIndex: number;
   readonly isOpener: boolean;
+  readonly openedAtHeight: number;
   readonly localNodeId: Uint8Array;
   readonly remoteNodeId: Uint8Array;
   readonly chainHash: Uint8Array;
@@ -99,6 +100,7 @@ export function newChannelData({ publicKeys, policy, shutdownScript, ...channel 
     remoteShutdownScript: undefined,
     closing: { feeratePerKw: channel.openingFeeratePerKw, localFeeSatoshis: undefined, remoteFeeSatoshis: undefined },
     agreedClosing: undefined,
+    fundingSpend: undefined,
     failure: undefined,
   };
 }

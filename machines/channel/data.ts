@@ -36,6 +36,14 @@ export interface Confirmation {
   readonly depth: number;
   readonly blockHeight: number;
   readonly transactionIndex: number;
+  readonly amountSat: bigint;
+  readonly script: Uint8Array;
+}
+
+/** The transaction in a block that spends the funding output. */
+export interface FundingSpend {
+  readonly transaction: Uint8Array;
+  readonly blockHeight: number;
 }
 
 /** The peer's signatures for our latest commitment: what a local force close needs. */
@@ -65,6 +73,8 @@ export interface ChannelData {
   /** This node's own number of the channel, from which its keys are derived; it exists before any channel id does. */
   readonly channelIndex: number;
   readonly isOpener: boolean;
+  /** The height of the best block when the channel was made. */
+  readonly openedAtHeight: number;
   readonly localNodeId: Uint8Array;
   readonly remoteNodeId: Uint8Array;
   readonly chainHash: Uint8Array;
@@ -106,6 +116,7 @@ export interface ChannelData {
   readonly closing: ClosingNegotiation;
   /** The fee that both agreed on, with the peer's signature for it: a restart broadcasts the mutual close again. */
   readonly agreedClosing: AgreedClosing | undefined;
+  readonly fundingSpend: FundingSpend | undefined;
   readonly failure: ChannelFailure | undefined;
 }
 

@@ -43,6 +43,8 @@ export interface FundingDepth {
 export interface FundingSpent {
   readonly type: 'fundingSpent';
   readonly transaction: Uint8Array;
+  readonly blockHeight: number;
+  /** 0 after a reorg took it out. */
   readonly depth: number;
 }
 

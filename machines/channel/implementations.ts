@@ -244,6 +244,9 @@ export const channelSetup = setup({
       data: { failure: event.failure },
       effects: [{ type: 'channelFailed', failure: event.failure }],
     })),
+    noteSpend: step('fundingSpent', (_context, { transaction, blockHeight, depth }) => ({
+      data: { fundingSpend: depth === 0 ? undefined : { transaction, blockHeight } },
+    })),
     broadcastCommitment: always(ending.broadcastCommitment),
   },
 });

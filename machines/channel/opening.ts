@@ -131,9 +131,9 @@ export function broadcastFunding({ data }: ChannelContext, message: MessageOf<'f
 
 /** Where the funding output stands; the short channel id is its place in the chain (BOLT 7). */
 export function noteDepth(_context: ChannelContext, event: FundingDepth, shortChannelId: bigint | undefined): Step {
-  const { depth, blockHeight, transactionIndex } = event;
-  if (depth === 0) return { data: { confirmation: undefined } };
-  return { data: { confirmation: { depth, blockHeight, transactionIndex }, shortChannelId } };
+  const { type: _type, ...confirmation } = event;
+  if (confirmation.depth === 0) return { data: { confirmation: undefined } };
+  return { data: { confirmation, shortChannelId } };
 }
 
 /** BOLT 2, "The channel_ready Message": the peer's second point, and its alias for us where it gave one. */

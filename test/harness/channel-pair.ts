@@ -41,6 +41,7 @@ export class Party {
       newChannelData({
         channelIndex: 0,
         isOpener,
+        openedAtHeight: 100,
         localNodeId: this.signer.node.nodeId,
         remoteNodeId: peer,
         chainHash: REGTEST_CHAIN_HASH,
