@@ -1,13 +1,27 @@
 import { payments, Transaction } from 'bitcoinjs-lib';
 import { toString } from 'uint8arrays/to-string';
 import type { Block, ChainEvent } from '../../src/chain/chain.ts';
-import { createSigner } from '../../src/keys/signer.ts';
+import { createSigner, type Signer } from '../../src/keys/signer.ts';
 import { openDatabase, type Database } from '../../src/storage/database.ts';
 import { Wallet } from '../../src/wallet/wallet.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 
 export const seed = Uint8Array.from({ length: 64 }, (_, index) => index + 1);
-export const signer = createSigner(seed, 'regtest');
+const plainSigner = createSigner(seed, 'regtest');
+const publicKeys = new Map<string, Uint8Array>();
+/** The signer, which derives each public key once: tests make many wallets of one seed. */
+export const signer: Signer = {
+  ...plainSigner,
+  onchain: {
+    ...plainSigner.onchain,
+    publicKey(path) {
+      const key = `${path.chain}/${path.index}`;
+      const publicKey = publicKeys.get(key) ?? plainSigner.onchain.publicKey(path);
+      publicKeys.set(key, publicKey);
+      return publicKey;
+    },
+  },
+};
 
 export function newWallet(database: Database = openDatabase({ path: ':memory:' }), gapLimit = 3): Wallet {
   return new Wallet({ database, signer: signer.onchain, network: 'regtest', gapLimit });

@@ -162,6 +162,26 @@ describe('spending', () => {
     expect(wallet.listUnspent()[0]).toMatchObject({ txid: child.getId(), confirmations: 1 });
   });
 
+  it('that loses one of its coins frees the others, as long as any of them is lost', () => {
+    mine(deposit(100_000n, 1));
+    const { transaction: lost } = wallet.fundTransaction({ outputs: [{ script: foreignScript, amountSat: 150_000n }], feeratePerKw: 1_000, reference: 'both' });
+    wallet.recordTransaction(lost);
+    const rivals = lost.ins.map((input) => {
+      const rival = foreignTransaction([{ script: foreignScript, amountSat: 90_000n }]);
+      rival.ins = [input];
+      return rival;
+    });
+    expect(rivals).toHaveLength(2);
+    mine(rivals[0]!);
+    expect(wallet.balance()).toEqual(balance({ confirmed: 100_000n }));
+    mine(rivals[1]!);
+    expect(wallet.balance()).toEqual(balance({}));
+    undo(); // the second rival waits now, and the first one still stands
+    expect(wallet.unconfirmedTransactions()).toEqual([]);
+    undo();
+    expect(wallet.unconfirmedTransactions()).toHaveLength(1);
+  });
+
   it('seen only in a block, as after a restore from the seed, is booked the same', () => {
     const transaction = spend();
     mine(transaction);
