@@ -226,6 +226,26 @@ describe('opening', () => {
     }
   });
 
+  it('takes up the log of a writer that was killed, but changes neither if the database is damaged', () => {
+    filled();
+    const writer = open(path);
+    writer.run("UPDATE items SET text = 'newer' WHERE id = 200");
+    const copies = ['sound', 'damaged'].map((name) => join(folder, `${name}.db`));
+    for (const copy of copies) for (const suffix of ['', '-wal']) copyFileSync(path + suffix, copy + suffix);
+    writer.close();
+
+    const [sound = '', damaged = ''] = copies;
+    expect(open(sound).get('SELECT text FROM items WHERE id = 200')).toEqual({ text: 'newer' });
+
+    const file = openSync(damaged, 'r+');
+    writeSync(file, new Uint8Array(4_096).fill(0xa5), 0, 4_096, 4_096 * 3);
+    closeSync(file);
+    const before = ['', '-wal'].map((suffix) => readFileSync(damaged + suffix));
+    expect(before[1]?.length).toBeGreaterThan(0);
+    expect(codeOf(() => openDatabase({ path: damaged }))).toBe('storage_damaged');
+    expect(['', '-wal'].map((suffix) => readFileSync(damaged + suffix))).toEqual(before);
+  });
+
   it('refuses a lost database whose log is still there', () => {
     filled();
     rmSync(path);
