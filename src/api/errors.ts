@@ -92,14 +92,28 @@ export function kindOfStatus(status: number): ErrorKind {
   return kinds.find((kind) => errorKinds[kind] === status) ?? (status >= 500 ? 'internal' : 'invalid');
 }
 
-/** Codes of the node's own errors whose kind is another than `refused`. */
-const kindsOfCodes: readonly (readonly [RegExp, ErrorKind])[] = [
-  [/^storage_/, 'unavailable'],
-  [/^(chain_unavailable|network_stopped|peer_unreachable)$/, 'unavailable'],
+/** What the API adds to typed errors of the node's parts, which know nothing of HTTP and of commands: other kinds than `refused`, and hints. */
+const known: readonly { readonly code: RegExp; readonly kind?: ErrorKind; readonly hint?: string }[] = [
+  { code: /^storage_full$/, kind: 'unavailable', hint: "make room on the data folder's disk" },
+  { code: /^storage_/, kind: 'unavailable' },
+  { code: /^(chain_unavailable|chain_answer)$/, kind: 'unavailable', hint: 'see that bitcoind runs, and that chain.rpc_url and its login are right' },
+  { code: /^(network_stopped|stream_failed)$/, kind: 'unavailable' },
+  { code: /^(peer_unreachable|peer_refused|peer_identity_mismatch)$/, kind: 'unavailable', hint: 'see that the node runs, and that id and address are right' },
+  { code: /^peer_unknown_address$/, kind: 'refused', hint: 'give the address: `runnel connect <node id>@<host>:<port>`' },
+  { code: /^(not_connected|peer_not_connected)$/, kind: 'refused', hint: 'connect first: `runnel connect <node id>@<host>:<port>`' },
+  { code: /^insufficient_funds$/, kind: 'refused', hint: 'see `runnel balance`; `runnel newaddress` makes an address to fund the wallet at' },
+  { code: /^fee_estimate_unavailable$/, kind: 'unavailable', hint: 'give a feerate with --feerate' },
+  { code: /^invalid_/, kind: 'invalid' },
 ];
 
-/** The kind of any typed error: one that says nothing of it is a decision of the node's, which understood and did not do it. */
+/** The kind of any typed error: one of which nothing is known is a decision of the node's, which understood and did not do it. */
 export function kindOf(error: RunnelError): ErrorKind {
   if (error instanceof ApiError) return error.kind;
-  return kindsOfCodes.find(([pattern]) => pattern.test(error.code))?.[1] ?? 'refused';
+  return known.find(({ code }) => code.test(error.code))?.kind ?? 'refused';
+}
+
+/** What to do about any typed error, where that is known. */
+export function hintOf(error: RunnelError): string | undefined {
+  if (error instanceof ApiError && error.hint !== undefined) return error.hint;
+  return known.find(({ code }) => code.test(error.code))?.hint;
 }

@@ -8,7 +8,7 @@ import { RunnelError } from '../../protocols/errors.ts';
 import type { Logger } from '../logging.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
 import { contract, methodNames, type Api, type MethodName, type Output } from './contract.ts';
-import { ApiError, errorKinds, kindOf, kindOfStatus, type ErrorBody } from './errors.ts';
+import { ApiError, errorKinds, hintOf, kindOf, kindOfStatus, type ErrorBody } from './errors.ts';
 import { EventStream } from './event-stream.ts';
 import type { NodeEvents } from './events.ts';
 import { Guard } from './guard.ts';
@@ -174,7 +174,7 @@ function parseInput(spec: MethodSpec, request: FastifyRequest): unknown {
 function answerTo(error: unknown, onUnexpected: (error: unknown) => void): { status: number; body: ErrorBody } {
   if (error instanceof RunnelError) {
     const { code, message, details } = error;
-    return { status: errorKinds[kindOf(error)], body: { code, message, details: jsonSafe(details), hint: error instanceof ApiError ? error.hint : undefined } };
+    return { status: errorKinds[kindOf(error)], body: { code, message, details: jsonSafe(details), hint: hintOf(error) } };
   }
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500) {

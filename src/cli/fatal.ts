@@ -1,11 +1,11 @@
-import { ApiError } from '../api/errors.ts';
+import { hintOf } from '../api/errors.ts';
 import { RunnelError } from '../../protocols/errors.ts';
 
 /** What ended the daemon, for a person: what is wrong and what to do; for what is a mistake in the program, where it happened too. */
 export function fatalLine(error: unknown): string {
   if (error instanceof RunnelError) {
-    const hint = error instanceof ApiError && error.hint !== undefined ? `; ${error.hint}` : '';
-    return `runneld: ${error.message.split('\n').join('\n         ')}${hint}`;
+    const hint = hintOf(error);
+    return `runneld: ${error.message.split('\n').join('\n         ')}${hint === undefined ? '' : `; ${hint}`}`;
   }
   const system = error as NodeJS.ErrnoException | undefined;
   if (system instanceof Error && typeof system.code === 'string' && system.syscall !== undefined) return `runneld: ${system.message}`;

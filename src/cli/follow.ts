@@ -66,7 +66,7 @@ export async function followChannel(
       const failure = failed(channel);
       if (failure !== undefined) throw new NotDoneError(exitStatus.failed, 'channel_failed', failure);
       const { fundingConfirmations, minimumDepth } = channel;
-      progress.show(`${channel.state} …${channel.state === 'opening' ? ` ${fundingConfirmations} of ${minimumDepth} confirmations` : ''}`);
+      progress.show(`${channel.state} …${channel.state === 'confirming' ? ` ${fundingConfirmations} of ${minimumDepth} confirmations` : ''}`);
       return undefined;
     };
     const concerns = (event: NodeEvent): boolean => event.type === 'block' || (event.type === 'channel' && event.channelId === channelId);

@@ -118,19 +118,13 @@ export function renderJournal({ entries, total, channelId }: Output<'journal'>):
 }
 
 function renderEntries(entries: readonly JournalEntry[]): string {
-  return table(
-    ['INDEX', 'TIME', 'EVENT', 'TRANSITIONS', 'HASH'],
-    entries.map((entry) => [
-      entry.index,
-      new Date(entry.timeMs).toISOString().replace('T', ' ').slice(0, 23),
-      entry.eventType,
-      entry.transitions
-        .map(({ actor, from, to }) => `${actor} ${from === undefined ? '' : `${renderState(from)} → `}${renderState(to)}`)
-        .join('; '),
-      entry.hash.slice(0, 16),
-    ]),
-    'empty',
-  );
+  const rows = entries.map((entry) => {
+    const regions = Object.entries(entry.transitions).map(([region, state]) => `${region} → ${renderState(state)}`);
+    const htlcs = Object.entries(entry.htlcs).map(([htlc, state]) => `HTLC ${htlc} → ${state ?? 'ended'}`);
+    const at = new Date(entry.timeMs).toISOString().replace('T', ' ').slice(0, 23);
+    return [entry.sequence, at, entry.event, [...regions, ...htlcs].join('; '), entry.hash.slice(0, 16)];
+  });
+  return table(['ENTRY', 'TIME', 'EVENT', 'NEW STATES', 'HASH'], rows, 'empty');
 }
 
 const msatOf = (amountMsat: bigint | undefined): string | undefined => (amountMsat === undefined ? undefined : formatMsat(amountMsat));

@@ -59,6 +59,10 @@ function checkPayment({ status, failure, paymentHash }: Output<'payment'>): void
   }
 }
 
+/** The states that a channel may pass on the way to what is waited for. */
+const OPENING: ReadonlySet<string> = new Set(['opening', 'confirming']);
+const CLOSING_TOGETHER: ReadonlySet<string> = new Set(['normal', 'shuttingDown', 'negotiatingClose']);
+
 async function runAndWait(client: Client, progress: Progress, name: 'open' | 'close', input: unknown): Promise<Output<'channel'>> {
   if (name === 'open') {
     return followChannel(
@@ -66,7 +70,7 @@ async function runAndWait(client: Client, progress: Progress, name: 'open' | 'cl
       progress,
       async () => (await client.open(input as Input<'open'>)).channelId,
       ({ state }) => state === 'normal',
-      ({ state, error }) => (state === 'opening' && error === undefined ? undefined : `the channel did not open: ${error ?? `it is ${state}`}`),
+      ({ state, error }) => OPENING.has(state) && error === undefined ? undefined : `the channel did not open: ${error ?? `it is ${state}`}`,
     );
   }
   return followChannel(
@@ -74,6 +78,7 @@ async function runAndWait(client: Client, progress: Progress, name: 'open' | 'cl
     progress,
     async () => (await client.close(input as Input<'close'>)).channelId,
     ({ state }) => state === 'closing' || state === 'closed',
-    ({ error }) => (error === undefined ? undefined : `the channel did not close: ${error}`),
+    ({ state, error }) =>
+      CLOSING_TOGETHER.has(state) && error === undefined ? undefined : `the channel did not close together: ${error ?? `it is ${state}`}`,
   );
 }

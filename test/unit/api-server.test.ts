@@ -262,13 +262,17 @@ describe('errors of the node', () => {
   });
 
   it.each([
-    ['no_route', 422],
-    ['storage_full', 503],
-    ['peer_unreachable', 503],
-  ])('of another part of the node are typed: %s is %i', async (code, expected) => {
+    ['never_heard_of', 422, undefined],
+    ['storage_full', 503, 'make room'],
+    ['storage_io', 503, undefined],
+    ['peer_unreachable', 503, 'see that the node runs'],
+    ['insufficient_funds', 422, 'runnel newaddress'],
+    ['invalid_address', 400, undefined],
+  ])('of another part of the node are typed: %s is %i', async (code, expected, hint) => {
     await start({ route: () => Promise.reject(new RunnelError(code, 'it did not go')) });
     const { status, body } = await exampleRequest('route');
-    expect([status, body]).toEqual([expected, { code, message: 'it did not go', details: {} }]);
+    expect(body).toEqual({ code, message: 'it did not go', details: {}, hint: hint === undefined ? undefined : expect.stringContaining(hint) });
+    expect(status).toBe(expected);
   });
 
   it.each([

@@ -131,7 +131,7 @@ describe('runneld', () => {
 
   it.each([
     ['locked', 'runneld: another process works on this folder\n'],
-    ['fails', 'runneld: the disk is full\n'],
+    ['fails', "runneld: the disk is full; make room on the data folder's disk\n"],
     ['broken', /^runneld: ended by a mistake in the program: TypeError: boom\n/],
     ['throws', /^runneld: ended by a mistake in the program: TypeError: boom later\n/],
   ])('says in one line what ended it: %s', async (alias, expected) => {

@@ -5,12 +5,28 @@ import {
   shortChannelId, stateValue, txid, u16, u32, u64,
 } from '../fields.ts';
 
-/** Where in its life a channel is, coarsely; `stateValue` beside it is the statechart's own, exact answer. */
+/**
+ * Where in its life a channel is: the states of the channel statechart's lifecycle, without those inside them. `stateValue` beside it is
+ * the statechart's whole answer.
+ */
 export const channelState = z
-  .enum(['opening', 'normal', 'shuttingDown', 'negotiatingClose', 'closing', 'closed'])
+  .enum([
+    'opening',
+    'confirming',
+    'normal',
+    'shuttingDown',
+    'negotiatingClose',
+    'failed',
+    'fallenBehind',
+    'closing',
+    'closed',
+    'abandoned',
+  ])
   .meta({ id: 'ChannelState' });
 
-export const connectionState = z.enum(['offline', 'reestablishing', 'online']);
+export const connectionState = z
+  .enum(['offline', 'reestablishing', 'online', 'refusing'])
+  .meta({ description: "The channel statechart's connection: refusing once the channel has failed" });
 
 export const policy = z
   .object({
@@ -83,14 +99,18 @@ const htlc = z
 
 export const journalEntry = z
   .object({
-    index: count.meta({ description: 'Place in the journal of the channel, from 0 without gaps' }),
+    sequence: count.meta({ description: 'Place in the journal of the channel, from 0 without gaps' }),
     timeMs: count.meta({ description: "Unix time in milliseconds by the node's clock" }),
-    eventType: z.string().meta({ description: 'What happened, such as peer.commitment_signed or block' }),
-    event: z.record(z.string(), z.unknown()).optional().meta({ description: 'The external event as plain JSON' }),
-    wire: hex.optional().meta({ description: 'The message as it came or went over the wire' }),
-    transitions: z.array(z.object({ actor: z.string(), from: stateValue.optional(), to: stateValue })),
-    previousHash: hash32,
-    hash: hash32.meta({ description: 'Hash over this entry, the previous hash included' }),
+    event: z.string().meta({ description: 'What came from outside: the type of an event, or of a message of the peer' }),
+    wire: hex.optional().meta({ description: "The peer's message as it came" }),
+    transitions: z
+      .record(z.string(), stateValue)
+      .meta({ description: 'The regions of the channel statechart that changed, with their new states' }),
+    htlcs: z
+      .record(z.string(), z.string().nullable())
+      .meta({ description: 'The HTLCs that changed, with their new states; null for one that ended' }),
+    text: z.string().meta({ description: 'The whole entry, exactly as it is hashed' }),
+    hash: hash32.meta({ description: 'SHA256 of the hash of the entry before (zeros before the first) and of the text' }),
   })
   .meta({ id: 'JournalEntry' });
 

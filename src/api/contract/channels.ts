@@ -14,7 +14,13 @@ const exampleSummary = {
   alias: 'bob',
   fundingOutpoint: OUTPOINT,
   state: 'normal',
-  stateValue: { lifecycle: 'normal', connection: 'online', updates: { local: 'nothingToSign', remote: 'idle' } },
+  stateValue: {
+    connection: 'online',
+    lifecycle: 'normal',
+    remoteCommitment: { awaitingRevocation: 'signedLast' },
+    localCommitment: 'current',
+    announcement: 'announced',
+  },
   connection: 'online',
   opener: 'local',
   announced: true,
@@ -45,12 +51,13 @@ const examplePolicy = {
 };
 
 const exampleEntry = {
-  index: 12,
+  sequence: 12,
   timeMs: 1_795_000_000_000,
-  eventType: 'peer.revoke_and_ack',
+  event: 'revoke_and_ack',
   wire: '0085',
-  transitions: [{ actor: 'htlc-0', from: 'SENT_ADD_COMMIT', to: 'RCVD_ADD_REVOCATION' }],
-  previousHash: HASH,
+  transitions: { remoteCommitment: 'signed' },
+  htlcs: { 'offered 0': 'RCVD_ADD_REVOCATION' },
+  text: '{"event":{"name":"revoke_and_ack","type":"message"},"sequence":12}',
   hash: CHANNEL,
 };
 
@@ -128,7 +135,7 @@ export const channelsMethods = {
     http: { method: 'GET', path: '/v1/channels/{channel}/journal' },
     input: z.strictObject({
       channel: channelRef,
-      from: count.optional().meta({ description: 'Index of the first entry (default 0)' }),
+      from: count.optional().meta({ description: 'Sequence number of the first entry (default 0)' }),
       limit: integer(1, 1_000).optional().meta({ description: 'At most this many entries (default 100)' }),
     }),
     output: z.object({ channelId, total: count, entries: z.array(journalEntry) }),
