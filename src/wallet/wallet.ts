@@ -1,5 +1,4 @@
-import type { Network, Transaction } from 'bitcoinjs-lib';
-import { Transaction as BitcoinTransaction } from 'bitcoinjs-lib';
+import { Transaction, type Network } from 'bitcoinjs-lib';
 import { equals } from 'uint8arrays/equals';
 import type { ChainEvent } from '../chain/chain.ts';
 import type { OnchainSigner } from '../keys/signer-api.ts';
@@ -197,7 +196,7 @@ export class Wallet {
 
   /** Our own transactions that wait for a block, to be broadcast again after a restart or a reorg; parents come first. */
   unconfirmedTransactions(): Transaction[] {
-    return this.#store.unconfirmedRaw().map((raw) => BitcoinTransaction.fromBuffer(raw));
+    return this.#store.unconfirmedRaw().map((raw) => Transaction.fromBuffer(raw));
   }
 
   #check(outputs: readonly Payment[], feeratePerKw: number, reference: string): void {
