@@ -16,11 +16,19 @@ export interface CoinView {
   get(key: string): Coin | undefined;
 }
 
-/** The coins that a transaction makes at `height`, by key; outputs that can never be spent make none. */
-export function coinsOf({ transaction, txid, isCoinbase }: ChainTransaction, height: number): [string, Coin][] {
-  return transaction.outs.flatMap(({ value, script }, index): [string, Coin][] =>
-    isUnspendable(script) ? [] : [[outpointKey(txid, index), { amountSat: value, script, height, isCoinbase }]],
-  );
+/** The coins that a transaction makes at `height`, by key. */
+export function coinsOf(transaction: ChainTransaction, height: number): [string, Coin][] {
+  return [...transaction.transaction.outs.keys()].flatMap((index): [string, Coin][] => {
+    const coin = coinAt(transaction, index, height);
+    return coin === undefined ? [] : [[outpointKey(transaction.txid, index), coin]];
+  });
+}
+
+/** The coin that one output makes at `height`; undefined if there is no such output, or none that could ever be spent. */
+export function coinAt({ transaction, isCoinbase }: ChainTransaction, index: number, height: number): Coin | undefined {
+  const output = transaction.outs[index];
+  if (output === undefined || isUnspendable(output.script)) return undefined;
+  return { amountSat: output.value, script: output.script, height, isCoinbase };
 }
 
 /** The coin that each input spends; throws `RejectedError` if one is not there. */

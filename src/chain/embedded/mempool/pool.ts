@@ -1,4 +1,4 @@
-import { type Coin, type CoinView, coinsOf } from '../consensus/coins.ts';
+import { type Coin, type CoinView, coinAt } from '../consensus/coins.ts';
 import { type ChainTransaction, outpointKey } from '../consensus/transaction.ts';
 import { feerateSatPerKvb } from './feerate.ts';
 
@@ -120,7 +120,7 @@ export class Mempool {
         const separator = key.indexOf(':');
         const entry = this.#entries.get(key.slice(0, separator));
         if (entry === undefined) return chain.get(key);
-        return new Map(coinsOf(entry.transaction, nextHeight)).get(key);
+        return coinAt(entry.transaction, Number(key.slice(separator + 1)), nextHeight);
       },
     };
   }

@@ -43,8 +43,8 @@ export function evaluateScript(
   const interpreter = new SignatureCheckingInterpreter(script, input, version);
   interpreter.set({
     script: new Script({ chunks: toChunks(script) }),
-    tx: interpreterTransaction(input.transaction),
-    nin: input.index,
+    tx: interpreterTransaction(input),
+    nin: 0,
     stack: stack.map(toBuffer),
     sigversion: version === 'base' ? BASE : WITNESS_V0,
     flags,
@@ -193,14 +193,13 @@ function toChunks(script: Uint8Array): ScriptChunk[] {
   return chunks;
 }
 
-function interpreterTransaction(transaction: Transaction): InterpreterTransaction {
+/** The transaction as far as lock time opcodes look at it: with the one input that is being checked. */
+function interpreterTransaction({ transaction, index }: ScriptInput): InterpreterTransaction {
+  const sequence = transaction.ins[index]?.sequence ?? 0;
   return {
     version: transaction.version,
     nLockTime: transaction.locktime,
-    inputs: transaction.ins.map(({ sequence }) => ({
-      sequenceNumber: sequence,
-      isFinal: () => sequence !== 0xffffffff,
-    })),
+    inputs: [{ sequenceNumber: sequence, isFinal: () => sequence !== 0xffffffff }],
   };
 }
 
