@@ -1,0 +1,86 @@
+import { vi } from 'vitest';
+import { createLibp2pNetwork } from '../../src/network/libp2p-network.ts';
+import type { Libp2pNetworkOptions } from '../../src/network/libp2p-network.ts';
+import type { GossipVerdict, Network, NetworkHandlers } from '../../src/network/network.ts';
+
+export const chainHash = new Uint8Array(32).fill(6);
+let nextKey = 1;
+
+/** A node in this process that writes down what its network tells it. */
+export class TestNode {
+  readonly network: Network;
+  readonly events: string[] = [];
+  readonly messages: Uint8Array[] = [];
+  readonly gossip: string[] = [];
+  verdict: GossipVerdict = 'accept';
+  handlers: Partial<NetworkHandlers> = {};
+
+  constructor(options: Partial<Libp2pNetworkOptions> = {}) {
+    const privateKey = new Uint8Array(32).fill(nextKey++);
+    this.network = createLibp2pNetwork({ privateKey, listen: ['/ip4/127.0.0.1/tcp/0'], chainHash, ...options });
+  }
+
+  get id(): string {
+    return this.network.nodeId;
+  }
+
+  get address(): string {
+    return this.network.listenAddresses()[0]!;
+  }
+
+  async start(): Promise<this> {
+    await this.network.start({
+      onPeerConnected: (peer, { inbound }) => this.events.push(`+${peer} ${inbound ? 'in' : 'out'}`),
+      onPeerDisconnected: (peer, reason) => this.events.push(`-${peer} ${reason}`),
+      onMessage: (peer, message) => {
+        this.messages.push(message);
+        return this.handlers.onMessage?.(peer, message);
+      },
+      onGossip: async (message, from) => {
+        this.gossip.push(`${message.join('.')} from ${from}`);
+        return this.handlers.onGossip?.(message, from) ?? this.verdict;
+      },
+      onSyncRequest: (from, request) => this.handlers.onSyncRequest!(from, request),
+    });
+    return this;
+  }
+}
+
+const running: TestNode[] = [];
+
+/** Started nodes, each with another key; `stopAll` stops them. */
+export async function nodes(
+  count: number,
+  options?: (index: number) => Partial<Libp2pNetworkOptions>,
+): Promise<TestNode[]> {
+  const created: TestNode[] = [];
+  for (let index = 0; index < count; index++) {
+    const node = await new TestNode(options?.(index)).start();
+    running.push(node);
+    created.push(node);
+  }
+  return created;
+}
+
+export const until = (assertion: () => void): Promise<void> => vi.waitFor(assertion, { timeout: 20_000, interval: 5 });
+
+export const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+
+/** Stops every node that `nodes` has started. */
+export async function stopAll(): Promise<void> {
+  await Promise.all(running.splice(0).map((node) => node.network.stop()));
+}
+
+/** What an assertion on a rejected promise matches. */
+export const code = (expected: string): { code: string } => ({ code: expected });
+
+/** Messages that carry their number. */
+export function numbered(count: number, size: number, from = 0): Uint8Array[] {
+  return Array.from({ length: count }, (_, i) => {
+    const message = new Uint8Array(size).fill(i & 0xff);
+    new DataView(message.buffer).setUint32(2, from + i);
+    return message;
+  });
+}
+
+export const numberOf = (message: Uint8Array): number => new DataView(message.buffer).getUint32(2);
