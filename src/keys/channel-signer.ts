@@ -39,9 +39,11 @@ export class SeedChannelSigner implements ChannelSigner {
   perCommitmentSecret(commitmentNumber: number, latestLocalCommitment: number): Uint8Array {
     // BOLT 2, "Completing the Transition to the Updated State": what is revoked has been replaced.
     if (!(commitmentNumber < latestLocalCommitment)) {
-      throw new KeysError('commitment_not_superseded',
-        `the secret of commitment ${commitmentNumber} is not released: the latest valid commitment is ${latestLocalCommitment}`,
-        { channelIndex: this.channelIndex, commitmentNumber, latestLocalCommitment });
+      throw new KeysError(
+        'commitment_not_superseded',
+        `the secret of commitment ${commitmentNumber} stays: the latest valid commitment is ${latestLocalCommitment}`,
+        { channelIndex: this.channelIndex, commitmentNumber, latestLocalCommitment },
+      );
     }
     return perCommitmentSecret(this.#secrets.perCommitmentSeed, commitmentNumber);
   }
@@ -56,9 +58,11 @@ export class SeedChannelSigner implements ChannelSigner {
   signLocalCommitment(sighash: Uint8Array, commitmentNumber: number, lowestUnrevoked: number): Uint8Array {
     // BOLT 5, "Revoked Transaction Close Handling": the peer answers a revoked commitment by taking all of it.
     if (!(commitmentNumber >= lowestUnrevoked)) {
-      throw new KeysError('commitment_revoked',
-        `commitment ${commitmentNumber} is revoked and is never signed again: the lowest that is not is ${lowestUnrevoked}`,
-        { channelIndex: this.channelIndex, commitmentNumber, lowestUnrevoked });
+      throw new KeysError(
+        'commitment_revoked',
+        `commitment ${commitmentNumber} is revoked, never to be signed: the lowest that is not is ${lowestUnrevoked}`,
+        { channelIndex: this.channelIndex, commitmentNumber, lowestUnrevoked },
+      );
     }
     return secp256k1.sign(sighash, this.#secrets.funding);
   }

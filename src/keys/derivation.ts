@@ -7,8 +7,8 @@ import { HARDENED_OFFSET, HDKey } from '@scure/bip32';
  *     m/9735'/coin'/0'               the node key
  *     m/9735'/coin'/1'/channel'/k'   a channel's keys, k as in CHANNEL_KEYS (BOLT 3, "Key Derivation")
  *
- * 9735 is the port that IANA gave Lightning; coin is 0 on mainnet and 1 elsewhere (SLIP-44). These paths never change: the funds of
- * existing channels hang on them.
+ * 9735 is the port that IANA gave Lightning; coin is 0 on mainnet and 1 elsewhere (SLIP-44). These paths never change:
+ * the funds of existing channels hang on them.
  */
 const LIGHTNING_PURPOSE = 9735;
 const NODE_BRANCH = 0;

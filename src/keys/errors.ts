@@ -13,7 +13,9 @@ export type KeysErrorCode =
   | 'commitment_not_superseded'
   | 'commitment_revoked';
 
-/** The seed cannot be read or made, or the signer refuses a request. Never holds a secret, in message, details or cause. */
+/**
+ * The seed cannot be read or made, or the signer refuses a request. Never holds a secret, in message, details or cause.
+ */
 export class KeysError extends RunnelError {
   declare readonly code: KeysErrorCode;
 

@@ -8,18 +8,26 @@ export function generateMnemonic(randomBytes: RandomBytes): string {
   return entropyToMnemonic(randomBytes(32), wordlist);
 }
 
-/** The words in BIP39's own form: lower case, one space between them. Throws `KeysError` unless they are 24 with a right checksum. */
+/**
+ * The words in BIP39's own form: lower case, one space between them. Throws `KeysError` unless they are 24 with a right
+ * checksum.
+ */
 export function normalizeMnemonic(words: string): string {
   const list = words.normalize('NFKD').trim().toLowerCase().split(/\s+/);
   const mnemonic = list.join(' ');
   if (list.length !== 24) throw new KeysError('invalid_mnemonic', `expected 24 words, got ${list.length}`);
   if (!validateMnemonic(mnemonic, wordlist)) {
-    throw new KeysError('invalid_mnemonic', 'the words are no BIP39 mnemonic: one is not in the English list, or the checksum is wrong');
+    throw new KeysError(
+      'invalid_mnemonic',
+      'the words are no BIP39 mnemonic: one is not in the English list, or the checksum is wrong',
+    );
   }
   return mnemonic;
 }
 
-/** The 64-byte BIP39 seed of a valid mnemonic (without BIP39's own passphrase), from which all keys derive. A secret. */
+/**
+ * The 64-byte BIP39 seed of a valid mnemonic (without BIP39's own passphrase), from which all keys derive. A secret.
+ */
 export function seedFromMnemonic(mnemonic: string): Uint8Array {
   return mnemonicToSeedSync(mnemonic);
 }

@@ -22,7 +22,12 @@ const encryptedSchema = z.strictObject({
   version: z.literal(VERSION),
   kdf: z.literal('scrypt'),
   // Bounded, so that a file of someone else's making cannot take all memory.
-  n: z.number().int().min(2).max(2 ** 20).refine((n) => Number.isInteger(Math.log2(n))),
+  n: z
+    .number()
+    .int()
+    .min(2)
+    .max(2 ** 20)
+    .refine((n) => Number.isInteger(Math.log2(n))),
   r: z.number().int().min(1).max(16),
   p: z.number().int().min(1).max(16),
   salt: hex(32),
@@ -41,24 +46,30 @@ export function seedFileState(folder: string): 'absent' | 'plain' | 'encrypted' 
 }
 
 /**
- * Writes a new data folder's seed file (mode 0600), encrypted if there is a passphrase. Never replaces one (`seed_exists`).
- * Throws `KeysError`, or `StorageError` where the disk refuses.
+ * Writes a new data folder's seed file (mode 0600), encrypted if there is a passphrase. Never replaces one
+ * (`seed_exists`). Throws `KeysError`, or `StorageError` where the disk refuses.
  */
 export function writeSeedFile(
-  folder: string, words: string, options: { readonly passphrase?: string | undefined; readonly randomBytes: RandomBytes },
+  folder: string,
+  words: string,
+  options: { readonly passphrase?: string | undefined; readonly randomBytes: RandomBytes },
 ): void {
   const path = join(folder, SEED_FILE);
-  if (existsSync(path)) throw new KeysError('seed_exists', `${path} exists and is never overwritten (move it away to start anew)`, { path });
+  if (existsSync(path))
+    throw new KeysError('seed_exists', `${path} exists and is never overwritten (move it away to start anew)`, {
+      path,
+    });
   const mnemonic = normalizeMnemonic(words);
-  const content = options.passphrase === undefined
-    ? { version: VERSION, mnemonic }
-    : encrypt(mnemonic, options.passphrase, options.randomBytes);
+  const content =
+    options.passphrase === undefined
+      ? { version: VERSION, mnemonic }
+      : encrypt(mnemonic, options.passphrase, options.randomBytes);
   writeFileDurably(path, `${JSON.stringify(content, undefined, 2)}\n`);
 }
 
 /**
- * The mnemonic of a data folder. Throws `KeysError`: `seed_missing`, `seed_damaged`, `seed_newer`, `seed_encrypted` when a passphrase is
- * needed, `seed_not_encrypted` when one is given for nothing, `wrong_passphrase`.
+ * The mnemonic of a data folder. Throws `KeysError`: `seed_missing`, `seed_damaged`, `seed_newer`, `seed_encrypted`
+ * when a passphrase is needed, `seed_not_encrypted` when one is given for nothing, `wrong_passphrase`.
  */
 export function readSeedFile(folder: string, passphrase?: string): string {
   const path = join(folder, SEED_FILE);
@@ -69,7 +80,9 @@ export function readSeedFile(folder: string, passphrase?: string): string {
     throw new KeysError('seed_encrypted', `${path} is encrypted: its passphrase is needed`, { path });
   }
   if (passphrase !== undefined) {
-    throw new KeysError('seed_not_encrypted', `${path} is not encrypted, yet a passphrase is given (leave it out)`, { path });
+    throw new KeysError('seed_not_encrypted', `${path} is not encrypted, yet a passphrase is given (leave it out)`, {
+      path,
+    });
   }
   try {
     return normalizeMnemonic(file.mnemonic);
@@ -92,13 +105,21 @@ function parseFile(folder: string): z.infer<typeof fileSchema> {
   if (parsed.success) return parsed.data;
   const version = z.object({ version: z.number() }).safeParse(content).data?.version;
   if (version !== undefined && version > VERSION) {
-    throw new KeysError('seed_newer', `${path} has format version ${version}, this program reads ${VERSION} (run a later one)`, { path, version });
+    throw new KeysError(
+      'seed_newer',
+      `${path} has format version ${version}, this program reads ${VERSION} (run a later one)`,
+      { path, version },
+    );
   }
   throw damaged(path);
 }
 
 function damaged(path: string): KeysError {
-  return new KeysError('seed_damaged', `${path} is damaged (restore it from a backup or from its words; it was left as it is)`, { path });
+  return new KeysError(
+    'seed_damaged',
+    `${path} is damaged (restore it from a backup or from its words; it was left as it is)`,
+    { path },
+  );
 }
 
 function encrypt(mnemonic: string, passphrase: string, randomBytes: RandomBytes): EncryptedSeed {
@@ -108,8 +129,13 @@ function encrypt(mnemonic: string, passphrase: string, randomBytes: RandomBytes)
   const key = deriveKey(passphrase, { ...SCRYPT, salt });
   const ciphertext = xchacha20poly1305(key, nonce).encrypt(fromString(mnemonic));
   return {
-    version: VERSION, kdf: 'scrypt', ...SCRYPT, salt,
-    cipher: 'xchacha20poly1305', nonce: toString(nonce, 'base16'), ciphertext: toString(ciphertext, 'base16'),
+    version: VERSION,
+    kdf: 'scrypt',
+    ...SCRYPT,
+    salt,
+    cipher: 'xchacha20poly1305',
+    nonce: toString(nonce, 'base16'),
+    ciphertext: toString(ciphertext, 'base16'),
   };
 }
 

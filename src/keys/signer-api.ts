@@ -2,13 +2,16 @@ import type { Psbt } from 'bitcoinjs-lib';
 import type { Basepoints } from '../../machines/commitment/keys.ts';
 
 /**
- * What the rest of the node sees of its keys: public keys, and signatures over what it asks for. Hashes are 32 bytes, signatures 64
- * bytes compact, public keys 33 bytes. Malformed bytes throw `CryptoError`.
+ * What the rest of the node sees of its keys: public keys, and signatures over what it asks for. Hashes are 32 bytes,
+ * signatures 64 bytes compact, public keys 33 bytes. Malformed bytes throw `CryptoError`.
  */
 export interface Signer {
   readonly node: NodeSigner;
   readonly onchain: OnchainSigner;
-  /** Derives a channel's keys (some milliseconds: keep it). `channelIndex` is an integer from 0 to 2^31-1, never used twice. */
+  /**
+   * Derives a channel's keys (some milliseconds: keep it). `channelIndex` is an integer from 0 to 2^31-1, never used
+   * twice.
+   */
   channel(channelIndex: number): ChannelSigner;
 }
 
@@ -21,7 +24,10 @@ export interface NodeSigner {
   signInvoice(hash: Uint8Array): Uint8Array;
   /** SHA-256 of the shared point with the onion's ephemeral key: BOLT 4's shared secret, 32 bytes. */
   ecdh(publicKey: Uint8Array): Uint8Array;
-  /** The node's secret key, 32 bytes: the one secret that leaves the signer, since libp2p's noise handshake signs with it itself. */
+  /**
+   * The node's secret key, 32 bytes: the one secret that leaves the signer, since libp2p's noise handshake signs with
+   * it itself.
+   */
   libp2pPrivateKey(): Uint8Array;
 }
 
@@ -42,9 +48,9 @@ export interface RemoteCommitmentToSign {
 /**
  * One channel's keys.
  *
- * The signer keeps no channel state: it signs and reveals within a turn that may yet be discarded, and a memory of its own would then
- * forbid a force close that is still safe, or survive no restart. So the caller passes the numbers on disk, and the signer refuses
- * what would be fatal with them.
+ * The signer keeps no channel state: it signs and reveals within a turn that may yet be discarded, and a memory of its
+ * own would then forbid a force close that is still safe, or survive no restart. So the caller passes the numbers on
+ * disk, and the signer refuses what would be fatal with them.
  */
 export interface ChannelSigner {
   readonly channelIndex: number;
@@ -52,16 +58,23 @@ export interface ChannelSigner {
   /** The point of our own commitment `commitmentNumber` (0 to 2^48-1). */
   perCommitmentPoint(commitmentNumber: number): Uint8Array;
   /**
-   * The secret that revokes our own commitment `commitmentNumber`. `latestLocalCommitment` is the highest number for which the peer's
-   * valid signatures are on disk (or are being written in this turn): unless it is higher, throws `KeysError`
-   * `commitment_not_superseded`, since we would be left without a commitment to close with.
+   * The secret that revokes our own commitment `commitmentNumber`. `latestLocalCommitment` is the highest number for
+   * which the peer's valid signatures are on disk (or are being written in this turn): unless it is higher, throws
+   * `KeysError` `commitment_not_superseded`, since we would be left without a commitment to close with.
    */
   perCommitmentSecret(commitmentNumber: number, latestLocalCommitment: number): Uint8Array;
-  /** The signatures of `commitment_signed`: for the commitment, and with the HTLC key of its point for each HTLC transaction. */
-  signRemoteCommitment(commitment: RemoteCommitmentToSign): { readonly signature: Uint8Array; readonly htlcSignatures: Uint8Array[] };
   /**
-   * Our signature on our own commitment, to broadcast it. `lowestUnrevoked` is the lowest number whose secret was not released (the
-   * count of `revoke_and_ack` sent): below it throws `KeysError` `commitment_revoked`, since the peer could take everything.
+   * The signatures of `commitment_signed`: for the commitment, and with the HTLC key of its point for each HTLC
+   * transaction.
+   */
+  signRemoteCommitment(commitment: RemoteCommitmentToSign): {
+    readonly signature: Uint8Array;
+    readonly htlcSignatures: Uint8Array[];
+  };
+  /**
+   * Our signature on our own commitment, to broadcast it. `lowestUnrevoked` is the lowest number whose secret was not
+   * released (the count of `revoke_and_ack` sent): below it throws `KeysError` `commitment_revoked`, since the peer
+   * could take everything.
    */
   signLocalCommitment(sighash: Uint8Array, commitmentNumber: number, lowestUnrevoked: number): Uint8Array;
   signMutualClose(sighash: Uint8Array): Uint8Array;

@@ -6,12 +6,18 @@ import { keyTree, secretOf } from './derivation.ts';
 import type { AddressPath, NodeSigner, OnchainSigner, Signer } from './signer-api.ts';
 
 export type {
-  AddressPath, ChannelPublicKeys, ChannelSigner, NodeSigner, OnchainSigner, RemoteCommitmentToSign, Signer,
+  AddressPath,
+  ChannelPublicKeys,
+  ChannelSigner,
+  NodeSigner,
+  OnchainSigner,
+  RemoteCommitmentToSign,
+  Signer,
 } from './signer-api.ts';
 
 /**
- * The node's only holder of secrets, from a 64-byte BIP39 seed (`seedFromMnemonic`). `network` is the chain's name as bitcoind has it
- * ('main', 'regtest', …): mainnet has keys of its own.
+ * The node's only holder of secrets, from a 64-byte BIP39 seed (`seedFromMnemonic`). `network` is the chain's name as
+ * bitcoind has it ('main', 'regtest', …): mainnet has keys of its own.
  */
 export function createSigner(seed: Uint8Array, network: string): Signer {
   const tree = keyTree(seed, network === 'main');
@@ -38,7 +44,8 @@ function onchainSigner(account: HDKey): OnchainSigner {
   return {
     publicKey: (path) => secp256k1.publicKey(secretAt(path)),
     signPsbt(psbt: Psbt, paths) {
-      if (paths.length !== psbt.inputCount) throw new RangeError(`${paths.length} key paths for ${psbt.inputCount} inputs`);
+      if (paths.length !== psbt.inputCount)
+        throw new RangeError(`${paths.length} key paths for ${psbt.inputCount} inputs`);
       for (const [input, path] of paths.entries()) {
         const secret = secretAt(path);
         psbt.signInput(input, { publicKey: secp256k1.publicKey(secret), sign: (hash) => secp256k1.sign(hash, secret) });

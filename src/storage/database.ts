@@ -1,9 +1,7 @@
-import { accessSync, closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import Libsql from 'libsql';
+import { resolve } from 'node:path';
+import type Libsql from 'libsql';
+import { openFile, openMemory } from './database-file.ts';
 import { StorageError, toStorageError } from './errors.ts';
-import { syncFolder } from './files.ts';
 import { applyMigrations, type Migration } from './migrations.ts';
 import { CachedStatement, type SqlParameter } from './statement.ts';
 
@@ -11,10 +9,6 @@ export { StorageError, type StorageErrorCode } from './errors.ts';
 export type { Migration } from './migrations.ts';
 export { u64, type SqlParameter, type SqlValue } from './statement.ts';
 
-/** "Runl": marks the file as ours (https://sqlite.org/pragma.html#pragma_application_id). */
-const APPLICATION_ID = 0x52756e6c;
-/** Readers and a checkpoint may hold SQLite's own locks for a moment; the data folder's lock keeps other writers out. */
-const BUSY_TIMEOUT_MS = 2_000;
 const MAX_CACHED_STATEMENTS = 500;
 
 export interface OpenOptions {
@@ -27,12 +21,14 @@ export interface OpenOptions {
 /**
  * A synchronous SQLite database.
  *
- * **SQL** is constant text with positional `?` parameters (no literal `?` elsewhere); statements are prepared once and cached.
+ * **SQL** is constant text with positional `?` parameters (no literal `?` elsewhere); statements are prepared once and
+ * cached.
  *
- * **Integers.** A column (or `AS` name) that ends in `_sat` or `_msat` is read as a signed bigint, one that ends in `_u64` as an
- * unsigned bigint, and every other integer as a number, which throws beyond 2^53. All are stored as SQLite's signed 64-bit INTEGER
- * without loss: bigints from -2^63 to 2^63-1 are bound as they are (all the bitcoin there can be is below 2^61 msat), and a
- * `_u64` value is bound with `u64(value)`, which keeps equality but not the order above 2^63. Blobs are `Uint8Array`.
+ * **Integers.** A column (or `AS` name) that ends in `_sat` or `_msat` is read as a signed bigint, one that ends in
+ * `_u64` as an unsigned bigint, and every other integer as a number, which throws beyond 2^53. All are stored as
+ * SQLite's signed 64-bit INTEGER without loss: bigints from -2^63 to 2^63-1 are bound as they are (all the bitcoin
+ * there can be is below 2^61 msat), and a `_u64` value is bound with `u64(value)`, which keeps equality but not the
+ * order above 2^63. Blobs are `Uint8Array`.
  */
 export interface Database {
   readonly path: string;
@@ -43,8 +39,9 @@ export interface Database {
   /** Runs a statement that returns no rows; `changes` is the number of rows it inserted, updated or deleted. */
   run(sql: string, ...parameters: readonly SqlParameter[]): { readonly changes: number };
   /**
-   * Runs `work` (synchronous) between BEGIN IMMEDIATE and COMMIT; once this returns, what it wrote is on the disk. If it throws or the
-   * write fails, everything is rolled back and the error passed on. Nesting is an error: who composes writes composes functions.
+   * Runs `work` (synchronous) between BEGIN IMMEDIATE and COMMIT; once this returns, what it wrote is on the disk. If
+   * it throws or the write fails, everything is rolled back and the error passed on. Nesting is an error: who composes
+   * writes composes functions.
    */
   transaction<T>(work: () => T): T;
   /** Brings the tables of one component up to the end of its ordered list; lists only ever grow at their end. */
@@ -54,123 +51,23 @@ export interface Database {
 }
 
 /**
- * Several writes that belong together, within the transaction that is open or, if none is, in one of their own. If `work` throws inside
- * an open one, what it wrote before stays part of that: let the error through, or check before the first write.
+ * Several writes that belong together, within the transaction that is open or, if none is, in one of their own. If
+ * `work` throws inside an open one, what it wrote before stays part of that: let the error through, or check before the
+ * first write.
  */
 export function atomically<T>(database: Database, work: () => T): T {
   return database.inTransaction ? work() : database.transaction(work);
 }
 
 /**
- * Opens and checks a database. Throws `StorageError`: a file that is damaged, foreign or newer is refused and left as it is.
+ * Opens and checks a database. Throws `StorageError`: a file that is damaged, foreign or newer is refused and left as
+ * it is.
  */
 export function openDatabase(options: OpenOptions): Database {
-  if (options.path === ':memory:') return openMemory();
-  const path = resolve(options.path);
-  if (!existsSync(path)) {
-    if (options.readonly === true) throw new StorageError('storage_io', `no database at ${path}`, { path });
-    createFile(path);
-  } else if (!statSync(path).isFile()) {
-    throw new StorageError('storage_io', `${path} is not a file`, { path });
-  } else if (statSync(path).size === 0) {
-    // createFile never leaves an empty file behind, so this one has lost what it held.
-    throw new StorageError('storage_damaged', `${path} is empty (restore it from a backup; it was left as it is)`, { path });
-  }
-  if (options.readonly !== true) assertWritable(path);
-  check(path);
-  const native = connect(path, options.readonly === true ? readonlyName(path) : path);
-  try {
-    configure(native, options.readonly === true);
-  } catch (error) {
-    native.close();
-    throw toStorageError(error, path, 'opening');
-  }
-  return new SqliteDatabase(native, path, options.readonly === true);
-}
-
-function openMemory(): Database {
-  const native = connect(':memory:', ':memory:');
-  native.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
-  configure(native, false);
-  return new SqliteDatabase(native, ':memory:', false);
-}
-
-/** SQLite opens what it cannot write read-only and says so at the first write; we want to know before anything runs on it. */
-function assertWritable(path: string): void {
-  try {
-    accessSync(path, constants.W_OK);
-    accessSync(dirname(path), constants.W_OK); // the write-ahead log stands beside the file
-  } catch (error) {
-    throw toStorageError(error, path, 'opening');
-  }
-}
-
-function connect(path: string, name: string): Libsql.Database {
-  try {
-    const native = new Libsql(name);
-    native.defaultSafeIntegers(true);
-    return native;
-  } catch (error) {
-    throw toStorageError(error, path, 'opening');
-  }
-}
-
-/** Makes a new database beside its place and moves it there when it is whole, so that a crash leaves nothing half made. */
-function createFile(path: string): void {
-  if (existsSync(`${path}-wal`)) {
-    throw new StorageError('storage_damaged', `${path} is missing, yet its log ${path}-wal exists: restore both from a backup`, { path });
-  }
-  const temporary = `${path}.new`;
-  try {
-    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(temporary + suffix, { force: true });
-    closeSync(openSync(temporary, 'wx', 0o600));
-    const native = connect(path, temporary);
-    // WAL from its birth on: never is there a rollback journal, which a read-only connection could not play back.
-    native.exec(`PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA journal_mode = WAL`);
-    native.close();
-    renameSync(temporary, path);
-    syncFolder(dirname(path));
-  } catch (error) {
-    throw toStorageError(error, path, 'creating');
-  }
-}
-
-function readonlyName(path: string): string {
-  return `${pathToFileURL(path).href}?mode=ro`;
-}
-
-/**
- * Refuses what is not a sound database of ours. It looks through a read-only connection, since a writing one would already change
- * the file when it closes: it folds the log in.
- */
-function check(path: string): void {
-  const native = connect(path, readonlyName(path));
-  const pragma = (name: string): unknown => {
-    const row: unknown = native.prepare(`PRAGMA ${name}`).raw(true).get([]);
-    return Array.isArray(row) ? row[0] : undefined;
-  };
-  try {
-    const applicationId = pragma('application_id');
-    if (applicationId !== BigInt(APPLICATION_ID)) {
-      throw new StorageError('storage_foreign',
-        `${path} is a SQLite database of another program (application id ${String(applicationId)}, not ${APPLICATION_ID})`, { path });
-    }
-    const found = pragma('quick_check(1)');
-    if (found !== 'ok') {
-      throw new StorageError('storage_damaged',
-        `${path} is damaged: ${String(found)} (restore it from a backup; it was left as it is)`, { path });
-    }
-  } catch (error) {
-    throw toStorageError(error, path, 'opening');
-  } finally {
-    native.close();
-  }
-}
-
-function configure(native: Libsql.Database, readonly: boolean): void {
-  native.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF`);
-  if (readonly) native.exec('PRAGMA query_only = ON');
-  else native.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+  const readonly = options.readonly === true;
+  const path = options.path === ':memory:' ? options.path : resolve(options.path);
+  const native = path === ':memory:' ? openMemory() : openFile(path, readonly);
+  return new SqliteDatabase(native, path, readonly);
 }
 
 class SqliteDatabase implements Database {
@@ -209,7 +106,9 @@ class SqliteDatabase implements Database {
     try {
       const result = work();
       if (typeof result === 'object' && result !== null && 'then' in result) {
-        throw new StorageError('storage_misuse', 'a transaction ended before its work: it must be synchronous', { path: this.path });
+        throw new StorageError('storage_misuse', 'a transaction ended before its work: it must be synchronous', {
+          path: this.path,
+        });
       }
       this.#guarded('writing', () => this.#native.exec('COMMIT'));
       this.#state = 'idle';
@@ -231,8 +130,8 @@ class SqliteDatabase implements Database {
     this.#state = 'closed';
     this.#statements.clear();
     try {
-      // libsql closes the file only when the last statement is garbage-collected, so the log is folded in here. Best effort: what
-      // stays in it is read at the next opening.
+      // libsql closes the file only when the last statement is garbage-collected, so the log is folded in here. Best
+      // effort: what stays in it is read at the next opening.
       if (!this.#readonly) this.#native.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } catch {
       // A full or read-only disk: everything committed is in the log.
@@ -248,13 +147,18 @@ class SqliteDatabase implements Database {
   }
 
   /**
-   * Runs one operation with its errors typed. Once one failed in a way that may have ended the transaction, the rest of it is
-   * refused: a statement after SQLite's own rollback would otherwise commit alone.
+   * Runs one operation with its errors typed. Once one failed in a way that may have ended the transaction, the rest of
+   * it is refused: a statement after SQLite's own rollback would otherwise commit alone.
    */
   #guarded<T>(doing: string, operation: () => T): T {
-    if (this.#state === 'closed') throw new StorageError('storage_misuse', `${this.path} is closed`, { path: this.path });
+    if (this.#state === 'closed')
+      throw new StorageError('storage_misuse', `${this.path} is closed`, { path: this.path });
     if (this.#state === 'failed') {
-      throw new StorageError('storage_misuse', 'an earlier write of this transaction failed: it can only be rolled back', { path: this.path });
+      throw new StorageError(
+        'storage_misuse',
+        'an earlier write of this transaction failed: it can only be rolled back',
+        { path: this.path },
+      );
     }
     try {
       return operation();

@@ -27,7 +27,12 @@ export type StorageErrorCode =
 export class StorageError extends RunnelError {
   declare readonly code: StorageErrorCode;
 
-  constructor(code: StorageErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+  constructor(
+    code: StorageErrorCode,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
     super(code, message, details, options);
   }
 
@@ -75,10 +80,15 @@ export function toStorageError(error: unknown, path: string, doing: string): Sto
   if (error instanceof StorageError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const sqliteCode = resultCode(error, message);
-  const code = errnoCode(error) ?? (sqliteCode === undefined ? undefined : CODES[sqliteCode & 0xff]) ?? 'storage_misuse';
+  const code =
+    errnoCode(error) ?? (sqliteCode === undefined ? undefined : CODES[sqliteCode & 0xff]) ?? 'storage_misuse';
   const advice = ADVICE[code];
-  return new StorageError(code, `${doing} ${path}: ${message}${advice === undefined ? '' : ` (${advice})`}`,
-    { path, ...(sqliteCode === undefined ? {} : { sqliteCode }) }, { cause: error });
+  return new StorageError(
+    code,
+    `${doing} ${path}: ${message}${advice === undefined ? '' : ` (${advice})`}`,
+    { path, ...(sqliteCode === undefined ? {} : { sqliteCode }) },
+    { cause: error },
+  );
 }
 
 /** Errors of node:fs carry an `errno` number, libsql's do not. */
@@ -89,7 +99,8 @@ function errnoCode(error: unknown): StorageErrorCode | undefined {
 
 /** libsql tells the code in `rawCode`, except when a connection cannot be opened: then only in the text. */
 function resultCode(error: unknown, message: string): number | undefined {
-  if (typeof error === 'object' && error !== null && 'rawCode' in error && typeof error.rawCode === 'number') return error.rawCode;
+  if (typeof error === 'object' && error !== null && 'rawCode' in error && typeof error.rawCode === 'number')
+    return error.rawCode;
   const opening = /ConnectionFailed\(.*: (\d+)"\)/s.exec(message)?.[1];
   return opening === undefined ? undefined : Number(opening);
 }

@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { toStorageError } from './errors.ts';
 
 /**
- * Writes a small file for its owner alone (mode 0600) so that it is on the disk whole once this returns, and a crash before leaves
- * what was there. Throws `StorageError`.
+ * Writes a small file for its owner alone (mode 0600) so that it is on the disk whole once this returns, and a crash
+ * before leaves what was there. Throws `StorageError`.
  */
 export function writeFileDurably(path: string, content: string): void {
   const temporary = `${path}.new`;

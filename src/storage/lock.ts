@@ -3,7 +3,10 @@ import { join, resolve } from 'node:path';
 import Libsql from 'libsql';
 import { StorageError, toStorageError } from './errors.ts';
 
-/** Never opened but through SQLite: POSIX drops all locks of a process on a file as soon as that process closes any handle on it. */
+/**
+ * Never opened but through SQLite: POSIX drops all locks of a process on a file as soon as that process closes any
+ * handle on it.
+ */
 const LOCK_FILE = 'runnel.lock';
 /** Who holds the lock, for people and error messages only. */
 const PID_FILE = 'runnel.pid';
@@ -21,11 +24,13 @@ export interface DataFolderLock {
 /**
  * Creates the data folder if need be (mode 0700) and takes its single-writer lock.
  *
- * The lock is the operating system's own lock on a file, held through a SQLite transaction that is never committed: it ends with
- * the process however that dies, so there is neither a stale lock to wait for nor a moment with two holders. It also keeps out a
- * second holder in the same process. It needs a file system with working POSIX locks (some network mounts have none).
+ * The lock is the operating system's own lock on a file, held through a SQLite transaction that is never committed: it
+ * ends with the process however that dies, so there is neither a stale lock to wait for nor a moment with two holders.
+ * It also keeps out a second holder in the same process. It needs a file system with working POSIX locks (some network
+ * mounts have none).
  *
- * Throws `StorageError`: `storage_locked` with `details.pid`, or `storage_readonly`, `storage_full`, `storage_io` for the folder.
+ * Throws `StorageError`: `storage_locked` with `details.pid`, or `storage_readonly`, `storage_full`, `storage_io` for
+ * the folder.
  */
 export function lockDataFolder(folder: string): DataFolderLock {
   const path = resolve(folder);
@@ -57,9 +62,13 @@ function acquire(path: string): Libsql.Database {
     const failure = toStorageError(error, path, 'locking the data folder');
     if (failure.code !== 'storage_locked') throw failure;
     const pid = readPid(path);
-    throw new StorageError('storage_locked',
-      `the data folder ${path} is in use by ${pid === undefined ? 'another process' : `process ${pid}`} (stop it first, or choose another folder)`,
-      { path, ...(pid === undefined ? {} : { pid }) }, { cause: error });
+    throw new StorageError(
+      'storage_locked',
+      `the data folder ${path} is in use by ${pid === undefined ? 'another process' : `process ${pid}`} ` +
+        '(stop it first, or choose another folder)',
+      { path, ...(pid === undefined ? {} : { pid }) },
+      { cause: error },
+    );
   }
 }
 
@@ -70,7 +79,9 @@ function release(connection: Libsql.Database): void {
   connection.close();
 }
 
-/** The holder may not have written it yet, so it can be missing, or that of an earlier holder, who then lives no more. */
+/**
+ * The holder may not have written it yet, so it can be missing, or that of an earlier holder, who then lives no more.
+ */
 function readPid(path: string): number | undefined {
   try {
     const pid = Number(readFileSync(join(path, PID_FILE), 'utf8'));

@@ -6,17 +6,21 @@ export type SqlParameter = null | undefined | boolean | number | bigint | string
 /** What a column may hold when read. */
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
-/** An unsigned 64-bit value as the signed one with the same bits, to be bound to a `_u64` column. Throws outside of 0 to 2^64-1. */
+/**
+ * An unsigned 64-bit value as the signed one with the same bits, to be bound to a `_u64` column. Throws outside of 0 to
+ * 2^64-1.
+ */
 export function u64(value: bigint): bigint {
-  if (BigInt.asUintN(64, value) !== value) throw new StorageError('storage_misuse', `${value} is not an unsigned 64-bit integer`);
+  if (BigInt.asUintN(64, value) !== value)
+    throw new StorageError('storage_misuse', `${value} is not an unsigned 64-bit integer`);
   return BigInt.asIntN(64, value);
 }
 
 type Column = { readonly name: string; readonly kind: 'number' | 'signed' | 'unsigned' };
 
 /**
- * A prepared statement of libsql, with its rough edges kept away from callers: it aborts the process on a boolean, binds
- * missing parameters as NULL, turns numbers into REAL and cuts strings at NUL.
+ * A prepared statement of libsql, with its rough edges kept away from callers: it aborts the process on a boolean,
+ * binds missing parameters as NULL, turns numbers into REAL and cuts strings at NUL.
  */
 export class CachedStatement {
   readonly #sql: string;
@@ -48,7 +52,10 @@ export class CachedStatement {
 
   #bind(parameters: readonly SqlParameter[]): unknown[] {
     if (parameters.length !== this.#parameterCount) {
-      throw new StorageError('storage_misuse', `${this.#parameterCount} parameters expected, ${parameters.length} given: ${this.#sql}`);
+      throw new StorageError(
+        'storage_misuse',
+        `${this.#parameterCount} parameters expected, ${parameters.length} given: ${this.#sql}`,
+      );
     }
     return parameters.map((value) => this.#bindable(value));
   }
@@ -76,7 +83,8 @@ export class CachedStatement {
 
   #row(values: unknown): Record<string, SqlValue> {
     const row: Record<string, SqlValue> = {};
-    if (!Array.isArray(values)) throw new StorageError('storage_io', `libsql gave a row that is no array: ${this.#sql}`);
+    if (!Array.isArray(values))
+      throw new StorageError('storage_io', `libsql gave a row that is no array: ${this.#sql}`);
     for (const [index, column] of this.#columns.entries()) row[column.name] = this.#value(values[index], column);
     return row;
   }
@@ -87,7 +95,10 @@ export class CachedStatement {
       if (column.kind === 'unsigned') return BigInt.asUintN(64, value);
       const number = Number(value);
       if (Number.isSafeInteger(number)) return number;
-      throw new StorageError('storage_misuse', `column ${column.name} holds ${value}, which a number cannot: ${this.#sql}`);
+      throw new StorageError(
+        'storage_misuse',
+        `column ${column.name} holds ${value}, which a number cannot: ${this.#sql}`,
+      );
     }
     if (value === null || typeof value === 'number' || typeof value === 'string') return value;
     if (value instanceof Uint8Array) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);

@@ -45,7 +45,8 @@ export class AddressBook {
   watchGap(chain: 0 | 1): boolean {
     const wanted = this.#store.nextIndex(chain) + this.#gapLimit;
     const watched = this.#store.watchedCount(chain);
-    for (let index = watched; index < wanted; index++) this.#store.watch(this.#derive({ chain, index }), { chain, index });
+    for (let index = watched; index < wanted; index++)
+      this.#store.watch(this.#derive({ chain, index }), { chain, index });
     return watched < wanted;
   }
 

@@ -21,13 +21,17 @@ export function bitcoinNetwork(name: string): Network {
 }
 
 /**
- * The output script of a P2PKH, P2SH, P2WPKH, P2WSH or P2TR address. Throws `WalletError` `invalid_address` for any other, one of another
- * network included: later witness versions have no rules yet, so that anyone could take what is sent there.
+ * The output script of a P2PKH, P2SH, P2WPKH, P2WSH or P2TR address. Throws `WalletError` `invalid_address` for any
+ * other, one of another network included: later witness versions have no rules yet, so that anyone could take what is
+ * sent there.
  */
 export function addressToScript(text: string, network: Network): Uint8Array {
   const output = decode(text, network);
   if (output !== undefined) return output;
-  throw new WalletError('invalid_address', `expected an address of this network (such as ${network.bech32}1…), got '${text.slice(0, 100)}'`);
+  throw new WalletError(
+    'invalid_address',
+    `expected an address of this network (such as ${network.bech32}1…), got '${text.slice(0, 100)}'`,
+  );
 }
 
 function decode(text: string, network: Network): Uint8Array | undefined {
@@ -37,9 +41,16 @@ function decode(text: string, network: Network): Uint8Array | undefined {
   }
   const decoded = attempt(() => address.fromBase58Check(text));
   if (decoded?.version === network.pubKeyHash) {
-    return script.compile([opcodes.OP_DUP, opcodes.OP_HASH160, decoded.hash, opcodes.OP_EQUALVERIFY, opcodes.OP_CHECKSIG]);
+    return script.compile([
+      opcodes.OP_DUP,
+      opcodes.OP_HASH160,
+      decoded.hash,
+      opcodes.OP_EQUALVERIFY,
+      opcodes.OP_CHECKSIG,
+    ]);
   }
-  if (decoded?.version === network.scriptHash) return script.compile([opcodes.OP_HASH160, decoded.hash, opcodes.OP_EQUAL]);
+  if (decoded?.version === network.scriptHash)
+    return script.compile([opcodes.OP_HASH160, decoded.hash, opcodes.OP_EQUAL]);
   return undefined;
 }
 

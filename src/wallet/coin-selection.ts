@@ -1,5 +1,5 @@
 import coinSelect from 'coinselect';
-import type { Coin } from './store.ts';
+import type { Coin } from './records.ts';
 import { WalletError } from './errors.ts';
 
 /** What a transaction is to pay. */
@@ -15,7 +15,10 @@ export interface Selection {
   readonly changeSat: bigint;
 }
 
-/** A spent P2WPKH output: outpoint, empty script, sequence (41 bytes), then a witness of a 72-byte signature and a public key. */
+/**
+ * A spent P2WPKH output: outpoint, empty script, sequence (41 bytes), then a witness of a 72-byte signature and a
+ * public key.
+ */
 const INPUT_WEIGHT = 4 * 41 + (1 + 1 + 72 + 1 + 33);
 const P2WPKH_SCRIPT_LENGTH = 22;
 /** Bitcoin Core's MAX_STANDARD_TX_WEIGHT: nodes relay nothing larger. */
@@ -37,20 +40,24 @@ export function feeFor(weight: number, feeratePerKw: number): bigint {
 }
 
 /**
- * What Bitcoin Core's default policy calls dust: an output that costs more than a third of itself to spend at 3 sat a byte. BOLT 3's
- * "Dust Limits" has the same figures.
+ * What Bitcoin Core's default policy calls dust: an output that costs more than a third of itself to spend at 3 sat a
+ * byte. BOLT 3's "Dust Limits" has the same figures.
  */
 export function dustLimit(script: Uint8Array): bigint {
   const [version, programLength] = script;
-  const isWitnessProgram = version !== undefined && (version === 0 || (version >= 0x51 && version <= 0x60))
-    && script.length >= 4 && script.length <= 42 && programLength === script.length - 2;
+  const isWitnessProgram =
+    version !== undefined &&
+    (version === 0 || (version >= 0x51 && version <= 0x60)) &&
+    script.length >= 4 &&
+    script.length <= 42 &&
+    programLength === script.length - 2;
   const spendingSize = 32 + 4 + 1 + (isWitnessProgram ? Math.floor(107 / 4) : 107) + 4;
   return BigInt(3 * (outputWeight(script.length) / 4 + spendingSize));
 }
 
 /**
- * Chooses coins for the payments and their fee. Throws `WalletError` `insufficient_funds` (details `neededSat`, `availableSat`),
- * `transaction_too_large`, or `invalid_amount` beyond what can be counted exactly.
+ * Chooses coins for the payments and their fee. Throws `WalletError` `insufficient_funds` (details `neededSat`,
+ * `availableSat`), `transaction_too_large`, or `invalid_amount` beyond what can be counted exactly.
  */
 export function selectCoins(coins: readonly Coin[], payments: readonly Payment[], feeratePerKw: number): Selection {
   const lengths = payments.map(({ script }) => script.length);
@@ -60,12 +67,20 @@ export function selectCoins(coins: readonly Coin[], payments: readonly Payment[]
     coins.map((coin) => ({ coin, value: toMsatNumber(coin.amountSat), script: { length: INPUT_WEIGHT - 41 } })),
     payments.map((payment, index) => ({
       value: toMsatNumber(payment.amountSat),
-      script: { length: outputWeight(payment.script.length) - 9 + (index === 0 ? fixedWeight(coins.length, payments.length) - 10 : 0) },
+      script: {
+        length:
+          outputWeight(payment.script.length) - 9 + (index === 0 ? fixedWeight(coins.length, payments.length) - 10 : 0),
+      },
     })),
     feeratePerKw,
   );
   if (inputs === undefined) throw insufficientFunds(coins, amountSat, lengths, feeratePerKw);
-  return complete(inputs.map(({ coin }) => coin), amountSat, lengths, feeratePerKw);
+  return complete(
+    inputs.map(({ coin }) => coin),
+    amountSat,
+    lengths,
+    feeratePerKw,
+  );
 }
 
 /** All coins that are worth their own fee, to one script. Throws as `selectCoins`. */
@@ -73,15 +88,22 @@ export function selectAll(coins: readonly Coin[], script: Uint8Array, feeratePer
   const inputFee = feeFor(INPUT_WEIGHT, feeratePerKw);
   const worthy = coins.filter((coin) => coin.amountSat > inputFee);
   const feeSat = feeFor(standardWeight(worthy.length, [script.length]), feeratePerKw);
-  if (total(worthy) < feeSat + dustLimit(script)) throw insufficientFunds(coins, dustLimit(script), [script.length], feeratePerKw);
+  if (total(worthy) < feeSat + dustLimit(script))
+    throw insufficientFunds(coins, dustLimit(script), [script.length], feeratePerKw);
   return { coins: worthy, feeSat, changeSat: 0n };
 }
 
 /** The exact fee, and change where it is worth an output. */
-function complete(coins: readonly Coin[], amountSat: bigint, lengths: readonly number[], feeratePerKw: number): Selection {
+function complete(
+  coins: readonly Coin[],
+  amountSat: bigint,
+  lengths: readonly number[],
+  feeratePerKw: number,
+): Selection {
   const leftSat = total(coins) - amountSat;
   const changeFeeSat = feeFor(standardWeight(coins.length, [...lengths, P2WPKH_SCRIPT_LENGTH]), feeratePerKw);
-  if (leftSat - changeFeeSat >= CHANGE_DUST_SAT) return { coins, feeSat: changeFeeSat, changeSat: leftSat - changeFeeSat };
+  if (leftSat - changeFeeSat >= CHANGE_DUST_SAT)
+    return { coins, feeSat: changeFeeSat, changeSat: leftSat - changeFeeSat };
   return { coins, feeSat: leftSat, changeSat: 0n };
 }
 
@@ -92,16 +114,27 @@ function total(coins: readonly Coin[]): bigint {
 function standardWeight(inputCount: number, lengths: readonly number[]): number {
   const weight = transactionWeight(inputCount, lengths);
   if (weight <= MAX_WEIGHT) return weight;
-  throw new WalletError('transaction_too_large',
-    `the transaction would weigh ${weight}, ${MAX_WEIGHT} is allowed: it needs ${inputCount} coins (send less, or merge coins first)`,
-    { weight, inputCount });
+  throw new WalletError(
+    'transaction_too_large',
+    `the transaction would need ${inputCount} coins and weigh ${weight}, ${MAX_WEIGHT} is allowed ` +
+      '(send less, or merge coins first)',
+    { weight, inputCount },
+  );
 }
 
-function insufficientFunds(coins: readonly Coin[], amountSat: bigint, lengths: readonly number[], feeratePerKw: number): WalletError {
+function insufficientFunds(
+  coins: readonly Coin[],
+  amountSat: bigint,
+  lengths: readonly number[],
+  feeratePerKw: number,
+): WalletError {
   const availableSat = total(coins);
   const neededSat = amountSat + feeFor(transactionWeight(Math.max(coins.length, 1), lengths), feeratePerKw);
-  return new WalletError('insufficient_funds',
-    `${neededSat} sat are needed (${amountSat} and the fee), ${availableSat} sat can be spent now`, { neededSat, amountSat, availableSat });
+  return new WalletError(
+    'insufficient_funds',
+    `${neededSat} sat are needed (${amountSat} and the fee), ${availableSat} sat can be spent now`,
+    { neededSat, amountSat, availableSat },
+  );
 }
 
 function outputWeight(scriptLength: number): number {
@@ -122,5 +155,7 @@ function countSize(count: number): number {
 function toMsatNumber(amountSat: bigint): number {
   const msat = amountSat * 1000n;
   if (msat <= 2n ** 52n) return Number(msat);
-  throw new WalletError('invalid_amount', `${amountSat} sat are more than the wallet can choose coins for`, { amountSat });
+  throw new WalletError('invalid_amount', `${amountSat} sat are more than the wallet can choose coins for`, {
+    amountSat,
+  });
 }

@@ -3,9 +3,12 @@ import { toString } from 'uint8arrays/to-string';
 import type { Block, BlockRef, ChainEvent } from '../chain/chain.ts';
 import type { AddressBook } from './address-book.ts';
 import { WalletError } from './errors.ts';
-import type { Outpoint, StoredTransaction, WalletStore } from './store.ts';
+import type { Outpoint, StoredTransaction } from './records.ts';
+import type { WalletStore } from './store.ts';
 
-/** Keeps the wallet's transactions as the chain has them, through reorgs. Runs inside the caller's database transaction. */
+/**
+ * Keeps the wallet's transactions as the chain has them, through reorgs. Runs inside the caller's database transaction.
+ */
 export class Ledger {
   readonly #store: WalletStore;
   readonly #addresses: AddressBook;
@@ -36,7 +39,8 @@ export class Ledger {
 
   #connect(block: Block): void {
     this.#expect(block.height, block.previousHash, 1);
-    // Again where an address came into use: the gap that is watched grew, and what now is watched may be in this very block.
+    // Again where an address came into use: the gap that is watched grew, and what now is watched may be in this very
+    // block.
     while (this.#scan(block));
     this.#store.setTip(block.height, block.hash);
   }
@@ -63,10 +67,14 @@ export class Ledger {
   /** `hash` is that of our last block, whose height must be `distance` below. */
   #expect(height: number, hash: string, distance: number): void {
     const tip = this.#store.tip();
-    if (tip.height === undefined || (height === tip.height + distance && (tip.hash === undefined || hash === tip.hash))) return;
-    throw new WalletError('block_out_of_order',
-      `the wallet stands at block ${tip.height} (${tip.hash ?? 'hash unknown'}): block ${height} that ${distance === 1 ? 'builds on' : 'is'} ${hash} does not follow`,
-      { tipHeight: tip.height, tipHash: tip.hash, height, hash });
+    if (tip.height === undefined || (height === tip.height + distance && (tip.hash === undefined || hash === tip.hash)))
+      return;
+    throw new WalletError(
+      'block_out_of_order',
+      `the wallet stands at block ${tip.height} (${tip.hash ?? 'hash unknown'}): ` +
+        `block ${height} that ${distance === 1 ? 'builds on' : 'is'} ${hash} does not follow`,
+      { tipHeight: tip.height, tipHash: tip.hash, height, hash },
+    );
   }
 
   /** What a block spends, no other transaction can spend any more; and nothing can build on those. */
@@ -122,5 +130,8 @@ function feeOf(transaction: Transaction, spent: readonly (bigint | undefined)[])
 }
 
 function outpoints(transaction: Transaction): Outpoint[] {
-  return transaction.ins.map(({ hash, index }) => ({ txid: toString(Uint8Array.from(hash).reverse(), 'base16'), outputIndex: index }));
+  return transaction.ins.map(({ hash, index }) => ({
+    txid: toString(Uint8Array.from(hash).reverse(), 'base16'),
+    outputIndex: index,
+  }));
 }

@@ -3,8 +3,8 @@ import type { Migration } from '../storage/database.ts';
 /**
  * The wallet's tables. Txids are hex in display order.
  *
- * What an output is worth follows from facts that blocks give and take back, and is never stored itself: an output is unspent while no
- * transaction that may still stand (one without a `conflict_height`) has it as an input.
+ * What an output is worth follows from facts that blocks give and take back, and is never stored itself: an output is
+ * unspent while no transaction that may still stand (one without a `conflict_height`) has it as an input.
  */
 export const walletMigrations: readonly Migration[] = [
   {
@@ -34,7 +34,8 @@ export const walletMigrations: readonly Migration[] = [
         txid TEXT PRIMARY KEY,
         -- NULL while no block holds it.
         block_height INTEGER,
-        -- Not NULL while a block from that height on holds another transaction that spends what this one (or one it builds on) spends.
+        -- Not NULL while a block from that height on holds another transaction that spends what this one (or one it
+        -- builds on) spends.
         conflict_height INTEGER,
         is_coinbase INTEGER NOT NULL,
         -- Known where all inputs are ours; such a transaction can be trusted to confirm.
@@ -43,7 +44,8 @@ export const walletMigrations: readonly Migration[] = [
         raw BLOB
       ) STRICT;
       CREATE INDEX wallet_transactions_height ON wallet_transactions (block_height);
-      CREATE INDEX wallet_transactions_conflict ON wallet_transactions (conflict_height) WHERE conflict_height IS NOT NULL;
+      CREATE INDEX wallet_transactions_conflict ON wallet_transactions (conflict_height)
+        WHERE conflict_height IS NOT NULL;
 
       -- All inputs of these transactions, so that a conflict over any of them is seen.
       CREATE TABLE wallet_inputs (
@@ -68,7 +70,8 @@ export const walletMigrations: readonly Migration[] = [
         txid TEXT NOT NULL,
         output_index INTEGER NOT NULL,
         reference TEXT NOT NULL,
-        -- Of the change address that the transaction uses, if any: it is given out again only if the transaction is given up.
+        -- Of the change address that the transaction uses, if any: it is given out again only if the transaction is
+        -- given up.
         change_index INTEGER,
         PRIMARY KEY (txid, output_index)
       ) STRICT, WITHOUT ROWID;
@@ -76,7 +79,8 @@ export const walletMigrations: readonly Migration[] = [
 
       -- The unspent outputs.
       CREATE VIEW wallet_coins AS
-        SELECT o.txid, o.output_index, o.amount_sat, o.chain, o.address_index, t.block_height, t.is_coinbase, r.reference
+        SELECT o.txid, o.output_index, o.amount_sat, o.chain, o.address_index,
+          t.block_height, t.is_coinbase, r.reference
         FROM wallet_outputs o
         JOIN wallet_transactions t ON t.txid = o.txid
         LEFT JOIN wallet_reservations r ON r.txid = o.txid AND r.output_index = o.output_index

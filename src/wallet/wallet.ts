@@ -8,12 +8,13 @@ import { addressToScript, bitcoinNetwork } from './address.ts';
 import { dustLimit, selectAll, selectCoins, type Payment, type Selection } from './coin-selection.ts';
 import { WalletError } from './errors.ts';
 import { Ledger } from './ledger.ts';
-import { WalletStore, type Coin, type HistoryEntry } from './store.ts';
+import type { Coin, HistoryEntry } from './records.ts';
+import { WalletStore } from './store.ts';
 import { buildTransaction } from './transaction-builder.ts';
 
 export { WalletError, type WalletErrorCode } from './errors.ts';
 export type { Payment } from './coin-selection.ts';
-export type { HistoryEntry } from './store.ts';
+export type { HistoryEntry } from './records.ts';
 export type { WalletAddress } from './address-book.ts';
 
 /** Consensus: a coinbase output is spent at the earliest by the 100th block after its own. */
@@ -81,11 +82,12 @@ export interface WalletOptions {
 }
 
 /**
- * The on-chain wallet: BIP84 (P2WPKH). Synchronous, with all of its state in the database: each method's writes are part of the
- * transaction that is open, or one of their own.
+ * The on-chain wallet: BIP84 (P2WPKH). Synchronous, with all of its state in the database: each method's writes are
+ * part of the transaction that is open, or one of their own.
  *
- * A transaction's way: `fundTransaction` or `buildSend` signs it and reserves its coins; then either `release` gives these back, or
- * `recordTransaction` books it, right before it is broadcast. A booked one that is refused by the chain is undone by `abandonTransaction`.
+ * A transaction's way: `fundTransaction` or `buildSend` signs it and reserves its coins; then either `release` gives
+ * these back, or `recordTransaction` books it, right before it is broadcast. A booked one that is refused by the chain
+ * is undone by `abandonTransaction`.
  */
 export class Wallet {
   readonly #database: Database;
@@ -150,10 +152,10 @@ export class Wallet {
   }
 
   /**
-   * A signed transaction to these outputs and, if worth it, a change output; its coins stay reserved, over restarts too, until it is
-   * recorded or released. Spends confirmed coins, and if these do not suffice the wallet's own unconfirmed change.
-   * Throws `WalletError`: `insufficient_funds` (details `neededSat`, `availableSat`), `dust_output`, `invalid_feerate`, `invalid_amount`,
-   * `transaction_too_large`, `reservation_exists`.
+   * A signed transaction to these outputs and, if worth it, a change output; its coins stay reserved, over restarts
+   * too, until it is recorded or released. Spends confirmed coins, and if these do not suffice the wallet's own
+   * unconfirmed change. Throws `WalletError`: `insufficient_funds` (details `neededSat`, `availableSat`),
+   * `dust_output`, `invalid_feerate`, `invalid_amount`, `transaction_too_large`, `reservation_exists`.
    */
   fundTransaction({ outputs, feeratePerKw, reference }: FundingRequest): FundedTransaction {
     if (outputs.length === 0) throw new WalletError('invalid_amount', 'a transaction needs an output');
@@ -172,8 +174,8 @@ export class Wallet {
   }
 
   /**
-   * Books a transaction that is about to be broadcast and frees the reservations of what it spends: its coins are spent and its change
-   * can be used from now on. Also for a transaction of others that pays us. Idempotent.
+   * Books a transaction that is about to be broadcast and frees the reservations of what it spends: its coins are spent
+   * and its change can be used from now on. Also for a transaction of others that pays us. Idempotent.
    */
   recordTransaction(transaction: Transaction): void {
     atomically(this.#database, () => this.#ledger.addUnconfirmed(transaction));
@@ -194,19 +196,28 @@ export class Wallet {
     return this.#store.reservations();
   }
 
-  /** Our own transactions that wait for a block, to be broadcast again after a restart or a reorg; parents come first. */
+  /**
+   * Our own transactions that wait for a block, to be broadcast again after a restart or a reorg; parents come first.
+   */
   unconfirmedTransactions(): Transaction[] {
     return this.#store.unconfirmedRaw().map((raw) => Transaction.fromBuffer(raw));
   }
 
   #check(outputs: readonly Payment[], feeratePerKw: number, reference: string): void {
     if (!Number.isInteger(feeratePerKw) || feeratePerKw < MIN_FEERATE_PER_KW || feeratePerKw > MAX_FEERATE_PER_KW) {
-      throw new WalletError('invalid_feerate',
-        `expected a feerate from ${MIN_FEERATE_PER_KW} to ${MAX_FEERATE_PER_KW} sat per kw, got ${feeratePerKw}`, { feeratePerKw });
+      throw new WalletError(
+        'invalid_feerate',
+        `expected a feerate from ${MIN_FEERATE_PER_KW} to ${MAX_FEERATE_PER_KW} sat per kw, got ${feeratePerKw}`,
+        { feeratePerKw },
+      );
     }
     for (const { script, amountSat } of outputs) {
       const limit = dustLimit(script);
-      if (amountSat < limit) throw new WalletError('dust_output', `an output of ${amountSat} sat is dust: at least ${limit} are needed`, { amountSat, limit });
+      if (amountSat < limit)
+        throw new WalletError('dust_output', `an output of ${amountSat} sat is dust: at least ${limit} are needed`, {
+          amountSat,
+          limit,
+        });
     }
     if (this.#store.reservations().includes(reference)) {
       throw new WalletError('reservation_exists', `coins are reserved under '${reference}' already`, { reference });
@@ -230,7 +241,14 @@ export class Wallet {
       const spendable = coins.map((coin) => ({ ...coin, script: this.#addresses.scriptAt(coin) }));
       const transaction = buildTransaction(spendable, outputs, this.#store.tip().height ?? 0, this.#signer);
       for (const coin of coins) this.#store.reserve(coin, reference, change?.index);
-      return { transaction, txid: transaction.getId(), outputIndexes: placesOf(payments, transaction), feeSat, changeSat, reference };
+      return {
+        transaction,
+        txid: transaction.getId(),
+        outputIndexes: placesOf(payments, transaction),
+        feeSat,
+        changeSat,
+        reference,
+      };
     });
   }
 
@@ -264,7 +282,9 @@ export class Wallet {
 function placesOf(payments: readonly Payment[], transaction: Transaction): number[] {
   const taken = new Set<number>();
   return payments.map(({ script, amountSat }) => {
-    const place = transaction.outs.findIndex((output, index) => !taken.has(index) && output.value === amountSat && equals(output.script, script));
+    const place = transaction.outs.findIndex(
+      (output, index) => !taken.has(index) && output.value === amountSat && equals(output.script, script),
+    );
     taken.add(place);
     return place;
   });

@@ -40,12 +40,19 @@ describe('mnemonics', () => {
 
   it('give the seed of BIP39', () => {
     // A known vector of BIP39 without a passphrase.
-    expect(toString(seedFromMnemonic(`${'abandon '.repeat(11)}about`), 'base16'))
-      .toBe('5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc19a5ac40b389cd370d086206dec8aa6c43daea6690f20ad3d8d48b2d2ce9e38e4');
+    expect(toString(seedFromMnemonic(`${'abandon '.repeat(11)}about`), 'base16')).toBe(
+      '5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc1' +
+        '9a5ac40b389cd370d086206dec8aa6c43daea6690f20ad3d8d48b2d2ce9e38e4',
+    );
   });
 
   it('that are wrong are refused without being repeated', () => {
-    for (const words of ['', `${'abandon '.repeat(11)}about`, `${'abandon '.repeat(23)}abandon`, `${'abandon '.repeat(23)}runnel`]) {
+    for (const words of [
+      '',
+      `${'abandon '.repeat(11)}about`,
+      `${'abandon '.repeat(23)}abandon`,
+      `${'abandon '.repeat(23)}runnel`,
+    ]) {
       const error = failure(() => normalizeMnemonic(words));
       expect(error.code).toBe('invalid_mnemonic');
       expect(inspect(error)).not.toContain('abandon');
@@ -64,7 +71,9 @@ describe('the seed file', () => {
     expect(readSeedFile(folder)).toBe(WORDS);
     expect(failure(() => readSeedFile(folder, 'a passphrase')).code).toBe('seed_not_encrypted');
     const before = readFileSync(path, 'utf8');
-    expect(failure(() => writeSeedFile(folder, generateMnemonic(random), { randomBytes: random })).code).toBe('seed_exists');
+    expect(failure(() => writeSeedFile(folder, generateMnemonic(random), { randomBytes: random })).code).toBe(
+      'seed_exists',
+    );
     expect(readFileSync(path, 'utf8')).toBe(before);
   });
 
@@ -89,7 +98,9 @@ describe('the seed file', () => {
   });
 
   it('takes no empty passphrase and no wrong words', () => {
-    expect(failure(() => writeSeedFile(folder, WORDS, { passphrase: '', randomBytes: random })).code).toBe('empty_passphrase');
+    expect(failure(() => writeSeedFile(folder, WORDS, { passphrase: '', randomBytes: random })).code).toBe(
+      'empty_passphrase',
+    );
     expect(failure(() => writeSeedFile(folder, 'abandon', { randomBytes: random })).code).toBe('invalid_mnemonic');
     expect(seedFileState(folder)).toBe('absent');
   });
@@ -101,9 +112,24 @@ describe('the seed file', () => {
     writeSeedFile(folder, WORDS, { passphrase: 'x', randomBytes: random });
     const encrypted = JSON.parse(readFileSync(path, 'utf8'));
     const contents = [
-      '', '{', 'abandon abandon', plain.slice(0, -20), plain.replace('art', 'arm'), JSON.stringify({ ...JSON.parse(plain), more: 1 }),
-      ...[{ n: 2 ** 31 }, { n: 1_000 }, { n: 0 }, { r: 1e9 }, { p: -1 }, { salt: 'zz' }, { nonce: '' }, { ciphertext: 'ab' }, { cipher: 'none' }, { version: 0 }]
-        .map((change) => JSON.stringify({ ...encrypted, ...change })),
+      '',
+      '{',
+      'abandon abandon',
+      plain.slice(0, -20),
+      plain.replace('art', 'arm'),
+      JSON.stringify({ ...JSON.parse(plain), more: 1 }),
+      ...[
+        { n: 2 ** 31 },
+        { n: 1_000 },
+        { n: 0 },
+        { r: 1e9 },
+        { p: -1 },
+        { salt: 'zz' },
+        { nonce: '' },
+        { ciphertext: 'ab' },
+        { cipher: 'none' },
+        { version: 0 },
+      ].map((change) => JSON.stringify({ ...encrypted, ...change })),
     ];
     for (const content of contents) {
       writeFileSync(path, content);

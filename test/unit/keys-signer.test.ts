@@ -41,22 +41,40 @@ describe('derivation', () => {
   it('keeps to the documented paths, on which the funds of channels hang', () => {
     expect(signer.node.libp2pPrivateKey()).toEqual(at("m/9735'/1'/0'"));
     const { publicKeys } = signer.channel(5);
-    const names = ['fundingPubkey', 'revocationBasepoint', 'paymentBasepoint', 'delayedPaymentBasepoint', 'htlcBasepoint'] as const;
-    for (const [k, name] of names.entries()) expect(publicKeys[name]).toEqual(secp256k1.publicKey(at(`m/9735'/1'/1'/5'/${k}'`)));
-    expect(signer.channel(5).perCommitmentPoint(3)).toEqual(secp256k1.publicKey(perCommitmentSecret(at("m/9735'/1'/1'/5'/5'"), 3)));
+    const names = [
+      'fundingPubkey',
+      'revocationBasepoint',
+      'paymentBasepoint',
+      'delayedPaymentBasepoint',
+      'htlcBasepoint',
+    ] as const;
+    for (const [k, name] of names.entries())
+      expect(publicKeys[name]).toEqual(secp256k1.publicKey(at(`m/9735'/1'/1'/5'/${k}'`)));
+    expect(signer.channel(5).perCommitmentPoint(3)).toEqual(
+      secp256k1.publicKey(perCommitmentSecret(at("m/9735'/1'/1'/5'/5'"), 3)),
+    );
   });
 
   it('gives each network, channel and purpose keys of its own', () => {
-    const keys = [signer, createSigner(seed, 'main')].flatMap((each) => [
-      each.node.nodeId, each.onchain.publicKey({ chain: 0, index: 0 }), each.onchain.publicKey({ chain: 1, index: 0 }),
-      ...[0, 1, 2 ** 31 - 1].flatMap((index) => [...Object.values(each.channel(index).publicKeys), each.channel(index).perCommitmentPoint(0)]),
-    ]).map(hexOf);
+    const keys = [signer, createSigner(seed, 'main')]
+      .flatMap((each) => [
+        each.node.nodeId,
+        each.onchain.publicKey({ chain: 0, index: 0 }),
+        each.onchain.publicKey({ chain: 1, index: 0 }),
+        ...[0, 1, 2 ** 31 - 1].flatMap((index) => [
+          ...Object.values(each.channel(index).publicKeys),
+          each.channel(index).perCommitmentPoint(0),
+        ]),
+      ])
+      .map(hexOf);
     expect(new Set(keys).size).toBe(keys.length);
     for (const index of [-1, 2 ** 31, 0.5, Number.NaN]) expect(() => signer.channel(index)).toThrow(RangeError);
   });
 
   it('shows no secret when an object is printed or serialised', () => {
-    const secrets = [at("m/9735'/1'/0'"), at("m/9735'/1'/1'/0'/0'"), at("m/9735'/1'/1'/0'/5'"), at("m/84'/1'/0'")].map(hexOf);
+    const secrets = [at("m/9735'/1'/0'"), at("m/9735'/1'/1'/0'/0'"), at("m/9735'/1'/1'/0'/5'"), at("m/84'/1'/0'")].map(
+      hexOf,
+    );
     for (const value of [signer, signer.node, signer.channel(0), signer.onchain]) {
       const printed = inspect(value, { depth: 10, showHidden: true, maxArrayLength: 1_000 }) + JSON.stringify(value);
       const bytesAsHex = printed.replaceAll(/\s/g, '');
@@ -82,7 +100,7 @@ describe('the node signer', () => {
 describe('a channel signer', () => {
   const channel = signer.channel(0);
 
-  it('signs for the peer\'s commitment with the funding key and the HTLC key of its point', () => {
+  it("signs for the peer's commitment with the funding key and the HTLC key of its point", () => {
     const point = secp256k1.publicKey(sha256(Uint8Array.of(7)));
     const htlcSighashes = [1, 2, 3].map((n) => sha256(Uint8Array.of(n, n)));
     const signed = channel.signRemoteCommitment({ sighash: hash, perCommitmentPoint: point, htlcSighashes });
@@ -92,11 +110,17 @@ describe('a channel signer', () => {
     for (const [index, signature] of signed.htlcSignatures.entries()) {
       expect(secp256k1.verify(signature, htlcSighashes[index]!, htlcPubkey)).toBe(true);
     }
-    expect(channel.signRemoteCommitment({ sighash: hash, perCommitmentPoint: point, htlcSighashes: [] }).htlcSignatures).toEqual([]);
+    expect(
+      channel.signRemoteCommitment({ sighash: hash, perCommitmentPoint: point, htlcSighashes: [] }).htlcSignatures,
+    ).toEqual([]);
   });
 
   it('signs closes and announcements with the funding key', () => {
-    for (const signature of [channel.signMutualClose(hash), channel.signChannelAnnouncement(hash), channel.signLocalCommitment(hash, 4, 4)]) {
+    for (const signature of [
+      channel.signMutualClose(hash),
+      channel.signChannelAnnouncement(hash),
+      channel.signLocalCommitment(hash, 4, 4),
+    ]) {
       expect(secp256k1.verify(signature, hash, channel.publicKeys.fundingPubkey)).toBe(true);
     }
   });
@@ -111,22 +135,32 @@ describe('a channel signer', () => {
   it('releases no secret of a commitment that is not superseded', () => {
     expect(codeOf(() => channel.perCommitmentSecret(3, 4))).toBe('no error');
     expect(codeOf(() => channel.perCommitmentSecret(2, 4))).toBe('no error'); // again, for a retransmission
-    for (const latest of [3, 2, 0, Number.NaN]) expect(codeOf(() => channel.perCommitmentSecret(3, latest))).toBe('commitment_not_superseded');
+    for (const latest of [3, 2, 0, Number.NaN])
+      expect(codeOf(() => channel.perCommitmentSecret(3, latest))).toBe('commitment_not_superseded');
   });
 
   it('signs no commitment of its own that is revoked', () => {
     expect(codeOf(() => channel.signLocalCommitment(hash, 5, 4))).toBe('no error');
-    for (const lowest of [6, 7, Number.NaN]) expect(codeOf(() => channel.signLocalCommitment(hash, 5, lowest))).toBe('commitment_revoked');
+    for (const lowest of [6, 7, Number.NaN])
+      expect(codeOf(() => channel.signLocalCommitment(hash, 5, lowest))).toBe('commitment_revoked');
   });
 });
 
 describe('the on-chain signer', () => {
-  const paths = [{ chain: 0, index: 3 }, { chain: 1, index: 0 }] as const;
-  const output = (path: (typeof paths)[number]): Uint8Array => payments.p2wpkh({ pubkey: signer.onchain.publicKey(path) }).output ?? new Uint8Array();
+  const paths = [
+    { chain: 0, index: 3 },
+    { chain: 1, index: 0 },
+  ] as const;
+  const output = (path: (typeof paths)[number]): Uint8Array =>
+    payments.p2wpkh({ pubkey: signer.onchain.publicKey(path) }).output ?? new Uint8Array();
   const psbt = (): Psbt => {
     const built = new Psbt();
     for (const [index, path] of paths.entries()) {
-      built.addInput({ hash: new Uint8Array(32).fill(index + 1), index, witnessUtxo: { script: output(path), value: 1_000n } });
+      built.addInput({
+        hash: new Uint8Array(32).fill(index + 1),
+        index,
+        witnessUtxo: { script: output(path), value: 1_000n },
+      });
     }
     return built.addOutput({ script: output(paths[0]), value: 1_500n });
   };
@@ -134,11 +168,13 @@ describe('the on-chain signer', () => {
   it('signs each input with its key', () => {
     const built = psbt();
     signer.onchain.signPsbt(built, paths);
-    expect(built.validateSignaturesOfAllInputs((key, message, signature) => secp256k1.verify(signature, message, key))).toBe(true);
+    expect(
+      built.validateSignaturesOfAllInputs((key, message, signature) => secp256k1.verify(signature, message, key)),
+    ).toBe(true);
     expect(built.finalizeAllInputs().extractTransaction()).toBeInstanceOf(Transaction);
   });
 
-  it('refuses inputs that are not those keys\', and lists of another length', () => {
+  it("refuses inputs that are not those keys', and lists of another length", () => {
     expect(() => signer.onchain.signPsbt(psbt(), [paths[1], paths[0]])).toThrow('Can not sign');
     expect(() => signer.onchain.signPsbt(psbt(), [paths[0]])).toThrow(RangeError);
   });

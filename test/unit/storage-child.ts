@@ -1,6 +1,6 @@
 /**
- * What the storage tests run in processes of their own, so that they can be killed: `node storage-child.mjs <command> <folder>`.
- * Prints one JSON value a line.
+ * What the storage tests run in processes of their own, so that they can be killed: `node storage-child.mjs <command>
+ * <folder>`. Prints one JSON value a line.
  */
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,10 +15,13 @@ function print(value: unknown): void {
 /** Each transaction writes two rows; its number is printed once it is committed. */
 function writeForEver(folder: string): void {
   const database = openDatabase({ path: join(folder, 'node.db') });
-  database.migrate('test', [{ name: 'create', sql: 'CREATE TABLE rows (n INTEGER NOT NULL, part INTEGER NOT NULL, filler BLOB) STRICT' }]);
+  database.migrate('test', [
+    { name: 'create', sql: 'CREATE TABLE rows (n INTEGER NOT NULL, part INTEGER NOT NULL, filler BLOB) STRICT' },
+  ]);
   for (let n = 0; ; n++) {
     database.transaction(() => {
-      for (const part of [0, 1]) database.run('INSERT INTO rows VALUES (?, ?, ?)', n, part, new Uint8Array(5_000).fill(n));
+      for (const part of [0, 1])
+        database.run('INSERT INTO rows VALUES (?, ?, ?)', n, part, new Uint8Array(5_000).fill(n));
     });
     print(n);
   }

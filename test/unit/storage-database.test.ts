@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -15,7 +27,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const schema = [{ name: 'create', sql: 'CREATE TABLE items (id INTEGER PRIMARY KEY, amount_msat INTEGER, scid_u64 INTEGER, text TEXT, bytes BLOB) STRICT' }];
+const schema = [
+  {
+    name: 'create',
+    sql: `CREATE TABLE items (
+      id INTEGER PRIMARY KEY, amount_msat INTEGER, scid_u64 INTEGER, text TEXT, bytes BLOB) STRICT`,
+  },
+];
 
 function open(at = ':memory:'): Database {
   const database = openDatabase({ path: at });
@@ -33,7 +51,8 @@ function codeOf(work: () => unknown): string {
   return 'no error';
 }
 
-const count = (database: Database): number => database.get<{ count: number }>('SELECT COUNT(*) AS count FROM items')?.count ?? -1;
+const count = (database: Database): number =>
+  database.get<{ count: number }>('SELECT COUNT(*) AS count FROM items')?.count ?? -1;
 
 describe('values', () => {
   const int64 = fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n);
@@ -42,29 +61,63 @@ describe('values', () => {
 
   it('come back as they were stored, without loss', () => {
     const database = open();
-    fc.assert(fc.property(int64, anyU64, text, fc.uint8Array(), (amount, scid, words, bytes) => {
-      database.run('INSERT OR REPLACE INTO items VALUES (1, ?, ?, ?, ?)', amount, u64(scid), words, bytes);
-      expect(database.get('SELECT * FROM items')).toEqual({ id: 1, amount_msat: amount, scid_u64: scid, text: words, bytes });
-      expect(database.all('SELECT * FROM items')).toEqual([{ id: 1, amount_msat: amount, scid_u64: scid, text: words, bytes }]);
-      expect(database.get('SELECT id FROM items WHERE scid_u64 = ? AND amount_msat = ?', u64(scid), amount)).toEqual({ id: 1 });
-    }));
+    fc.assert(
+      fc.property(int64, anyU64, text, fc.uint8Array(), (amount, scid, words, bytes) => {
+        database.run('INSERT OR REPLACE INTO items VALUES (1, ?, ?, ?, ?)', amount, u64(scid), words, bytes);
+        expect(database.get('SELECT * FROM items')).toEqual({
+          id: 1,
+          amount_msat: amount,
+          scid_u64: scid,
+          text: words,
+          bytes,
+        });
+        expect(database.all('SELECT * FROM items')).toEqual([
+          { id: 1, amount_msat: amount, scid_u64: scid, text: words, bytes },
+        ]);
+        expect(database.get('SELECT id FROM items WHERE scid_u64 = ? AND amount_msat = ?', u64(scid), amount)).toEqual({
+          id: 1,
+        });
+      }),
+    );
   });
 
   it('hold NULL, booleans and integers of either kind; blobs are Uint8Array and no Buffer', () => {
     const database = open();
     database.run('INSERT INTO items VALUES (?, ?, ?, ?, ?)', 7, 5, true, undefined, Uint8Array.of(1, 2, 3).subarray(1));
     const row = database.get<{ bytes: Uint8Array }>('SELECT *, typeof(?) AS kind FROM items', 5);
-    expect(row).toEqual({ id: 7, amount_msat: 5n, scid_u64: 1n, text: null, bytes: Uint8Array.of(2, 3), kind: 'integer' });
+    expect(row).toEqual({
+      id: 7,
+      amount_msat: 5n,
+      scid_u64: 1n,
+      text: null,
+      bytes: Uint8Array.of(2, 3),
+      kind: 'integer',
+    });
     expect(Object.getPrototypeOf(row?.bytes)).toBe(Uint8Array.prototype);
-    expect(Object.getPrototypeOf(database.all<{ bytes: Uint8Array }>('SELECT * FROM items')[0]?.bytes)).toBe(Uint8Array.prototype);
+    expect(Object.getPrototypeOf(database.all<{ bytes: Uint8Array }>('SELECT * FROM items')[0]?.bytes)).toBe(
+      Uint8Array.prototype,
+    );
     expect(database.get('SELECT * FROM items WHERE id = 8')).toBeUndefined();
   });
 
   it('that would be lost or cut are refused before SQLite sees them', () => {
     const database = open();
     const insert = (value: never): unknown => database.run('INSERT INTO items (text) VALUES (?)', value);
-    for (const value of [2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, 2n ** 63n, -(2n ** 63n) - 1n, 'a\0b', {}, [1], new Date()]) {
-      expect(codeOf(() => insert(value as never)), String(value)).toBe('storage_misuse');
+    for (const value of [
+      2 ** 53,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      2n ** 63n,
+      -(2n ** 63n) - 1n,
+      'a\0b',
+      {},
+      [1],
+      new Date(),
+    ]) {
+      expect(
+        codeOf(() => insert(value as never)),
+        String(value),
+      ).toBe('storage_misuse');
     }
     for (const value of [-1n, 2n ** 64n]) expect(codeOf(() => u64(value))).toBe('storage_misuse');
     database.run('INSERT INTO items (id, amount_msat) VALUES (1, ?)', 2n ** 53n);
@@ -80,14 +133,18 @@ describe('values', () => {
 describe('a transaction', () => {
   it('is kept whole or not at all', () => {
     const database = open(path);
-    expect(database.transaction(() => {
-      expect(database.inTransaction).toBe(true);
-      return database.run('INSERT INTO items (id) VALUES (1), (2)').changes;
-    })).toBe(2);
-    expect(() => database.transaction(() => {
-      database.run('DELETE FROM items');
-      throw new RangeError('on purpose');
-    })).toThrow(RangeError);
+    expect(
+      database.transaction(() => {
+        expect(database.inTransaction).toBe(true);
+        return database.run('INSERT INTO items (id) VALUES (1), (2)').changes;
+      }),
+    ).toBe(2);
+    expect(() =>
+      database.transaction(() => {
+        database.run('DELETE FROM items');
+        throw new RangeError('on purpose');
+      }),
+    ).toThrow(RangeError);
     expect(database.inTransaction).toBe(false);
     expect(count(database)).toBe(2);
     database.close();
@@ -98,10 +155,14 @@ describe('a transaction', () => {
     const database = open(path);
     expect(codeOf(() => database.transaction(() => database.transaction(() => 1)))).toBe('storage_misuse');
     expect(codeOf(() => database.transaction(() => Promise.resolve()))).toBe('storage_misuse');
-    expect(codeOf(() => database.transaction(() => {
-      database.run('INSERT INTO items (id) VALUES (1)');
-      database.close();
-    }))).toBe('storage_misuse');
+    expect(
+      codeOf(() =>
+        database.transaction(() => {
+          database.run('INSERT INTO items (id) VALUES (1)');
+          database.close();
+        }),
+      ),
+    ).toBe('storage_misuse');
     expect(codeOf(() => database.get('SELECT 1'))).toBe('storage_misuse');
     database.close();
     expect(count(open(path))).toBe(0);
@@ -125,11 +186,15 @@ describe('a transaction', () => {
     };
     expect(codeOf(() => database.transaction(fill))).toBe('storage_full');
     expect(count(database)).toBe(1);
-    expect(codeOf(() => database.transaction(() => {
-      expect(codeOf(fill)).toBe('storage_full');
-      // SQLite may have ended the transaction: this row must not be committed on its own.
-      expect(codeOf(() => database.run('INSERT INTO items (id) VALUES (99)'))).toBe('storage_misuse');
-    }))).toBe('storage_misuse');
+    expect(
+      codeOf(() =>
+        database.transaction(() => {
+          expect(codeOf(fill)).toBe('storage_full');
+          // SQLite may have ended the transaction: this row must not be committed on its own.
+          expect(codeOf(() => database.run('INSERT INTO items (id) VALUES (99)'))).toBe('storage_misuse');
+        }),
+      ),
+    ).toBe('storage_misuse');
     expect(count(database)).toBe(1);
     database.get('PRAGMA max_page_count = 10000');
     database.transaction(fill);
@@ -151,7 +216,10 @@ describe('a transaction', () => {
 });
 
 describe('migrations', () => {
-  const more = [...schema, { name: 'add colour', sql: 'ALTER TABLE items ADD COLUMN colour TEXT; UPDATE items SET colour = \'red\'' }];
+  const more = [
+    ...schema,
+    { name: 'add colour', sql: "ALTER TABLE items ADD COLUMN colour TEXT; UPDATE items SET colour = 'red'" },
+  ];
 
   it('run once each, in order, with statements prepared anew', () => {
     const database = open(path);
@@ -170,7 +238,9 @@ describe('migrations', () => {
 
   it('that fail leave no trace', () => {
     const database = open();
-    expect(codeOf(() => database.migrate('items', [...more, { name: 'wrong', sql: 'ALTER TABLE nowhere ADD COLUMN x' }]))).toBe('storage_misuse');
+    expect(
+      codeOf(() => database.migrate('items', [...more, { name: 'wrong', sql: 'ALTER TABLE nowhere ADD COLUMN x' }])),
+    ).toBe('storage_misuse');
     expect(database.get('SELECT COUNT(*) AS n FROM migrations')).toEqual({ n: 1 });
     database.migrate('items', more);
   });
@@ -180,7 +250,8 @@ describe('opening', () => {
   const filled = (): void => {
     const database = open(path);
     database.transaction(() => {
-      for (let i = 0; i < 200; i++) database.run('INSERT INTO items (text, bytes) VALUES (?, ?)', `row ${i}`, new Uint8Array(1_000).fill(i));
+      for (let i = 0; i < 200; i++)
+        database.run('INSERT INTO items (text, bytes) VALUES (?, ?)', `row ${i}`, new Uint8Array(1_000).fill(i));
     });
     database.close();
   };
@@ -220,7 +291,10 @@ describe('opening', () => {
     };
     for (const [name, damage] of Object.entries(damages)) {
       copyFileSync(`${path}.sound`, path);
-      expect(codeOf(() => openDatabase({ path }).close()), 'sound').toBe('no error');
+      expect(
+        codeOf(() => openDatabase({ path }).close()),
+        'sound',
+      ).toBe('no error');
       damage();
       expect(refused(), name).toBe('storage_damaged');
     }

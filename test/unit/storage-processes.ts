@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-// Inside the repository, so that the packages are found; one folder a test process, so that they cannot disturb each other.
+// Inside the repository, so that the packages are found; one folder a test process, so that they cannot disturb each
+// other.
 const outDir = join(repository, 'node_modules/.cache', `runnel-storage-test-${process.pid}`);
 
 /** Compiles `storage-child.ts`; returns the script's path. */
@@ -15,7 +16,12 @@ export async function buildChild(): Promise<string> {
     configFile: false,
     logLevel: 'silent',
     root: repository,
-    build: { ssr: 'test/unit/storage-child.ts', outDir, emptyOutDir: true, rollupOptions: { output: { entryFileNames: 'storage-child.mjs' } } },
+    build: {
+      ssr: 'test/unit/storage-child.ts',
+      outDir,
+      emptyOutDir: true,
+      rollupOptions: { output: { entryFileNames: 'storage-child.mjs' } },
+    },
   });
   return join(outDir, 'storage-child.mjs');
 }

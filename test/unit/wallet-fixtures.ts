@@ -41,7 +41,10 @@ export function scriptOf(chain: 0 | 1, index: number): Uint8Array {
 
 export const foreignScript = Uint8Array.of(0, 20, ...new Uint8Array(20).fill(7));
 
-/** A transaction of somebody's; each input is given by the transaction and output it spends, or is one that nobody knows. */
+/**
+ * A transaction of somebody's; each input is given by the transaction and output it spends, or is one that nobody
+ * knows.
+ */
 export function foreignTransaction(
   outputs: readonly { readonly script: Uint8Array; readonly amountSat: bigint }[],
   inputs: readonly { readonly transaction: Transaction; readonly index: number }[] = [],

@@ -16,13 +16,26 @@ beforeEach(() => {
 
 const mine = (...transactions: Transaction[]): void => wallet.handleChainEvent(chain.mine(transactions));
 const undo = (): void => wallet.handleChainEvent(chain.undo());
-const balance = (sats: Partial<Record<'confirmed' | 'unconfirmed' | 'reserved' | 'immature', bigint>>): WalletBalance => ({
-  confirmedSat: sats.confirmed ?? 0n, unconfirmedSat: sats.unconfirmed ?? 0n, reservedSat: sats.reserved ?? 0n, immatureSat: sats.immature ?? 0n,
+const balance = (
+  sats: Partial<Record<'confirmed' | 'unconfirmed' | 'reserved' | 'immature', bigint>>,
+): WalletBalance => ({
+  confirmedSat: sats.confirmed ?? 0n,
+  unconfirmedSat: sats.unconfirmed ?? 0n,
+  reservedSat: sats.reserved ?? 0n,
+  immatureSat: sats.immature ?? 0n,
 });
-const deposit = (amountSat: bigint, index = 0): Transaction => foreignTransaction([{ script: foreignScript, amountSat: 1n }, { script: scriptOf(0, index), amountSat }]);
+const deposit = (amountSat: bigint, index = 0): Transaction =>
+  foreignTransaction([
+    { script: foreignScript, amountSat: 1n },
+    { script: scriptOf(0, index), amountSat },
+  ]);
 /** Pays 10,000 sat away, and books that. */
 function spend(reference = 'spending'): Transaction {
-  const { transaction } = wallet.fundTransaction({ outputs: [{ script: foreignScript, amountSat: 10_000n }], feeratePerKw: 1_000, reference });
+  const { transaction } = wallet.fundTransaction({
+    outputs: [{ script: foreignScript, amountSat: 10_000n }],
+    feeratePerKw: 1_000,
+    reference,
+  });
   wallet.recordTransaction(transaction);
   return transaction;
 }
@@ -31,13 +44,20 @@ describe('deposits', () => {
   it('count once a block holds them', () => {
     const { address, script } = wallet.newAddress();
     expect(address).toMatch(/^bcrt1q/);
-    const transaction = foreignTransaction([{ script, amountSat: 50_000n }, { script: foreignScript, amountSat: 1n }]);
+    const transaction = foreignTransaction([
+      { script, amountSat: 50_000n },
+      { script: foreignScript, amountSat: 1n },
+    ]);
     mine(transaction);
     expect(wallet.balance()).toEqual(balance({ confirmed: 50_000n }));
-    expect(wallet.listUnspent()).toEqual([{ txid: transaction.getId(), outputIndex: 0, amountSat: 50_000n, address, confirmations: 1, reserved: false }]);
+    expect(wallet.listUnspent()).toEqual([
+      { txid: transaction.getId(), outputIndex: 0, amountSat: 50_000n, address, confirmations: 1, reserved: false },
+    ]);
     mine();
     expect(wallet.listUnspent()[0]?.confirmations).toBe(2);
-    expect(wallet.listTransactions()).toEqual([{ txid: transaction.getId(), blockHeight: 1, netSat: 50_000n, feeSat: undefined, conflicted: false }]);
+    expect(wallet.listTransactions()).toEqual([
+      { txid: transaction.getId(), blockHeight: 1, netSat: 50_000n, feeSat: undefined, conflicted: false },
+    ]);
   });
 
   it('that a reorg takes out are unconfirmed, not spendable, and count again in a later block', () => {
@@ -145,7 +165,7 @@ describe('spending', () => {
     expect(wallet.balance().confirmedSat).toBeLessThan(90_000n);
   });
 
-  it('that loses to another spend of the same coin is out, with its change and its children, until that one is gone', () => {
+  it('that loses to another spend of the same coin is out, and so are its children, until that one is gone', () => {
     const lost = spend('lost');
     const child = spend('child');
     const rival = foreignTransaction([{ script: scriptOf(0, 1), amountSat: 60_000n }]);
@@ -157,14 +177,23 @@ describe('spending', () => {
     expect(wallet.unconfirmedTransactions().map((each) => each.getId())).toEqual([lost.getId(), child.getId()]);
     mine(lost);
     mine(child);
-    expect(wallet.listTransactions().filter((entry) => entry.conflicted).map((entry) => entry.txid)).toEqual([rival.getId()]);
+    expect(
+      wallet
+        .listTransactions()
+        .filter((entry) => entry.conflicted)
+        .map((entry) => entry.txid),
+    ).toEqual([rival.getId()]);
     expect(wallet.listUnspent()).toHaveLength(1);
     expect(wallet.listUnspent()[0]).toMatchObject({ txid: child.getId(), confirmations: 1 });
   });
 
   it('that loses one of its coins frees the others, as long as any of them is lost', () => {
     mine(deposit(100_000n, 1));
-    const { transaction: lost } = wallet.fundTransaction({ outputs: [{ script: foreignScript, amountSat: 150_000n }], feeratePerKw: 1_000, reference: 'both' });
+    const { transaction: lost } = wallet.fundTransaction({
+      outputs: [{ script: foreignScript, amountSat: 150_000n }],
+      feeratePerKw: 1_000,
+      reference: 'both',
+    });
     wallet.recordTransaction(lost);
     const rivals = lost.ins.map((input) => {
       const rival = foreignTransaction([{ script: foreignScript, amountSat: 90_000n }]);
@@ -215,15 +244,28 @@ describe('addresses', () => {
   });
 
   it('are found within one block in whatever order', () => {
-    mine(deposit(1_000n, 5), deposit(1_000n, 2), foreignTransaction([{ script: scriptOf(1, 2), amountSat: 500n }]), deposit(1_000n, 8));
+    mine(
+      deposit(1_000n, 5),
+      deposit(1_000n, 2),
+      foreignTransaction([{ script: scriptOf(1, 2), amountSat: 500n }]),
+      deposit(1_000n, 8),
+    );
     expect(wallet.balance()).toEqual(balance({ confirmed: 3_500n }));
   });
 
   it('are 20 ahead unless told otherwise', () => {
-    const fresh = new Wallet({ database: openDatabase({ path: ':memory:' }), signer: signer.onchain, network: 'regtest' });
+    const fresh = new Wallet({
+      database: openDatabase({ path: ':memory:' }),
+      signer: signer.onchain,
+      network: 'regtest',
+    });
     fresh.handleChainEvent(new TestChain().mine([deposit(9n, 20)]));
     expect(fresh.balance().confirmedSat).toBe(0n);
-    const other = new Wallet({ database: openDatabase({ path: ':memory:' }), signer: signer.onchain, network: 'regtest' });
+    const other = new Wallet({
+      database: openDatabase({ path: ':memory:' }),
+      signer: signer.onchain,
+      network: 'regtest',
+    });
     other.handleChainEvent(new TestChain().mine([deposit(9n, 19)]));
     expect(other.balance().confirmedSat).toBe(9n);
   });
@@ -251,11 +293,13 @@ describe('events', () => {
   });
 
   it('are part of the transaction that is open', () => {
-    expect(() => database.transaction(() => {
-      mine(deposit(1_000n));
-      expect(wallet.balance()).toEqual(balance({ confirmed: 1_000n }));
-      throw new RangeError('the turn failed');
-    })).toThrow(RangeError);
+    expect(() =>
+      database.transaction(() => {
+        mine(deposit(1_000n));
+        expect(wallet.balance()).toEqual(balance({ confirmed: 1_000n }));
+        throw new RangeError('the turn failed');
+      }),
+    ).toThrow(RangeError);
     expect(wallet.balance()).toEqual(balance({}));
     expect(wallet.tipHeight()).toBe(0);
   });

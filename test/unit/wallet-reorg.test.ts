@@ -10,7 +10,11 @@ import { foreignScript, foreignTransaction, newWallet, scriptOf, TestChain } fro
 type Step =
   | { readonly kind: 'deposit'; readonly index: number; readonly amountSat: bigint }
   | { readonly kind: 'doubleSpend'; readonly which: number }
-  | { readonly kind: 'spend'; readonly amountSat: bigint; readonly outcome: 'record' | 'release' | 'keep' | 'rollback' | 'abandon' }
+  | {
+      readonly kind: 'spend';
+      readonly amountSat: bigint;
+      readonly outcome: 'record' | 'release' | 'keep' | 'rollback' | 'abandon';
+    }
   | { readonly kind: 'mine'; readonly count: number; readonly skip: number }
   | { readonly kind: 'undo'; readonly count: number }
   | { readonly kind: 'restart' };
@@ -19,7 +23,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('deposit' as const), index: fc.nat(6), amountSat: fc.bigInt(1_000n, 100_000n) }),
   fc.record({ kind: fc.constant('doubleSpend' as const), which: fc.nat(20) }),
   fc.record({
-    kind: fc.constant('spend' as const), amountSat: fc.bigInt(330n, 50_000n),
+    kind: fc.constant('spend' as const),
+    amountSat: fc.bigInt(330n, 50_000n),
     outcome: fc.constantFrom('record', 'record', 'record', 'release', 'keep', 'rollback', 'abandon'),
   }),
   fc.record({ kind: fc.constant('mine' as const), count: fc.integer({ min: 1, max: 2 }), skip: fc.nat(3) }),
@@ -27,7 +32,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.constant({ kind: 'restart' as const }),
 );
 
-/** A wallet on a chain and a mempool of the simplest kind: a transaction stands in it until a block spends one of its inputs. */
+/**
+ * A wallet on a chain and a mempool of the simplest kind: a transaction stands in it until a block spends one of its
+ * inputs.
+ */
 class Scenario {
   readonly #database = openDatabase({ path: ':memory:' });
   readonly chain = new TestChain();
@@ -65,7 +73,9 @@ class Scenario {
 
   /** Somebody takes back what they paid us: another transaction spends the same. */
   #doubleSpend(which: number): void {
-    const victims = [...this.mempool.values()].filter((transaction) => transaction.ins.length === 1 && transaction.outs.length === 1);
+    const victims = [...this.mempool.values()].filter(
+      (transaction) => transaction.ins.length === 1 && transaction.outs.length === 1,
+    );
     const victim = victims[which % Math.max(victims.length, 1)];
     if (victim === undefined) return;
     const rival = foreignTransaction([{ script: foreignScript, amountSat: 500n }]);
@@ -78,7 +88,11 @@ class Scenario {
     const before = this.wallet.balance();
     try {
       this.#database.transaction(() => {
-        const { transaction, txid } = this.wallet.fundTransaction({ outputs: [{ script: foreignScript, amountSat }], feeratePerKw: 500, reference });
+        const { transaction, txid } = this.wallet.fundTransaction({
+          outputs: [{ script: foreignScript, amountSat }],
+          feeratePerKw: 500,
+          reference,
+        });
         if (outcome === 'rollback') throw new RangeError('the turn failed');
         if (outcome === 'release') this.wallet.release(reference);
         if (outcome === 'record' || outcome === 'abandon') this.wallet.recordTransaction(transaction);
@@ -86,14 +100,18 @@ class Scenario {
         if (outcome === 'record') this.#receive(transaction);
       });
     } catch (error) {
-      if (!(error instanceof RangeError) && !(error instanceof WalletError && error.code === 'insufficient_funds')) throw error;
+      if (!(error instanceof RangeError) && !(error instanceof WalletError && error.code === 'insufficient_funds'))
+        throw error;
     }
-    if (outcome === 'release' || outcome === 'rollback' || outcome === 'abandon') expect(this.wallet.balance()).toEqual(before);
+    if (outcome === 'release' || outcome === 'rollback' || outcome === 'abandon')
+      expect(this.wallet.balance()).toEqual(before);
   }
 
   #mine(skip: number): void {
     const spent = new Set<string>();
-    const known = new Set(this.chain.blocks.flatMap((block) => block.transactions.map((transaction) => transaction.getId())));
+    const known = new Set(
+      this.chain.blocks.flatMap((block) => block.transactions.map((transaction) => transaction.getId())),
+    );
     const chosen: Transaction[] = [];
     let position = 0;
     for (const transaction of this.mempool.values()) {
@@ -114,7 +132,7 @@ class Scenario {
 
   /** Out with what a block has made impossible, and with what builds on it. */
   #evict(spent: ReadonlySet<string>): void {
-    for (let gone = true; gone; ) {
+    for (let gone = true; gone;) {
       gone = false;
       for (const [txid, transaction] of this.mempool) {
         const orphaned = transaction.ins.some(({ hash }) => this.#evicted.has(txidOf(hash)));
@@ -140,9 +158,14 @@ class Scenario {
 }
 
 const txidOf = (hash: Uint8Array): string => toString(Uint8Array.from(hash).reverse(), 'base16');
-const inputsOf = (transaction: Transaction): string[] => transaction.ins.map(({ hash, index }) => `${txidOf(hash)}:${index}`);
+const inputsOf = (transaction: Transaction): string[] =>
+  transaction.ins.map(({ hash, index }) => `${txidOf(hash)}:${index}`);
 
-const scripts = new Set(([0, 1] as const).flatMap((chain) => Array.from({ length: 60 }, (_, index) => toString(scriptOf(chain, index), 'base16'))));
+const scripts = new Set(
+  ([0, 1] as const).flatMap((chain) =>
+    Array.from({ length: 60 }, (_, index) => toString(scriptOf(chain, index), 'base16')),
+  ),
+);
 
 /** What the blocks alone say that the wallet owns. */
 function ownedByBlocks(blocks: readonly Block[]): Map<string, bigint> {
@@ -158,44 +181,58 @@ function ownedByBlocks(blocks: readonly Block[]): Map<string, bigint> {
 
 describe('after whatever happened to the chain', () => {
   it('the wallet has what its last state says: property', () => {
-    fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const scenario = new Scenario();
-      for (const each of steps) scenario.run(each);
-      const { wallet, chain } = scenario;
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const scenario = new Scenario();
+        for (const each of steps) scenario.run(each);
+        const { wallet, chain } = scenario;
 
-      // Confirmed coins are those that the blocks give, less what waiting transactions of ours spend.
-      const owned = ownedByBlocks(chain.blocks);
-      const waiting = new Set(wallet.unconfirmedTransactions().flatMap(inputsOf));
-      const confirmed = wallet.listUnspent().filter((coin) => coin.confirmations > 0);
-      for (const coin of confirmed) expect(owned.get(`${coin.txid}:${coin.outputIndex}`)).toBe(coin.amountSat);
-      const missing = [...owned.keys()].filter((outpoint) => !confirmed.some((coin) => outpoint === `${coin.txid}:${coin.outputIndex}`));
-      for (const outpoint of missing) expect(waiting.has(outpoint)).toBe(true);
+        // Confirmed coins are those that the blocks give, less what waiting transactions of ours spend.
+        const owned = ownedByBlocks(chain.blocks);
+        const waiting = new Set(wallet.unconfirmedTransactions().flatMap(inputsOf));
+        const confirmed = wallet.listUnspent().filter((coin) => coin.confirmations > 0);
+        for (const coin of confirmed) expect(owned.get(`${coin.txid}:${coin.outputIndex}`)).toBe(coin.amountSat);
+        const missing = [...owned.keys()].filter(
+          (outpoint) => !confirmed.some((coin) => outpoint === `${coin.txid}:${coin.outputIndex}`),
+        );
+        for (const outpoint of missing) expect(waiting.has(outpoint)).toBe(true);
 
-      // A wallet that saw the final chain alone, and is told of what waits, is the same.
-      const fresh = newWallet(openDatabase({ path: ':memory:' }), 60);
-      for (const block of chain.blocks) fresh.handleChainEvent({ type: 'blockConnected', block });
-      for (const transaction of wallet.unconfirmedTransactions()) fresh.recordTransaction(transaction);
-      const coins = (of: Wallet): unknown[] => of.listUnspent().filter((coin) => coin.confirmations > 0).map((coin) => ({ ...coin, reserved: undefined }));
-      expect(coins(wallet)).toEqual(coins(fresh));
+        // A wallet that saw the final chain alone, and is told of what waits, is the same.
+        const fresh = newWallet(openDatabase({ path: ':memory:' }), 60);
+        for (const block of chain.blocks) fresh.handleChainEvent({ type: 'blockConnected', block });
+        for (const transaction of wallet.unconfirmedTransactions()) fresh.recordTransaction(transaction);
+        const coins = (of: Wallet): unknown[] =>
+          of
+            .listUnspent()
+            .filter((coin) => coin.confirmations > 0)
+            .map((coin) => ({ ...coin, reserved: undefined }));
+        expect(coins(wallet)).toEqual(coins(fresh));
 
-      // Every satoshi is counted once, and reserved coins are those of the reservations that stand.
-      const { confirmedSat, unconfirmedSat, reservedSat, immatureSat } = wallet.balance();
-      const unspent = wallet.listUnspent();
-      expect(confirmedSat + unconfirmedSat + reservedSat + immatureSat).toBe(unspent.reduce((sum, coin) => sum + coin.amountSat, 0n));
-      expect(reservedSat > 0n).toBe(unspent.some((coin) => coin.reserved));
-      for (const reference of wallet.reservations()) wallet.release(reference);
-      expect(wallet.balance().reservedSat).toBe(0n);
-    }), { numRuns: 150 });
+        // Every satoshi is counted once, and reserved coins are those of the reservations that stand.
+        const { confirmedSat, unconfirmedSat, reservedSat, immatureSat } = wallet.balance();
+        const unspent = wallet.listUnspent();
+        expect(confirmedSat + unconfirmedSat + reservedSat + immatureSat).toBe(
+          unspent.reduce((sum, coin) => sum + coin.amountSat, 0n),
+        );
+        expect(reservedSat > 0n).toBe(unspent.some((coin) => coin.reserved));
+        for (const reference of wallet.reservations()) wallet.release(reference);
+        expect(wallet.balance().reservedSat).toBe(0n);
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it('no two transactions of the wallet that wait spend the same coin: property', () => {
-    fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const scenario = new Scenario();
-      for (const each of steps) {
-        scenario.run(each);
-        const inputs = scenario.wallet.unconfirmedTransactions().flatMap(inputsOf);
-        expect(new Set(inputs).size).toBe(inputs.length);
-      }
-    }), { numRuns: 80 });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const scenario = new Scenario();
+        for (const each of steps) {
+          scenario.run(each);
+          const inputs = scenario.wallet.unconfirmedTransactions().flatMap(inputsOf);
+          expect(new Set(inputs).size).toBe(inputs.length);
+        }
+      }),
+      { numRuns: 80 },
+    );
   });
 });
