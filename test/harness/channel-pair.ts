@@ -1,11 +1,15 @@
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../protocols/wire/messages.ts';
-import { createChannel, newChannelData, restoreChannel, snapshotOf, type ChannelActor } from '../../machines/channel/channel.ts';
+import { createActor } from 'xstate';
+import { createChannel, newChannelData, restoreChannel, snapshotOf, type ChannelActor, type ChannelSnapshot } from '../../machines/channel/channel.ts';
+import { channelMachine } from '../../machines/channel/channel.machine.ts';
+import type { ChannelEnvironment } from '../../machines/channel/context.ts';
 import type { ChannelData } from '../../machines/channel/data.ts';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import type { AddHtlcCommand, ExternalChannelEvent, FundingDepth } from '../../machines/channel/events.ts';
 import { defaultPolicy, type ChannelPolicy } from '../../machines/channel/policy.ts';
 import { fundingOutput } from '../../machines/commitment/funding.ts';
+import { HtlcTable } from '../../machines/htlc/htlc-table.ts';
 import { createSigner } from '../../src/keys/signer.ts';
 import type { Signer } from '../../src/keys/signer-api.ts';
 import { wireMessage } from '../../src/runtime/channel-wire.ts';
@@ -15,47 +19,68 @@ export const REGTEST_CHAIN_HASH = Uint8Array.from(
   Buffer.from('06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f', 'hex'),
 );
 
-/** What a party is made of; the same label gives the same keys. */
-export interface PartyOptions {
+/** What a pair is made of; the same options give the same keys. */
+export interface PairOptions {
+  /** Of both; `policies` has the last word for one. */
   readonly policy?: Partial<ChannelPolicy>;
+  readonly policies?: { readonly alice?: Partial<ChannelPolicy>; readonly bob?: Partial<ChannelPolicy> };
   readonly fundingSatoshis?: bigint;
-  readonly pushMsat?: bigint;
+  readonly feeratePerKw?: number;
   readonly announce?: boolean;
 }
 
 /** One side of a channel: its machine with a real signer, and everything that it asked for, in order. */
 export class Party {
-  readonly name: string;
+  readonly name: 'alice' | 'bob';
   readonly signer: Signer;
-  readonly effects: ChannelEffect[] = [];
+  readonly policy: ChannelPolicy;
+  readonly #options: PairOptions;
+  effects: ChannelEffect[] = [];
+  /** Where in `effects` the present process began. */
+  life = 0;
   /** Messages that left and did not yet arrive. */
   outbox: Uint8Array[] = [];
-  readonly policy: ChannelPolicy;
   actor: ChannelActor;
 
-  constructor(name: string, isOpener: boolean, peer: Uint8Array, options: PartyOptions) {
+  constructor(name: 'alice' | 'bob', options: PairOptions, from?: Party) {
     this.name = name;
     this.signer = signerOf(name);
-    this.policy = { ...defaultPolicy, ...options.policy };
-    this.actor = createChannel(
-      newChannelData({
-        channelIndex: 0,
-        isOpener,
-        openedAtHeight: 100,
-        localNodeId: this.signer.node.nodeId,
-        remoteNodeId: peer,
-        chainHash: REGTEST_CHAIN_HASH,
-        temporaryChannelId: sha256(new TextEncoder().encode('temporary')),
-        fundingSatoshis: options.fundingSatoshis ?? 1_000_000n,
-        announce: options.announce ?? false,
-        feeratePerKw: 1_000,
-        openingFeeratePerKw: 1_000,
-        publicKeys: this.signer.channel(0).publicKeys,
-        shutdownScript: Uint8Array.from([0, 20, ...sha256(new TextEncoder().encode(name)).slice(0, 20)]),
-        policy: this.policy,
-      }),
-      this.#environment(),
-    );
+    this.policy = { ...defaultPolicy, ...options.policy, ...options.policies?.[name] };
+    this.#options = options;
+    if (from === undefined) {
+      this.actor = createChannel(this.initialData(), this.#environment());
+      return;
+    }
+    this.actor = actorAt(throughJson(snapshotOf(from.actor)), this.#environment());
+    this.effects = [...from.effects];
+    this.life = from.life;
+    this.outbox = [...from.outbox];
+  }
+
+  /** The data that this party's machine starts from. */
+  initialData(): ChannelData {
+    const { fundingSatoshis = 1_000_000n, announce = false, feeratePerKw = 1_000 } = this.#options;
+    return newChannelData({
+      channelIndex: 0,
+      isOpener: this.name === 'alice',
+      openedAtHeight: 100,
+      localNodeId: this.signer.node.nodeId,
+      remoteNodeId: signerOf(this.name === 'alice' ? 'bob' : 'alice').node.nodeId,
+      chainHash: REGTEST_CHAIN_HASH,
+      temporaryChannelId: sha256(new TextEncoder().encode('temporary')),
+      fundingSatoshis,
+      announce: announce && this.name === 'alice',
+      feeratePerKw,
+      openingFeeratePerKw: 1_000,
+      publicKeys: this.signer.channel(0).publicKeys,
+      shutdownScript: Uint8Array.from([0, 20, ...sha256(new TextEncoder().encode(this.name)).slice(0, 20)]),
+      policy: this.policy,
+    });
+  }
+
+  /** A copy at the same point, connection included. What happens to it leaves this one alone. */
+  clone(): Party {
+    return new Party(this.name, this.#options, this);
   }
 
   get data(): ChannelData {
@@ -69,9 +94,14 @@ export class Party {
     return flatten((this.actor.getSnapshot().value as Record<string, unknown>)[region]);
   }
 
+  /** Throws what the machine threw, if it did: it never should. */
   send(event: ExternalChannelEvent): void {
     const before = this.effects.length;
+    let fault: { readonly error: unknown } | undefined;
+    const subscription = this.actor.subscribe({ error: (error) => void (fault = { error }) });
     this.actor.send(event);
+    subscription.unsubscribe();
+    if (fault !== undefined) throw fault.error;
     for (const effect of this.effects.slice(before)) {
       const message = wireMessage(effect, this.data, { node: this.signer.node, channel: this.signer.channel(0) });
       if (message !== undefined) this.outbox.push(encodeMessage(message));
@@ -85,20 +115,31 @@ export class Party {
 
   /** As after kill -9: what is on disk comes back through its JSON, what was on its way is lost. */
   restart(): void {
-    const { value, data, htlcs } = decodeJson(encodeJson(snapshotOf(this.actor))) as ReturnType<typeof snapshotOf>;
-    // A missing property and an undefined one are the same to the machine.
-    this.actor = restoreChannel({ value, data, htlcs }, this.#environment());
+    this.actor = restoreChannel(throughJson(snapshotOf(this.actor)), this.#environment());
     this.outbox = [];
+    this.life = this.effects.length;
     this.send({ type: 'restored' });
   }
 
-  #environment() {
+  #environment(): ChannelEnvironment {
     return {
       policy: this.policy,
-      localPoint: (n: number) => this.signer.channel(0).perCommitmentPoint(n),
-      emit: (effect: ChannelEffect) => void this.effects.push(effect),
+      localPoint: (n) => this.signer.channel(0).perCommitmentPoint(n),
+      emit: (effect) => void this.effects.push(effect),
     };
   }
+}
+
+/** As it comes back from disk. A missing property and an undefined one are the same to the machine. */
+const throughJson = (snapshot: ChannelSnapshot): ChannelSnapshot => decodeJson(encodeJson(snapshot)) as ChannelSnapshot;
+
+/** A machine in exactly that state: unlike a restored one, with the connection that it had. */
+function actorAt({ value, data, htlcs: rows }: ChannelSnapshot, environment: ChannelEnvironment): ChannelActor {
+  const htlcs = new HtlcTable(rows);
+  const snapshot = channelMachine.resolveState({ value, context: { data, htlcs, environment } });
+  const actor = createActor(channelMachine, { snapshot, input: { data, htlcs: rows, environment } });
+  htlcs.attach(actor);
+  return actor.start();
 }
 
 const signers = new Map<string, Signer>();
@@ -132,9 +173,14 @@ export class ChannelPair {
   readonly alice: Party;
   readonly bob: Party;
 
-  constructor(options: PartyOptions = {}) {
-    this.alice = new Party('alice', true, signerOf('bob').node.nodeId, options);
-    this.bob = new Party('bob', false, signerOf('alice').node.nodeId, options);
+  constructor(options: PairOptions = {}, from?: ChannelPair) {
+    this.alice = from?.alice.clone() ?? new Party('alice', options);
+    this.bob = from?.bob.clone() ?? new Party('bob', options);
+  }
+
+  /** A copy of both at the same point, with what is on its way between them. */
+  clone(): ChannelPair {
+    return new ChannelPair({}, this);
   }
 
   other(party: Party): Party {
