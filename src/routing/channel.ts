@@ -1,3 +1,5 @@
+import { isDisabled } from '../../protocols/gossip/channel-update.ts';
+import type { MessageOf } from '../../protocols/wire/messages.ts';
 import type { NodeId } from '../network/network.ts';
 import { RoutingError } from './errors.ts';
 
@@ -39,6 +41,14 @@ export function checkNodeId(nodeId: string): void {
 /** BOLT 7: the direction of an edge is 0 if it starts at the lexicographically lesser node id. */
 export function directionOf(from: NodeId, to: NodeId): Direction {
   return from < to ? 0 : 1;
+}
+
+/** The policy that an update announces, as the graph has it. */
+export function policyOf(update: MessageOf<'channel_update'>): EdgePolicy {
+  const { timestamp, cltvExpiryDelta, htlcMinimumMsat, htlcMaximumMsat, feeBaseMsat, feeProportionalMillionths } = update;
+  return {
+    timestamp, disabled: isDisabled(update), cltvExpiryDelta, htlcMinimumMsat, htlcMaximumMsat, feeBaseMsat, feeProportionalMillionths,
+  };
 }
 
 /** Throws `RoutingError` on values that no `channel_announcement` can carry. */

@@ -1,19 +1,11 @@
 import { concat, equals, fromString } from 'uint8arrays';
 import { RunnelError } from '../../protocols/errors.ts';
-import { isDisabled, updateDirection, verifyChannelUpdate } from '../../protocols/gossip/channel-update.ts';
+import { updateDirection, verifyChannelUpdate } from '../../protocols/gossip/channel-update.ts';
 import { decodeGossip, isGossip } from '../../protocols/gossip/gossip-message.ts';
-import { MESSAGE_TYPE_NUMBERS, type MessageOf } from '../../protocols/wire/messages.ts';
+import { MESSAGE_TYPE_NUMBERS } from '../../protocols/wire/messages.ts';
 import type { NodeId } from '../network/network.ts';
-import type { EdgePolicy } from './channel.ts';
+import { policyOf, type EdgePolicy } from './channel.ts';
 import type { ChannelDirection } from './liquidity.ts';
-
-/** The policy that an update announces, as the graph has it. */
-export function policyOf(update: MessageOf<'channel_update'>): EdgePolicy {
-  const { timestamp, cltvExpiryDelta, htlcMinimumMsat, htlcMaximumMsat, feeBaseMsat, feeProportionalMillionths } = update;
-  return {
-    timestamp, disabled: isDisabled(update), cltvExpiryDelta, htlcMinimumMsat, htlcMaximumMsat, feeBaseMsat, feeProportionalMillionths,
-  };
-}
 
 /**
  * The policy in the `channel_update` of a failure message, if the update is whole, for that edge, and signed by the node that answered;

@@ -1,0 +1,17 @@
+import { RunnelError } from '../../protocols/errors.ts';
+
+/**
+ * - `sync_bad_request`: a peer asked what is not a query
+ * - `sync_rate`: a peer asks more than it may
+ * - `sync_bad_reply`: a peer's answer to a query is not one
+ */
+export type GossipSyncErrorCode = 'sync_bad_request' | 'sync_rate' | 'sync_bad_reply';
+
+/** Why a sync came to an early end. What was accepted before stays. */
+export class GossipSyncError extends RunnelError {
+  declare readonly code: GossipSyncErrorCode;
+
+  constructor(code: GossipSyncErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(code, message, details);
+  }
+}

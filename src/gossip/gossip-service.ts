@@ -1,0 +1,155 @@
+import { RunnelError } from '../../protocols/errors.ts';
+import type { Block, BlockRef, Chain } from '../chain/chain.ts';
+import type { GossipVerdict, Network, NodeId } from '../network/network.ts';
+import type { GraphChange } from '../routing/graph-change.ts';
+import type { ChannelGraph } from '../routing/graph.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Database } from '../storage/database.ts';
+import { ChannelWatch } from './channel-watch.ts';
+import { defaultGossipLimits, type GossipLimits } from './limits.ts';
+import { GossipStore } from './store.ts';
+import { SyncResponder } from './sync-responder.ts';
+import { GossipSync, type SyncReport } from './sync.ts';
+import { GossipValidator, type GossipOutcome, type GossipReason } from './validator.ts';
+
+export interface GossipServiceOptions {
+  readonly self: NodeId;
+  readonly chainHash: Uint8Array;
+  readonly chain: Pick<Chain, 'outputAt' | 'tip'>;
+  readonly database: Database;
+  readonly network: Pick<Network, 'publishGossip' | 'requestSync'>;
+  /** Read by this service; what changes goes through `apply` (`Router.applyGossip`). */
+  readonly graph: ChannelGraph;
+  readonly apply: (change: GraphChange) => void;
+  readonly clock: Clock;
+  readonly knownFeatures: Uint8Array;
+  readonly limits?: Partial<GossipLimits>;
+  /** Each message judged: for logs and metrics. `from` is ourselves for our own. */
+  readonly onOutcome?: (outcome: GossipOutcome, from: NodeId) => void;
+  /** What went wrong without a caller who could be told: a full disk, a message that could not be published. */
+  readonly onProblem: (error: RunnelError) => void;
+}
+
+/** Reasons that say nothing against a message of our own: it is tried again. */
+const PASSING: ReadonlySet<GossipReason> = new Set(['busy', 'chain_unavailable', 'storage_unavailable']);
+const RETRY_MS = 5_000;
+
+/** All of BOLT 7 behind one door: what comes in is judged and kept, what goes out is published, and a late joiner catches up. */
+export class GossipService {
+  readonly store: GossipStore;
+  readonly #options: GossipServiceOptions;
+  readonly #validator: GossipValidator;
+  readonly #watch: ChannelWatch;
+  readonly #responder: SyncResponder;
+  readonly #sync: GossipSync;
+  readonly #retries = new Set<() => void>();
+  #lastPublished: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  constructor(options: GossipServiceOptions) {
+    const limits = { ...defaultGossipLimits, ...options.limits };
+    const { onProblem } = options;
+    this.#options = options;
+    this.store = new GossipStore({ ...options, limits, onStorageError: onProblem });
+    this.#validator = new GossipValidator({ ...options, limits, store: this.store });
+    this.#watch = new ChannelWatch({ ...options, limits, store: this.store });
+    this.#responder = new SyncResponder({ ...options, limits, store: this.store });
+    this.#sync = new GossipSync({ ...options, limits, store: this.store, validator: this.#validator });
+  }
+
+  /** Fills the graph from the database. */
+  start(): void {
+    this.store.load();
+  }
+
+  /** Writes what waits to be written, and stops trying. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const cancel of this.#retries) cancel();
+    this.#retries.clear();
+    this.store.stop();
+  }
+
+  /** For `NetworkHandlers.onGossip`. Never throws. */
+  async onGossip(message: Uint8Array, from: NodeId): Promise<GossipVerdict> {
+    const { onOutcome, onProblem } = this.#options;
+    if (this.#isStopped) return 'ignore';
+    try {
+      const outcome = await this.#validator.validate(message, { from, solicited: false });
+      onOutcome?.(outcome, from);
+      await this.#passOn(outcome.released);
+      return outcome.verdict;
+    } catch (error) {
+      onProblem(asProblem(error));
+      return 'ignore';
+    }
+  }
+
+  /** For `NetworkHandlers.onSyncRequest`. Throws `GossipSyncError` for a bad request. */
+  async *onSyncRequest(from: NodeId, request: Uint8Array): AsyncIterable<Uint8Array> {
+    yield* this.#responder.answer(from, request);
+  }
+
+  /** Catches up with what a connected peer knows: see `GossipSync.syncWith`. */
+  syncWith(peer: NodeId): Promise<SyncReport> {
+    return this.#sync.syncWith(peer);
+  }
+
+  /**
+   * Publishes a message of our own, after those before it. It is judged like any other, so that nothing leaves which others must refuse; what only
+   * has to wait (for a block, for the chain to answer) is published later.
+   */
+  publish(message: Uint8Array): void {
+    this.#lastPublished = this.#lastPublished.then(() => this.#publish(message));
+  }
+
+  /** Resolves when what was given to `publish` so far has left, or waits for better times. */
+  published(): Promise<void> {
+    return this.#lastPublished;
+  }
+
+  /** To be told of every block, in order, those missed while the node was down included. */
+  async blockConnected(block: Block): Promise<void> {
+    this.#watch.blockConnected(block);
+    await this.#passOn(await this.#validator.heightReached(block.height));
+  }
+
+  blockDisconnected(block: BlockRef): void {
+    this.#watch.blockDisconnected(block);
+  }
+
+  async #publish(message: Uint8Array): Promise<void> {
+    const { self, clock, onOutcome, onProblem } = this.#options;
+    if (this.#isStopped) return;
+    try {
+      const outcome = await this.#validator.validate(message, { from: self, solicited: true });
+      onOutcome?.(outcome, self);
+      if (outcome.verdict === 'accept') await this.#passOn([message, ...outcome.released]);
+      else if (PASSING.has(outcome.reason) && !this.#isStopped) {
+        const cancel = clock.setTimer(RETRY_MS, () => {
+          this.#retries.delete(cancel);
+          this.publish(message);
+        });
+        this.#retries.add(cancel);
+      }
+    } catch (error) {
+      onProblem(asProblem(error));
+    }
+  }
+
+  async #passOn(messages: readonly Uint8Array[]): Promise<void> {
+    for (const message of messages) {
+      try {
+        await this.#options.network.publishGossip(message);
+      } catch (error) {
+        this.#options.onProblem(asProblem(error));
+      }
+    }
+  }
+}
+
+function asProblem(error: unknown): RunnelError {
+  if (error instanceof RunnelError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new RunnelError('gossip_internal', `unexpected in gossip: ${message}`, {}, { cause: error });
+}

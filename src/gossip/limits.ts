@@ -1,0 +1,56 @@
+import type { Rate } from './rate-limiter.ts';
+
+/** Bounds on what gossip may cost, and the times that BOLT 7 leaves to each node. */
+export interface GossipLimits {
+  /** BOLT 7: a channel is announced from six confirmations on. */
+  readonly minConfirmations: number;
+  /** BOLT 7, "Pruning": blocks after which a channel whose output was spent is forgotten. */
+  readonly forgetSpentAfterBlocks: number;
+  /** BOLT 7, "Recommendation on Pruning Stale Entries": two weeks. */
+  readonly staleAfterSeconds: number;
+  /** How far in the future a timestamp may lie. */
+  readonly maxFutureSeconds: number;
+  /** Longer messages are ignored (BOLT 7 allows it); with fields of today's length none is. */
+  readonly maxMessageBytes: number;
+  /** What one peer may make us verify. */
+  readonly perForwarder: Rate;
+  /** What one origin may make the network pass on: updates of one direction of a channel, announcements of one node. */
+  readonly perOrigin: Rate;
+  /** Announcements being checked on chain at once. */
+  readonly maxChainLookups: number;
+  /** Channels and nodes for which messages wait that came too early; a few short messages each. */
+  readonly maxPending: number;
+  readonly maxBlacklisted: number;
+  /** Peers and origins whose rate is watched. */
+  readonly maxRateKeys: number;
+  /** Messages to be written, beyond which they are refused. */
+  readonly maxUnsaved: number;
+  /** How long what was accepted may wait to be written: what a crash loses, the next sync brings. */
+  readonly saveDelayMs: number;
+  /** Channels that a peer may claim to know in a sync, and channels asked for at once. */
+  readonly maxSyncChannels: number;
+  readonly syncBatch: number;
+  /** Queries that one peer may ask of us. */
+  readonly perSyncPeer: Rate;
+}
+
+const DAY = 24 * 60 * 60;
+
+export const defaultGossipLimits: GossipLimits = {
+  minConfirmations: 6,
+  forgetSpentAfterBlocks: 72,
+  staleAfterSeconds: 14 * DAY,
+  maxFutureSeconds: DAY,
+  maxMessageBytes: 4096,
+  perForwarder: { burst: 2_000, perSecond: 100 },
+  perOrigin: { burst: 20, perSecond: 1 / 30 },
+  maxChainLookups: 64,
+  maxPending: 2_000,
+  maxBlacklisted: 1_000,
+  maxRateKeys: 20_000,
+  maxUnsaved: 20_000,
+  saveDelayMs: 1_000,
+  maxSyncChannels: 200_000,
+  syncBatch: 500,
+  perSyncPeer: { burst: 500, perSecond: 5 },
+};

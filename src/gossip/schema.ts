@@ -1,0 +1,28 @@
+import type { Migration } from '../storage/database.ts';
+
+/** Gossip as it came, byte for byte, so that it can be passed on with its signatures. */
+export const gossipMigrations: readonly Migration[] = [
+  {
+    name: 'gossip',
+    sql: `
+      CREATE TABLE gossip_channels (
+        short_channel_id_u64 INTEGER PRIMARY KEY,
+        message BLOB NOT NULL,
+        capacity_sat INTEGER NOT NULL,
+        funding_txid TEXT NOT NULL,
+        added_at INTEGER NOT NULL,
+        spent_height INTEGER
+      ) STRICT;
+      CREATE TABLE gossip_updates (
+        short_channel_id_u64 INTEGER NOT NULL,
+        direction INTEGER NOT NULL,
+        message BLOB NOT NULL,
+        PRIMARY KEY (short_channel_id_u64, direction)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE gossip_nodes (
+        node_id TEXT PRIMARY KEY,
+        message BLOB NOT NULL
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
+];

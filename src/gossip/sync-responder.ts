@@ -1,0 +1,131 @@
+import { equals } from 'uint8arrays';
+import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
+import { decodeMessage, encodeMessage, WireError, type Message, type MessageOf } from '../../protocols/wire/messages.ts';
+import type { NodeId } from '../network/network.ts';
+import type { Direction } from '../routing/channel.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { GossipSyncError } from './errors.ts';
+import type { GossipLimits } from './limits.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import type { GossipStore } from './store.ts';
+
+/** Channels in one reply: with timestamps 32,000 bytes of the 65,535 that a message may have. */
+const CHANNELS_PER_REPLY = 2000;
+/** BOLT 7, `query_option_flags`. */
+const WANT_TIMESTAMPS = 1n;
+/** BOLT 7, `encoded_query_flags`: the announcement, the updates of node 1 and 2, the announcements of node 1 and 2. */
+export const WANT = { announcement: 1n, updates: [2n, 4n], nodes: [8n, 16n] } as const;
+export const WANT_EVERYTHING = 31n;
+
+/**
+ * Answers BOLT 7's two queries: which channels are known (`query_channel_range`), and the messages about some of them
+ * (`query_short_channel_ids`). Holds nothing between two queries; what one answer costs is bounded by the query's own length.
+ */
+export class SyncResponder {
+  readonly #store: GossipStore;
+  readonly #chainHash: Uint8Array;
+  readonly #perPeer: RateLimiter;
+
+  constructor(options: { readonly store: GossipStore; readonly chainHash: Uint8Array; readonly clock: Clock; readonly limits: GossipLimits }) {
+    const { store, chainHash, clock, limits } = options;
+    this.#store = store;
+    this.#chainHash = chainHash;
+    this.#perPeer = new RateLimiter(clock, limits.perSyncPeer, limits.maxRateKeys);
+  }
+
+  /** The messages that answer a query, in order. Throws `GossipSyncError` for what is not one, and for too many of them. */
+  *answer(from: NodeId, request: Uint8Array): Generator<Uint8Array, void> {
+    if (!this.#perPeer.take(from)) throw new GossipSyncError('sync_rate', `more queries than allowed from ${from}`);
+    const query = readQuery(request);
+    if (query.type === 'query_channel_range') yield* this.#channelRange(query);
+    else yield* this.#channels(query);
+  }
+
+  /** BOLT 7, "The `query_channel_range` and `reply_channel_range` Messages": replies that follow one another without a gap. */
+  *#channelRange(query: MessageOf<'query_channel_range'>): Generator<Uint8Array, void> {
+    const { chainHash, firstBlocknum, numberOfBlocks } = query;
+    const end = firstBlocknum + numberOfBlocks;
+    const scids = equals(chainHash, this.#chainHash) ? this.#scidsBetween(firstBlocknum, end) : [];
+    const wantsTimestamps = ((query.queryOption ?? 0n) & WANT_TIMESTAMPS) !== 0n;
+    let from = firstBlocknum;
+    for (let i = 0; i === 0 || i < scids.length; i += CHANNELS_PER_REPLY) {
+      const shortChannelIds = scids.slice(i, i + CHANNELS_PER_REPLY);
+      const next = scids[i + CHANNELS_PER_REPLY];
+      // A block whose channels do not fit is continued in the next reply.
+      const to = next === undefined ? end : blockOf(shortChannelIds.at(-1) ?? 0n) + 1;
+      yield encodeMessage({
+        type: 'reply_channel_range',
+        chainHash,
+        firstBlocknum: from,
+        numberOfBlocks: to - from,
+        syncComplete: next === undefined ? 1 : 0,
+        shortChannelIds,
+        ...(wantsTimestamps ? { timestamps: shortChannelIds.map((scid) => this.#timestamps(scid)) } : {}),
+      });
+      from = next === undefined ? end : Math.min(to, blockOf(next));
+    }
+  }
+
+  /** BOLT 7, "The `query_short_channel_ids`/`reply_short_channel_ids_end` Messages": each node's announcement once, and last. */
+  *#channels(query: MessageOf<'query_short_channel_ids'>): Generator<Uint8Array, void> {
+    const { chainHash, shortChannelIds, queryFlags } = query;
+    const isOurChain = equals(chainHash, this.#chainHash);
+    const nodes = new Set<NodeId>();
+    for (const [index, scid] of (isOurChain ? shortChannelIds : []).entries()) {
+      const channel = this.#store.graph.channel(scid);
+      // BOLT 7: a channel that was spent should not be passed on.
+      if (channel === undefined || this.#store.channel(scid)?.spentHeight !== undefined) continue;
+      const flags = queryFlags?.[index] ?? WANT_EVERYTHING;
+      if ((flags & WANT.announcement) !== 0n) yield* present(this.#store.announcement(scid));
+      for (const direction of [0, 1] satisfies Direction[]) {
+        if ((flags & WANT.updates[direction]) !== 0n) yield* present(this.#store.update(scid, direction));
+        if ((flags & WANT.nodes[direction]) !== 0n) nodes.add(direction === 0 ? channel.nodeId1 : channel.nodeId2);
+      }
+    }
+    for (const nodeId of nodes) yield* present(this.#store.nodeAnnouncement(nodeId));
+    yield encodeMessage({ type: 'reply_short_channel_ids_end', chainHash, fullInformation: isOurChain ? 1 : 0 });
+  }
+
+  #scidsBetween(first: number, end: number): bigint[] {
+    const found: bigint[] = [];
+    for (const [scid, { spentHeight }] of this.#store.channels()) {
+      const block = blockOf(scid);
+      if (spentHeight === undefined && block >= first && block < end) found.push(scid);
+    }
+    return [...BigUint64Array.from(found).sort()];
+  }
+
+  #timestamps(scid: bigint): { timestampNodeId1: number; timestampNodeId2: number } {
+    const { graph } = this.#store;
+    return { timestampNodeId1: graph.policy(scid, 0)?.timestamp ?? 0, timestampNodeId2: graph.policy(scid, 1)?.timestamp ?? 0 };
+  }
+}
+
+function readQuery(request: Uint8Array): MessageOf<'query_channel_range' | 'query_short_channel_ids'> {
+  const query = readMessage(request, 'sync_bad_request');
+  if (query.type === 'query_channel_range') return query;
+  if (query.type !== 'query_short_channel_ids') throw new GossipSyncError('sync_bad_request', `expected a query, got ${query.type}`);
+  const { queryFlags, shortChannelIds } = query;
+  if (queryFlags !== undefined && queryFlags.length !== shortChannelIds.length) {
+    throw new GossipSyncError('sync_bad_request', `expected ${shortChannelIds.length} query flags, got ${queryFlags.length}`);
+  }
+  return query;
+}
+
+/** Decodes a peer's message; what is none becomes a `GossipSyncError` with the code. */
+export function readMessage(bytes: Uint8Array, code: 'sync_bad_request' | 'sync_bad_reply'): Message {
+  try {
+    return decodeMessage(bytes);
+  } catch (error) {
+    if (error instanceof WireError) throw new GossipSyncError(code, error.message, error.details);
+    throw error;
+  }
+}
+
+function* present(message: Uint8Array | undefined): Generator<Uint8Array, void> {
+  if (message !== undefined) yield message;
+}
+
+function blockOf(scid: bigint): number {
+  return scidToParts(scid).blockHeight;
+}

@@ -1,0 +1,313 @@
+import { equals, fromString, toString } from 'uint8arrays';
+import { fundingOutput } from '../../machines/commitment/funding.ts';
+import { decodeAddresses } from '../../protocols/gossip/addresses.ts';
+import { verifyChannelAnnouncement } from '../../protocols/gossip/channel-announcement.ts';
+import { isDisabled, isDontForward, updateDirection, verifyChannelUpdate } from '../../protocols/gossip/channel-update.ts';
+import { GossipError } from '../../protocols/gossip/errors.ts';
+import { decodeGossip, isGossip, signedHash, type Gossip, type GossipOf } from '../../protocols/gossip/gossip-message.ts';
+import { verifyNodeAnnouncement } from '../../protocols/gossip/node-announcement.ts';
+import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
+import { UnknownMessageError, WireError } from '../../protocols/wire/errors.ts';
+import { RunnelError } from '../../protocols/errors.ts';
+import type { Chain, UnspentOutput } from '../chain/chain.ts';
+import type { GossipVerdict, NodeId } from '../network/network.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BoundedMap } from './bounded-map.ts';
+import type { GossipLimits } from './limits.ts';
+import { PendingGossip } from './pending.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import type { GossipStore } from './store.ts';
+
+/** Why a message got its verdict. Stable: metric labels. */
+export type GossipReason =
+  | 'new'
+  | 'malformed' | 'bad_signature'
+  | 'duplicate' | 'stale' | 'future' | 'other_chain' | 'unknown_type' | 'oversized' | 'dont_forward' | 'bad_addresses'
+  | 'unknown_channel' | 'unknown_node' | 'unconfirmed'
+  | 'no_output' | 'wrong_output' | 'spent'
+  | 'equivocation' | 'blacklisted'
+  | 'rate_limited' | 'busy' | 'chain_unavailable' | 'storage_unavailable';
+
+/** What becomes of a message, and of those that had waited for it. */
+export interface GossipOutcome {
+  readonly verdict: GossipVerdict;
+  readonly reason: GossipReason;
+  /** Messages that came too early and are accepted now: they were not passed on when they came, and should be. */
+  readonly released: readonly Uint8Array[];
+}
+
+export interface GossipValidatorOptions {
+  readonly self: NodeId;
+  readonly chainHash: Uint8Array;
+  readonly chain: Pick<Chain, 'outputAt' | 'tip'>;
+  readonly store: GossipStore;
+  readonly clock: Clock;
+  readonly limits: GossipLimits;
+}
+
+/** `solicited`: we asked for it (a sync) or made it ourselves, so its sender's rate is not counted. */
+export interface Provenance {
+  readonly from: NodeId;
+  readonly solicited: boolean;
+}
+
+type Announcement = GossipOf<'channel_announcement'>;
+
+/**
+ * Decides what is believed and passed on, by BOLT 7's rules for receivers.
+ *
+ * 'reject' is for what no honest node can have passed on: what is no gossip message, and what its origin has not signed. Everything that
+ * may be early, late, or true on another node's view of the chain is 'ignore': nobody is punished for it. What is accepted is in the
+ * store when the verdict is given.
+ */
+export class GossipValidator {
+  readonly #options: GossipValidatorOptions;
+  readonly #pending: PendingGossip;
+  readonly #perForwarder: RateLimiter;
+  readonly #perOrigin: RateLimiter;
+  readonly #blacklist: BoundedMap<NodeId, true>;
+  /** Announcements that are being checked: what speaks of their channel waits, however soon it arrives. */
+  readonly #inFlight = new Map<bigint, { readonly announcement: Announcement; readonly done: Promise<unknown> }>();
+
+  constructor(options: GossipValidatorOptions) {
+    const { clock, limits } = options;
+    this.#options = options;
+    this.#pending = new PendingGossip(limits.maxPending);
+    this.#perForwarder = new RateLimiter(clock, limits.perForwarder, limits.maxRateKeys);
+    this.#perOrigin = new RateLimiter(clock, limits.perOrigin, limits.maxRateKeys);
+    this.#blacklist = new BoundedMap(limits.maxBlacklisted);
+  }
+
+  /** Judges one message, and stores it if it is accepted. Never throws for anything that a message holds. */
+  async validate(raw: Uint8Array, provenance: Provenance): Promise<GossipOutcome> {
+    let gossip: Gossip;
+    try {
+      gossip = decodeGossip(raw);
+    } catch (error) {
+      return this.#undecodable(error);
+    }
+    if (raw.length > this.#options.limits.maxMessageBytes) return ignore('oversized');
+    if (this.#options.store.isFull) return ignore('storage_unavailable');
+    if (isGossip(gossip, 'channel_announcement')) return this.#announcement(gossip, provenance);
+    if (isGossip(gossip, 'channel_update')) return this.#update(gossip, provenance);
+    return this.#node(gossip, provenance);
+  }
+
+  /** A block has come: judges the announcements that are deep enough now, and gives back those that are accepted. */
+  async heightReached(height: number): Promise<Uint8Array[]> {
+    const { limits, self } = this.#options;
+    const accepted: Uint8Array[] = [];
+    for (const raw of this.#pending.takeDeepEnough(height, limits.minConfirmations)) {
+      const { verdict, released } = await this.validate(raw, { from: self, solicited: true });
+      if (verdict === 'accept') accepted.push(raw, ...released);
+    }
+    return accepted;
+  }
+
+  #undecodable(error: unknown): GossipOutcome {
+    // It's OK to be odd, and a later version may know what we do not.
+    if (error instanceof UnknownMessageError) return error.ignorable ? ignore('unknown_type') : REJECT_MALFORMED;
+    if (error instanceof WireError) return error.code === 'wire_unknown_even_tlv' ? ignore('unknown_type') : REJECT_MALFORMED;
+    if (error instanceof GossipError) return REJECT_MALFORMED;
+    throw error;
+  }
+
+  /** BOLT 7, "The `channel_announcement` Message". */
+  async #announcement(gossip: Announcement, provenance: Provenance): Promise<GossipOutcome> {
+    const { chainHash, store, limits } = this.#options;
+    const { message } = gossip;
+    const scid = message.shortChannelId;
+    if (!equals(message.chainHash, chainHash)) return ignore('other_chain');
+    // Whichever comes first of several at once is judged first.
+    for (let other = this.#inFlight.get(scid); other !== undefined; other = this.#inFlight.get(scid)) await other.done;
+    if (this.#isAnnounced(gossip)) return ignore('duplicate');
+    if (this.#isBlacklisted(message.nodeId1) || this.#isBlacklisted(message.nodeId2)) return ignore('blacklisted');
+    if (this.#inFlight.size >= limits.maxChainLookups) return ignore('busy');
+    if (!this.#mayForward(provenance)) return ignore('rate_limited');
+    if (!isSigned(() => verifyChannelAnnouncement(gossip))) return REJECT_SIGNATURE;
+
+    const done = this.#checkOutput(gossip);
+    this.#inFlight.set(scid, { announcement: gossip, done });
+    let output: (UnspentOutput & { readonly txid: string }) | GossipReason;
+    try {
+      output = await done;
+    } finally {
+      this.#inFlight.delete(scid);
+    }
+    if (typeof output === 'string') {
+      if (output === 'unconfirmed') this.#pending.holdAnnouncement(gossip);
+      return ignore(output);
+    }
+    if (store.channel(scid) !== undefined) return this.#equivocation(gossip);
+    const addedAt = this.#nowSeconds();
+    store.addChannel(gossip, { capacitySat: output.amountSat, fundingTxid: output.txid, addedAt, spentHeight: undefined });
+    return { verdict: 'accept', reason: 'new', released: await this.#release(gossip, provenance) };
+  }
+
+  /**
+   * BOLT 7: the output at the short channel id must be the P2WSH of the two bitcoin keys, unspent, and six blocks deep. Gives the output, or
+   * why there is none. Never rejects.
+   */
+  async #checkOutput({ message }: Announcement): Promise<(UnspentOutput & { readonly txid: string }) | GossipReason> {
+    const { chain, limits } = this.#options;
+    const { blockHeight, transactionIndex, outputIndex } = scidToParts(message.shortChannelId);
+    try {
+      const output = await chain.outputAt(blockHeight, transactionIndex, outputIndex);
+      if (output === undefined) {
+        // Spent, or never there; unless its block has not come to us, or could still be replaced by the one that has it.
+        const tip = await chain.tip();
+        return blockHeight + limits.minConfirmations > tip.height + 1 ? 'unconfirmed' : 'no_output';
+      }
+      if (!equals(output.script, fundingOutput(message.bitcoinKey1, message.bitcoinKey2).scriptPubkey)) return 'wrong_output';
+      return output.confirmations < limits.minConfirmations ? 'unconfirmed' : output;
+    } catch (error) {
+      if (error instanceof RunnelError) return 'chain_unavailable';
+      throw error;
+    }
+  }
+
+  /**
+   * BOLT 7: two valid announcements of one output, by different nodes, mean that funding keys have leaked. All nodes in them are
+   * blacklisted and their channels forgotten. Who passed the second one on may not have seen the first.
+   */
+  #equivocation({ message }: Announcement): GossipOutcome {
+    const { store, self } = this.#options;
+    const known = store.graph.channel(message.shortChannelId);
+    const nodeIds = [message.nodeId1, message.nodeId2].map((nodeId) => toString(nodeId, 'hex'));
+    for (const nodeId of [...nodeIds, known?.nodeId1, known?.nodeId2]) {
+      if (nodeId === undefined || nodeId === self) continue;
+      this.#blacklist.set(nodeId, true);
+      for (const scid of store.graph.channelsOf(nodeId)) store.removeChannel(scid);
+    }
+    return ignore('equivocation');
+  }
+
+  /** BOLT 7, "The `channel_update` Message". */
+  async #update(gossip: GossipOf<'channel_update'>, provenance: Provenance): Promise<GossipOutcome> {
+    const { chainHash, store } = this.#options;
+    const { message } = gossip;
+    const scid = message.shortChannelId;
+    if (!equals(message.chainHash, chainHash)) return ignore('other_chain');
+    if (isDontForward(message)) return ignore('dont_forward');
+    const age = this.#nowSeconds() - message.timestamp;
+    if (age > this.#options.limits.staleAfterSeconds) return ignore('stale');
+    if (age < -this.#options.limits.maxFutureSeconds) return ignore('future');
+    for (let other = this.#inFlight.get(scid); other !== undefined; other = this.#inFlight.get(scid)) await other.done;
+
+    const channel = store.graph.channel(scid);
+    if (channel === undefined) {
+      this.#pending.holdUpdate(gossip);
+      return ignore('unknown_channel');
+    }
+    const direction = updateDirection(message);
+    const known = store.graph.policy(scid, direction)?.timestamp ?? -1;
+    if (message.timestamp < known) return ignore('stale');
+    if (message.timestamp === known) return ignore(this.#isSameUpdate(gossip) ? 'duplicate' : 'equivocation');
+    if (store.channel(scid)?.spentHeight !== undefined && !isDisabled(message)) return ignore('spent');
+    if (!this.#mayForward(provenance)) return ignore('rate_limited');
+    const nodeId = direction === 0 ? channel.nodeId1 : channel.nodeId2;
+    if (!isSigned(() => verifyChannelUpdate(gossip, fromString(nodeId, 'hex')))) return REJECT_SIGNATURE;
+    // Only now: a forger must not use up what its victim may send.
+    if (!this.#mayPublish(`${scid}/${direction}`, provenance)) return ignore('rate_limited');
+    store.addUpdate(gossip);
+    return ACCEPT;
+  }
+
+  /** BOLT 7, "The `node_announcement` Message". */
+  async #node(gossip: GossipOf<'node_announcement'>, provenance: Provenance): Promise<GossipOutcome> {
+    const { store, limits } = this.#options;
+    const { message } = gossip;
+    const nodeId = toString(message.nodeId, 'hex');
+    if (message.timestamp - this.#nowSeconds() > limits.maxFutureSeconds) return ignore('future');
+    for (let other = this.#announcing(nodeId); other !== undefined; other = this.#announcing(nodeId)) await other;
+
+    if (!store.graph.hasNode(nodeId)) {
+      this.#pending.holdNode(gossip);
+      return ignore('unknown_node');
+    }
+    const known = store.nodeTimestamp(nodeId) ?? -1;
+    if (message.timestamp <= known) return ignore(message.timestamp === known ? 'duplicate' : 'stale');
+    if (!this.#mayForward(provenance)) return ignore('rate_limited');
+    if (!isSigned(() => verifyNodeAnnouncement(gossip))) return REJECT_SIGNATURE;
+    if (!areAddressesSound(message.addresses)) return ignore('bad_addresses');
+    if (!this.#mayPublish(nodeId, provenance)) return ignore('rate_limited');
+    store.addNode(gossip);
+    return ACCEPT;
+  }
+
+  /** Judges what had waited for this channel; what is accepted had not been passed on. */
+  async #release({ message }: Announcement, provenance: Provenance): Promise<Uint8Array[]> {
+    const accepted: Uint8Array[] = [];
+    for (const raw of this.#pending.takeFor(message)) {
+      const { verdict } = await this.validate(raw, { ...provenance, solicited: true });
+      if (verdict === 'accept') accepted.push(raw);
+    }
+    return accepted;
+  }
+
+  /** The announcement of some channel of the node that is being checked. */
+  #announcing(nodeId: NodeId): Promise<unknown> | undefined {
+    for (const { announcement: { message }, done } of this.#inFlight.values()) {
+      if (toString(message.nodeId1, 'hex') === nodeId || toString(message.nodeId2, 'hex') === nodeId) return done;
+    }
+    return undefined;
+  }
+
+  /** The channel is known, with these nodes; if with others, this message may be an equivocation and is looked at. */
+  #isAnnounced({ message }: Announcement): boolean {
+    const known = this.#options.store.graph.channel(message.shortChannelId);
+    return known?.nodeId1 === toString(message.nodeId1, 'hex') && known.nodeId2 === toString(message.nodeId2, 'hex');
+  }
+
+  /** BOLT 7: equal is what has the same fields; the signature may differ, anyone can change its sign. */
+  #isSameUpdate(gossip: GossipOf<'channel_update'>): boolean {
+    const known = this.#options.store.update(gossip.message.shortChannelId, updateDirection(gossip.message));
+    if (known === undefined) return false;
+    return equals(signedHash(decodeGossip(known)), signedHash(gossip));
+  }
+
+  #isBlacklisted(nodeId: Uint8Array): boolean {
+    return this.#blacklist.has(toString(nodeId, 'hex'));
+  }
+
+  #mayForward({ from, solicited }: Provenance): boolean {
+    return solicited || this.#perForwarder.take(from);
+  }
+
+  /** The rate of others: what we make ourselves is for the announcer to space out. */
+  #mayPublish(origin: string, { from }: Provenance): boolean {
+    return from === this.#options.self || this.#perOrigin.take(origin);
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#options.clock.now() / 1000);
+  }
+}
+
+const ACCEPT: GossipOutcome = { verdict: 'accept', reason: 'new', released: [] };
+const REJECT_MALFORMED: GossipOutcome = { verdict: 'reject', reason: 'malformed', released: [] };
+const REJECT_SIGNATURE: GossipOutcome = { verdict: 'reject', reason: 'bad_signature', released: [] };
+
+function ignore(reason: GossipReason): GossipOutcome {
+  return { verdict: 'ignore', reason, released: [] };
+}
+
+function isSigned(verify: () => void): boolean {
+  try {
+    verify();
+    return true;
+  } catch (error) {
+    if (error instanceof GossipError) return false;
+    throw error;
+  }
+}
+
+/** BOLT 7 forbids to pass on more than one hostname; what cannot be read is of no use to anyone. */
+function areAddressesSound(addresses: Uint8Array): boolean {
+  try {
+    return decodeAddresses(addresses).mayForward;
+  } catch (error) {
+    if (error instanceof RunnelError) return false;
+    throw error;
+  }
+}
