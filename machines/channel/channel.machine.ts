@@ -21,7 +21,8 @@ const repeatedShutdown = { shutdown: [refuse, { actions: 'receiveShutdown' }] } 
 /** BOLT 2, "The channel_ready Message": redundant ones are ignored. */
 const redundantReady = { channel_ready: {} } as const;
 
-const abandonOn = { target: '#channel.lifecycle.abandoned', actions: ['sendError', 'abandon'] } as const;
+const abandon = { target: '#channel.lifecycle.abandoned', actions: 'abandon' } as const;
+const abandonWithError = { target: '#channel.lifecycle.abandoned', actions: ['sendError', 'abandon'] } as const;
 const online = stateIn({ connection: 'online' });
 
 /**
@@ -112,10 +113,10 @@ export const channelMachine = channelSetup.createMachine({
           description: 'BOLT 2, Channel Establishment v1: nothing is at stake yet; whatever goes wrong ends the attempt.',
           initial: 'idle',
           on: {
-            fail: abandonOn,
-            disconnected: abandonOn,
-            dropConnection: abandonOn,
-            restored: abandonOn,
+            fail: abandonWithError,
+            disconnected: abandon,
+            dropConnection: abandon,
+            restored: abandon,
             fundingSpent: {},
           },
           states: {
@@ -134,7 +135,7 @@ export const channelMachine = channelSetup.createMachine({
               description: 'BOLT 2, The funding_created Message: the wallet makes the funding transaction, which nobody broadcasts yet.',
               on: {
                 fundingReady: { target: 'awaitingSignature', actions: 'createFunding' },
-                fundingUnavailable: abandonOn,
+                fundingUnavailable: abandonWithError,
               },
             },
             awaitingSignature: {
