@@ -1,0 +1,120 @@
+import { setup } from 'xstate';
+import { failureFromMalformed } from '../../protocols/onion/failures.ts';
+import { stepsOf, type ActorContext } from '../payment/stepping.ts';
+import type { CircuitData, CircuitEffect, CircuitEvent, CircuitFailure } from './circuit.ts';
+import { forwardingFailure } from './rules.ts';
+
+const { step, always, reportUnexpected } = stepsOf<CircuitData, CircuitEffect, CircuitEvent>();
+
+type EventOf<T extends CircuitEvent['type']> = Extract<CircuitEvent, { type: T }>;
+
+const ruleBroken = ({ incoming, outgoing }: CircuitData, { channel, blockHeight }: EventOf<'forward'>) =>
+  forwardingFailure(incoming, outgoing, channel, blockHeight);
+
+const fail = (failure: CircuitFailure) => ({ data: { failure }, effects: [{ type: 'failIncoming', failure } as const] });
+
+/** BOLT 2, "Removing an HTLC": what our peer could not read, we report for it; all else is passed on as it came. */
+function failureOf({ removal }: EventOf<'htlcFailed'>): CircuitFailure {
+  if (removal.kind === 'failed') return { by: 'downstream', reason: removal.reason };
+  return { by: 'us', failure: failureFromMalformed(removal.failureCode, removal.sha256OfOnion) };
+}
+
+/**
+ * A forwarding circuit: it links an HTLC that we received with the one that we offer for it, so that the one is settled exactly as the
+ * other was, once. One actor a forward.
+ */
+export const forwardingMachine = setup({
+  types: {
+    context: {} as ActorContext<CircuitData, CircuitEffect>,
+    events: {} as CircuitEvent,
+    input: {} as ActorContext<CircuitData, CircuitEffect>,
+    tags: {} as 'finished',
+  },
+  guards: {
+    breaksRule: ({ context, event }) => event.type === 'forward' && ruleBroken(context.data, event) !== undefined,
+  },
+  actions: {
+    refuse: step('forward', (data, event) => {
+      const failure = ruleBroken(data, event);
+      return failure === undefined ? {} : fail({ by: 'us', failure });
+    }),
+    offer: step('forward', ({ outgoing: { amountMsat, cltvExpiry } }, { channel, onionRoutingPacket }) =>
+      channel === undefined
+        ? {}
+        : { effects: [{ type: 'offerHtlc', channelIndex: channel.channelIndex, amountMsat, cltvExpiry, onionRoutingPacket }] },
+    ),
+    noteOffered: step('htlcOffered', ({ outgoing }, { id }) => ({ data: { outgoing: { ...outgoing, id } } })),
+    failTemporarily: step('htlcRefused', (_data, { channelUpdate }) =>
+      fail({ by: 'us', failure: { type: 'temporary_channel_failure', channelUpdate } }),
+    ),
+    passFailureBack: step('htlcFailed', (_data, event) => fail(failureOf(event))),
+    passPreimageBack: step('htlcFulfilled', (_data, { paymentPreimage }) => ({
+      data: { paymentPreimage },
+      effects: [{ type: 'fulfillIncoming', paymentPreimage }],
+    })),
+    fulfillAgain: always(({ paymentPreimage }) =>
+      paymentPreimage === undefined ? {} : { effects: [{ type: 'fulfillIncoming', paymentPreimage }] },
+    ),
+    failAgain: always(({ failure }) => (failure === undefined ? {} : { effects: [{ type: 'failIncoming', failure }] })),
+    reportUnexpected,
+  },
+}).createMachine({
+  id: 'forwarding',
+  context: ({ input }) => input,
+  initial: 'received',
+  on: { '*': { actions: 'reportUnexpected' } },
+  states: {
+    received: {
+      description: 'BOLT 2, Forwarding HTLCs: the incoming HTLC is irrevocably committed; nothing is offered for it yet.',
+      on: {
+        forward: [
+          { guard: 'breaksRule', target: 'failing', actions: 'refuse' },
+          { target: 'offering', actions: 'offer' },
+        ],
+      },
+    },
+    offering: {
+      description: 'BOLT 2, Adding an HTLC: the outgoing channel is asked for an HTLC; its answer comes within the same turn.',
+      on: {
+        htlcReceived: {},
+        htlcOffered: { target: 'offered', actions: 'noteOffered' },
+        htlcRefused: { target: 'failing', actions: 'failTemporarily' },
+      },
+    },
+    offered: {
+      description: 'BOLT 2, Forwarding HTLCs: the outgoing HTLC stands; until it is settled, the incoming one must stand too.',
+      on: {
+        htlcReceived: {},
+        htlcFulfilled: { target: 'settling', actions: 'passPreimageBack' },
+        htlcFailed: { target: 'failing', actions: 'passFailureBack' },
+      },
+    },
+    settling: {
+      description: 'BOLT 2, Forwarding HTLCs: the preimage is known, and the incoming HTLC fulfilled with it whatever becomes of the outgoing one.',
+      on: {
+        htlcReceived: { actions: 'fulfillAgain' },
+        htlcFulfilled: {},
+        htlcFailed: {},
+        htlcEnded: 'settled',
+      },
+    },
+    failing: {
+      description: 'BOLT 2, Forwarding HTLCs: nothing stands downstream, for good; the incoming HTLC is failed.',
+      on: {
+        htlcReceived: { actions: 'failAgain' },
+        htlcEnded: 'failed',
+      },
+    },
+    settled: {
+      description: 'BOLT 2, Normal Operation: both HTLCs are paid; the fee is ours.',
+      tags: ['finished'],
+      on: { htlcFulfilled: {} },
+    },
+    failed: {
+      description: 'BOLT 2, Normal Operation: neither HTLC was paid.',
+      tags: ['finished'],
+    },
+  },
+});
+
+export type CircuitState = keyof typeof forwardingMachine.states & string;

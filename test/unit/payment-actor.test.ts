@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { createPayment, restorePayment, type PaymentData, type PaymentEvent, type PaymentPart, type PaymentRoute } from '../../machines/payment/payment.ts';
+import { paymentMachine, type PaymentState } from '../../machines/payment/payment.machine.ts';
+import { ignored, reactionOf, unanswered, type Reaction } from './payment-chart-fixtures.ts';
+
+const route: PaymentRoute = { hops: [], amountMsat: 1_000n, totalAmountMsat: 1_010n, totalFeeMsat: 10n, cltvExpiry: 500, totalCltvDelta: 40 };
+const failure = { code: 'temporary_channel_failure', message: 'no' };
+const preimage = new Uint8Array(32).fill(1);
+const htlc = { channelIndex: 2, id: 9n };
+const DEADLINE = 10_000;
+
+const payment: PaymentData = {
+  paymentHash: new Uint8Array(32),
+  amountMsat: 1_000n,
+  maxAttempts: 3,
+  deadlineMs: DEADLINE,
+  parts: [],
+  paymentPreimage: undefined,
+  failure: undefined,
+};
+const part = (changes: Partial<PaymentPart> = {}): PaymentPart => ({ number: 0, route, htlc: undefined, outcome: undefined, ...changes });
+
+const dataIn: Record<PaymentState, PaymentData> = {
+  routing: payment,
+  sending: { ...payment, parts: [part()] },
+  waiting: { ...payment, parts: [part({ htlc })] },
+  succeeded: { ...payment, parts: [part({ htlc, outcome: { kind: 'succeeded' } })], paymentPreimage: preimage },
+  failed: { ...payment, parts: [part({ htlc, outcome: { kind: 'failed', failure } })], failure },
+};
+
+const failed = (changes: object = {}) => ({ type: 'partFailed', part: 0, failure, mayRetry: true, nowMs: 0, ...changes }) as const;
+const events = {
+  search: { type: 'search' },
+  routeFound: { type: 'routeFound', route },
+  noRoute: { type: 'noRoute', failure },
+  htlcOffered: { type: 'htlcOffered', part: 0, htlc },
+  htlcFulfilled: { type: 'htlcFulfilled', part: 0, paymentPreimage: preimage },
+  failedForNow: failed(),
+  failedForGood: failed({ mayRetry: false }),
+  failedLate: failed({ nowMs: DEADLINE }),
+  staleOffered: { type: 'htlcOffered', part: 4, htlc },
+  staleFulfilled: { type: 'htlcFulfilled', part: 4, paymentPreimage: preimage },
+  staleFailed: failed({ part: 4 }),
+} as const satisfies Record<string, PaymentEvent>;
+
+const failures = {
+  failedForNow: { to: 'routing', effects: ['findRoute'] },
+  failedForGood: ignored('failed'),
+  failedLate: ignored('failed'),
+};
+
+/** Every answer of the chart; what is not listed is not answered. */
+const answers: Record<PaymentState, Partial<Record<keyof typeof events, Reaction>>> = {
+  routing: {
+    search: { to: 'routing', effects: ['findRoute'] },
+    routeFound: { to: 'sending', effects: ['sendPart'] },
+    noRoute: ignored('failed'),
+  },
+  sending: { ...failures, htlcOffered: ignored('waiting') },
+  waiting: { ...failures, htlcOffered: ignored('waiting'), staleOffered: ignored('waiting'), htlcFulfilled: ignored('succeeded') },
+  succeeded: { htlcFulfilled: ignored('succeeded'), staleFulfilled: ignored('succeeded') },
+  failed: {},
+};
+
+describe('the chart of a payment', () => {
+  const states = Object.keys(paymentMachine.states) as PaymentState[];
+  const dataOf = (actor: { getSnapshot(): unknown }) => (actor.getSnapshot() as { context: { data: PaymentData } }).context.data;
+
+  for (const state of states) {
+    it(`answers every event in ${state}`, () => {
+      for (const [name, event] of Object.entries(events)) {
+        const { to, effects } = reactionOf((emit) => restorePayment(state, dataIn[state], emit), event);
+        expect({ to, effects }, name).toEqual(answers[state][name as keyof typeof events] ?? unanswered(state));
+      }
+    });
+  }
+
+  it('says of each state what it is', () => {
+    for (const state of states) expect(paymentMachine.states[state].description).toMatch(/^BOLT \d+/);
+  });
+
+  it('keeps each attempt, and says why it ended', () => {
+    const { actor } = reactionOf((emit) => createPayment(payment, emit), events.search as PaymentEvent);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      actor.send({ type: 'routeFound', route });
+      actor.send({ type: 'htlcOffered', part: attempt, htlc: { channelIndex: 1, id: BigInt(attempt) } });
+      actor.send(failed({ part: attempt }));
+    }
+    expect(String(actor.getSnapshot().value)).toBe('failed');
+    const data = dataOf(actor);
+    expect(data.parts.map(({ number, outcome }) => [number, outcome?.kind])).toEqual([[0, 'failed'], [1, 'failed'], [2, 'failed']]);
+    expect(data.failure).toEqual({ code: 'attempts_exhausted', message: 'gave up after 3 attempts (last failure: no)' });
+  });
+
+  it('tells the time being up from a refusal', () => {
+    const after = (event: PaymentEvent) => dataOf(reactionOf((emit) => restorePayment('waiting', dataIn.waiting, emit), event).actor).failure?.code;
+    expect(after(events.failedLate)).toBe('timeout');
+    expect(after(events.failedForGood)).toBe('temporary_channel_failure');
+  });
+
+  it('has never two parts out, and ends only when none is', () => {
+    const anyEvent = fc.oneof(
+      fc.constantFrom<PaymentEvent>(events.search, events.routeFound, events.noRoute),
+      fc.record({ part: fc.nat({ max: 3 }), mayRetry: fc.boolean() }).chain(({ part: number, mayRetry }) =>
+        fc.constantFrom<PaymentEvent>(
+          { type: 'htlcOffered', part: number, htlc },
+          { type: 'htlcFulfilled', part: number, paymentPreimage: preimage },
+          failed({ part: number, mayRetry }),
+        ),
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 40 }), (sequence) => {
+        const { actor } = reactionOf((emit) => createPayment(payment, emit), events.search as PaymentEvent);
+        for (const event of sequence) {
+          actor.send(event);
+          const state = String(actor.getSnapshot().value) as PaymentState;
+          const out = dataOf(actor).parts.filter(({ outcome }) => outcome === undefined).length;
+          expect(out).toBe(state === 'sending' || state === 'waiting' ? 1 : 0);
+          expect(dataOf(actor).paymentPreimage !== undefined).toBe(state === 'succeeded');
+        }
+      }),
+    );
+  });
+});
