@@ -73,9 +73,11 @@ export const channelMachine = channelSetup.createMachine({
             channel_reestablish: [
               { guard: 'hasFallenBehind', actions: 'tellFallenBehind' },
               refuse,
-              { guard: 'revokedLast', target: 'online', actions: ['resumeCommitmentFirst', 'tellReestablished'] },
-              { target: 'online', actions: ['resumeRevocationFirst', 'tellReestablished'] },
+              { guard: 'revokedLast', actions: ['resumeCommitmentFirst', 'tellReestablished'] },
+              { actions: ['resumeRevocationFirst', 'tellReestablished'] },
             ],
+            // Only now: what waits for the connection alone must not overtake what is sent again.
+            reestablished: 'online',
             disconnected: { target: 'offline', actions: 'rollBackUncommitted' },
             dropConnection: { target: 'offline', actions: 'rollBackUncommitted' },
             restored: { target: 'offline', actions: ['rollBackUncommitted', 'repeatNotices'] },
@@ -97,6 +99,7 @@ export const channelMachine = channelSetup.createMachine({
     lifecycle: {
       initial: 'opening',
       on: {
+        restored: { actions: 'rebroadcastFunding' },
         fail: { target: '.failed', actions: ['noteFailure', 'sendError', 'broadcastCommitment'] },
         fallBehind: { target: '.fallenBehind', actions: ['noteFailure', 'sendError'] },
         fundingSpent: [
@@ -154,7 +157,7 @@ export const channelMachine = channelSetup.createMachine({
           type: 'parallel',
           onDone: [{ guard: online, target: 'normal', actions: 'tellUsable' }, { target: 'normal' }],
           on: {
-            restored: { actions: 'rebroadcastFunding' },
+            ...redundantReady,
             fundingTimedOut: { target: 'abandoned', actions: 'abandon' },
             shutdown: [refuse, { target: 'shuttingDown.replying', actions: 'receiveShutdown' }],
             close: { target: 'shuttingDown.requested', actions: 'noteClose' },
@@ -168,8 +171,8 @@ export const channelMachine = channelSetup.createMachine({
                   on: {
                     fundingDepth: [
                       { guard: 'paysSomethingElse', actions: 'tellWrongFunding' },
-                      { guard: and(['isDeepEnough', online]), target: 'deep', actions: ['noteDepth', 'sendReady'] },
-                      { guard: 'isDeepEnough', target: 'deep', actions: 'noteDepth' },
+                      { guard: and(['isDeepEnough', online]), target: 'deep', actions: ['noteDepth', 'noteReady', 'sendReady'] },
+                      { guard: 'isDeepEnough', target: 'deep', actions: ['noteDepth', 'noteReady'] },
                       { actions: 'noteDepth' },
                     ],
                   },
@@ -209,12 +212,9 @@ export const channelMachine = channelSetup.createMachine({
             ],
             setFeerate: { guard: and([online, 'mayProposeFeerate']), actions: 'proposeFeerate' },
             fundingDepth: { actions: 'noteDepth' },
-            reestablished: [
-              { guard: 'bothStartFromZero', actions: ['sendReady', 'tellUsable'] },
-              { actions: 'tellUsable' },
-            ],
-            disconnected: { actions: 'tellUnusable' },
-            dropConnection: { actions: 'tellUnusable' },
+            reestablished: { actions: 'tellUsable' },
+            disconnected: { guard: online, actions: 'tellUnusable' },
+            dropConnection: { guard: online, actions: 'tellUnusable' },
             close: { target: 'shuttingDown.requested', actions: ['noteClose', 'tellUnusable'] },
             shutdown: [refuse, { target: 'shuttingDown.replying', actions: ['receiveShutdown', 'tellUnusable'] }],
           },
@@ -256,6 +256,7 @@ export const channelMachine = channelSetup.createMachine({
           entry: 'openNegotiation',
           on: {
             ...repeatedShutdown,
+            ...redundantReady,
             reestablished: { actions: ['sendShutdown', 'openNegotiation'] },
             closing_signed: [
               refuse,
@@ -267,7 +268,7 @@ export const channelMachine = channelSetup.createMachine({
 
         failed: {
           description: 'BOLT 5, Failing a Channel: our latest commitment is broadcast, if there is one.',
-          on: { fail: {}, fallBehind: {}, restored: { actions: 'broadcastCommitment' } },
+          on: { fail: {}, fallBehind: {}, restored: { actions: ['rebroadcastFunding', 'broadcastCommitment'] } },
         },
 
         fallenBehind: {
@@ -284,8 +285,9 @@ export const channelMachine = channelSetup.createMachine({
               description: 'BOLT 5, Mutual Close Handling: the transaction that both signed; nothing more is to be done than to see it buried.',
               on: {
                 ...repeatedShutdown,
+                ...redundantReady,
                 closing_signed: {},
-                restored: { actions: 'rebroadcastClosing' },
+                restored: { actions: ['rebroadcastFunding', 'rebroadcastClosing'] },
                 reestablished: { actions: ['sendShutdown', 'repeatClosingSigned'] },
                 fundingSpent: [
                   { guard: and(['isMutualClose', 'isBuried']), target: '#channel.lifecycle.closed' },

@@ -81,6 +81,7 @@ export function newChannelData({ publicKeys, policy, shutdownScript, ...channel 
     funding: undefined,
     fundingTransaction: undefined,
     confirmation: undefined,
+    localReady: false,
     shortChannelId: undefined,
     remoteAlias: undefined,
     toLocalMsat: 0n,

@@ -90,6 +90,8 @@ export interface ChannelData {
   /** Only the opener has it: broadcast again after a restart until it confirms. */
   readonly fundingTransaction: Uint8Array | undefined;
   readonly confirmation: Confirmation | undefined;
+  /** Our channel_ready was sent, or is due as soon as the connection stands. */
+  readonly localReady: boolean;
   readonly shortChannelId: bigint | undefined;
   readonly remoteAlias: bigint | undefined;
   /** Balances as if no live HTLC existed: what an HTLC moves is moved here when its removal is irrevocable. */

@@ -1,4 +1,4 @@
-import type { Message, MessageOf } from '../../protocols/wire/messages.ts';
+import type { Message } from '../../protocols/wire/messages.ts';
 import type { HtlcRemoval } from '../htlc/htlc.machine.ts';
 import type { ChannelFailure } from './data.ts';
 
@@ -63,7 +63,8 @@ export type InternalChannelEvent =
   | { readonly type: 'dropConnection' }
   | { readonly type: 'fail'; readonly failure: ChannelFailure }
   | { readonly type: 'fallBehind'; readonly failure: ChannelFailure }
-  | { readonly type: 'reestablished'; readonly message: MessageOf<'channel_reestablish'> }
+  /** What the peer missed is sent again; what else belongs at the beginning of a connection follows. */
+  | { readonly type: 'reestablished' }
   | { readonly type: 'revocationSent' };
 
 export type ChannelEvent = ExternalChannelEvent | InternalChannelEvent | Message;

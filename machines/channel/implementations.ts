@@ -12,7 +12,7 @@ import * as ending from './ending.ts';
 import type { ChannelEvent } from './events.ts';
 import * as opening from './opening.ts';
 import { hasFallenBehind, isAwaitingRevocation } from './reestablish.ts';
-import { repeatNotices, resume, sendReestablish, startsFromZero } from './resuming.ts';
+import { repeatNotices, resume, sendReestablish } from './resuming.ts';
 import { violationOf } from './rules.ts';
 import { scidFromParts } from '../../protocols/gossip/short-channel-id.ts';
 import { canAffordFeerate, offerViolation } from './update-rules.ts';
@@ -108,7 +108,6 @@ export const channelSetup = setup({
     hasFallenBehind: ({ context, event }) =>
       event.type === 'channel_reestablish' && hasFallenBehind(context.data, event, context.environment.localPoint),
     revokedLast: stateIn({ remoteCommitment: { awaitingRevocation: 'revokedLast' } }),
-    bothStartFromZero: ({ context, event }) => event.type === 'reestablished' && startsFromZero(context, event.message),
     isFunded: ({ context }) => context.data.localSignatures !== undefined,
     isDeepEnough: ({ context, event }) =>
       event.type === 'fundingDepth' && event.depth >= Math.max(1, context.data.minimumDepth) && paysFunding(context, event),
@@ -152,10 +151,7 @@ export const channelSetup = setup({
     sendReestablish: always(sendReestablish),
     resumeRevocationFirst: step('channel_reestablish', (context, message) => resume(context, message, 'revocationFirst')),
     resumeCommitmentFirst: step('channel_reestablish', (context, message) => resume(context, message, 'commitmentFirst')),
-    tellReestablished: tell(({ event }) => {
-      assertEvent(event, 'channel_reestablish');
-      return { type: 'reestablished', message: event };
-    }),
+    tellReestablished: tell(() => ({ type: 'reestablished' })),
     tellFallenBehind: tell(() => {
       const reason = 'this node has lost state: the peer holds a revocation that we do not remember having given';
       return { type: 'fallBehind', failure: { code: 'fallen_behind', reason, by: 'local' } };
@@ -183,14 +179,15 @@ export const channelSetup = setup({
     ),
     signFunding: step('funding_created', opening.signFunding),
     broadcastFunding: step('funding_signed', opening.broadcastFunding),
-    rebroadcastFunding: always(({ data: { fundingTransaction: transaction } }) =>
-      transaction === undefined ? {} : { effects: [{ type: 'broadcastFunding', transaction }] },
+    rebroadcastFunding: always(({ data: { fundingTransaction: transaction, confirmation } }) =>
+      transaction === undefined || confirmation !== undefined ? {} : { effects: [{ type: 'broadcastFunding', transaction }] },
     ),
     noteDepth: step('fundingDepth', (context, event) => opening.noteDepth(context, event, placeOf(context.data, event))),
     tellWrongFunding: tell(() => {
       const reason = 'the funding output does not pay the agreed amount to the agreed script';
       return { type: 'fail', failure: { code: 'wrong_funding', reason, by: 'local' } };
     }),
+    noteReady: always(() => ({ data: { localReady: true } })),
     sendReady: always(() => ({ effects: [{ type: 'sendReady' }] })),
     receiveReady: step('channel_ready', opening.receiveReady),
     tellUsable: always(() => ({ effects: [{ type: 'channelUsable' }] })),

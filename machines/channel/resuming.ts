@@ -1,5 +1,6 @@
 import type { MessageOf } from '../../protocols/wire/messages.ts';
 import { channelIdOf, negotiated, type ChannelContext, type Step } from './context.ts';
+import type { ChannelData } from './data.ts';
 import type { ChannelEffect } from './effects.ts';
 import { missesCommitment, missesRevocation, reestablishMessage } from './reestablish.ts';
 import { remoteCommitment } from './requests.ts';
@@ -14,11 +15,12 @@ export function sendReestablish({ data, environment }: ChannelContext): Step {
 }
 
 /**
- * What the peer says that it misses, sent again, derived from the channel's state: our last revocation and our last commitment in the order
- * in which they first went out (BOLT 2), then the updates that are not yet signed.
+ * What the peer says that it misses, sent again, derived from the channel's state: channel_ready before anything that needs it, our last
+ * revocation and our last commitment in the order in which they first went out (BOLT 2), then the updates that are not yet signed.
  */
 export function resume(context: ChannelContext, message: Reestablish, order: 'revocationFirst' | 'commitmentFirst'): Step {
   const { data, htlcs } = context;
+  const ready: ChannelEffect[] = data.localReady && startsFromZero(data, message) ? [{ type: 'sendReady' }] : [];
   const revocation: ChannelEffect[] = missesRevocation(data, message)
     ? [{ type: 'sendRevocation', revokedCommitmentNumber: data.localCommitmentNumber - 1 }]
     : [];
@@ -29,11 +31,11 @@ export function resume(context: ChannelContext, message: Reestablish, order: 're
       ]
     : [];
   const again = order === 'revocationFirst' ? [...revocation, ...commitment] : [...commitment, ...revocation];
-  return { effects: [...again, ...ourUpdates(context, 'waiting')] };
+  return { effects: [...ready, ...again, ...ourUpdates(context, 'waiting')] };
 }
 
-/** BOLT 2: channel_ready is sent again while neither side has signed a second commitment. */
-export const startsFromZero = ({ data }: ChannelContext, message: Reestablish): boolean =>
+/** BOLT 2: channel_ready is sent again while neither side has received a second commitment. */
+const startsFromZero = (data: ChannelData, message: Reestablish): boolean =>
   data.localCommitmentNumber === 0 && message.nextCommitmentNumber === 1;
 
 /**

@@ -223,19 +223,24 @@ export class ChannelPair {
 
 export const FUNDING_TXID = sha256(new TextEncoder().encode('funding'));
 
-/** Opens the channel up to its normal state, with the funding at that depth. */
-export function reachNormal(pair: ChannelPair, options: { readonly pushMsat?: bigint; readonly depth?: number } = {}): void {
+/** Opens the channel up to where it waits for confirmations. */
+export function reachConfirming(pair: ChannelPair, options: { readonly pushMsat?: bigint } = {}): void {
   const { alice } = pair;
   alice.send({ type: 'open', pushMsat: options.pushMsat ?? 0n });
   pair.settle();
   alice.send({ type: 'fundingReady', transaction: Uint8Array.of(1), txid: FUNDING_TXID, outputIndex: 1 });
   pair.settle();
+}
+
+/** Opens the channel up to its normal state, with the funding at that depth. */
+export function reachNormal(pair: ChannelPair, options: { readonly pushMsat?: bigint; readonly depth?: number } = {}): void {
+  reachConfirming(pair, options);
   confirm(pair, options.depth ?? 3);
 }
 
-/** The funding output at a depth, as both see it. */
-export function confirm(pair: ChannelPair, depth: number): void {
-  const event: FundingDepth = {
+/** The funding output at a depth, as the chain tells it. */
+export function fundingDepth(pair: ChannelPair, depth: number): FundingDepth {
+  return {
     type: 'fundingDepth',
     depth,
     blockHeight: 101,
@@ -243,7 +248,11 @@ export function confirm(pair: ChannelPair, depth: number): void {
     amountSat: pair.alice.data.fundingSatoshis,
     script: fundingOutput(pair.alice.data.local.fundingPubkey, pair.bob.data.local.fundingPubkey).scriptPubkey,
   };
-  for (const party of [pair.alice, pair.bob]) party.send(event);
+}
+
+/** The funding reaches a depth, and both see it. */
+export function confirm(pair: ChannelPair, depth: number): void {
+  for (const party of [pair.alice, pair.bob]) party.send(fundingDepth(pair, depth));
   pair.settle();
 }
 
