@@ -5,7 +5,10 @@ import type { Config } from './config/config.ts';
 export type { Logger } from 'pino';
 
 /** Fields that must never be logged, wherever an object that holds one is logged. */
-const secrets = ['passphrase', 'password', 'rpcPassword', 'token', 'seed', 'mnemonic', 'secret', 'secretKey', 'preimage', 'paymentSecret'];
+const keySecrets = ['passphrase', 'seed', 'mnemonic', 'secret', 'secretKey'];
+const paymentSecrets = ['preimage', 'paymentPreimage', 'paymentSecret'];
+const accessSecrets = ['password', 'rpcPassword', 'token', 'authorization'];
+const secrets = [...keySecrets, ...paymentSecrets, ...accessSecrets];
 const redact = { paths: secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[secret]' };
 
 /** JSON has no bigint: amounts are logged as decimal strings, and bytes as hex. */
@@ -18,7 +21,14 @@ function loggable(value: unknown, depth = 0): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, loggable(inner, depth + 1)]));
 }
 
-const LABELS: Readonly<Record<number, string>> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'WARN', 50: 'ERROR', 60: 'FATAL' };
+const LABELS: Readonly<Record<number, string>> = {
+  10: 'trace',
+  20: 'debug',
+  30: 'info',
+  40: 'WARN',
+  50: 'ERROR',
+  60: 'FATAL',
+};
 
 /** One log line for people: time, level, component, message, then the other fields as `name=value`. */
 export function readableLine(line: string): string {
@@ -30,12 +40,19 @@ export function readableLine(line: string): string {
   }
   const { level, time, msg, component, err, pid: _pid, hostname: _hostname, ...fields } = record;
   const at = new Date(Number(time)).toISOString().replace('T', ' ').slice(0, 23);
-  const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const rest = Object.entries(fields).map(
+    ([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
   const stack = (err as { stack?: string } | undefined)?.stack;
-  return `${at} ${(LABELS[Number(level)] ?? String(level)).padEnd(5)} ${component ? `[${String(component)}] ` : ''}${String(msg ?? '')}${rest.join('')}${stack ? `\n${stack}` : ''}\n`;
+  const label = (LABELS[Number(level)] ?? String(level)).padEnd(5);
+  const from = component === undefined ? '' : `[${String(component)}] `;
+  return `${at} ${label} ${from}${String(msg ?? '')}${rest.join('')}${stack === undefined ? '' : `\n${stack}`}\n`;
 }
 
-/** Makes the log; `destination` is standard output unless a test gives another. `child({ component })` names a part of the node. */
+/**
+ * Makes the log; `destination` is standard output unless a test gives another. `child({ component })` names a part of
+ * the node.
+ */
 export function createLogger(options: Config['log'], destination: DestinationStream = process.stdout): Logger {
   const readable = { write: (line: string) => destination.write(readableLine(line)) };
   const children = new Set<WeakRef<Logger>>();
@@ -54,7 +71,10 @@ export function createLogger(options: Config['log'], destination: DestinationStr
   return logger;
 }
 
-/** The children that each log has made: they keep the level that they were made with, so a change must reach each of them. */
+/**
+ * The children that each log has made: they keep the level that they were made with, so a change must reach each of
+ * them.
+ */
 const childrenOf = new WeakMap<Logger, Set<WeakRef<Logger>>>();
 
 /** Changes the level of a log made by `createLogger` and of all that descend from it. */

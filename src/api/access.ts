@@ -15,9 +15,14 @@ export const API_FILE = 'api.json';
 /** A file by which a client finds the daemon is missing, damaged or open to others. */
 export class ApiAccessError extends RunnelError {}
 
+const REPLACE_TOKEN = 'delete it and restart the daemon, which makes a new one';
+
 const apiFile = z.object({ host: z.literal('127.0.0.1'), port: integer(1, 65_535), pid: z.int() });
 
-/** The API's token, made where there is none. Throws `ApiAccessError` on a damaged file, or one that others could have read. */
+/**
+ * The API's token, made where there is none. Throws `ApiAccessError` on a damaged file, or one that others could have
+ * read.
+ */
 export function loadOrCreateToken(dataDir: string): string {
   const path = join(dataDir, TOKEN_FILE);
   const found = readToken(path);
@@ -39,16 +44,25 @@ function readToken(path: string): string | undefined {
     mode = statSync(path).mode & 0o777;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new ApiAccessError('api_token_unreadable', `${path} cannot be read: ${(error as Error).message}`, { path }, { cause: error });
+    throw new ApiAccessError(
+      'api_token_unreadable',
+      `${path} cannot be read: ${(error as Error).message}`,
+      { path },
+      { cause: error },
+    );
   }
   if (!hash32.safeParse(text).success) {
-    throw new ApiAccessError('api_token_damaged', `${path}: expected 64 hex digits, got something else; delete it and restart the daemon, which makes a new one`, { path });
+    throw new ApiAccessError(
+      'api_token_damaged',
+      `${path}: expected 64 hex digits, got something else; ${REPLACE_TOKEN}`,
+      { path },
+    );
   }
   // Windows has no such modes.
   if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
     throw new ApiAccessError(
       'api_token_exposed',
-      `${path}: expected mode 600, got ${mode.toString(8)}, with which others may have read it; delete it and restart the daemon, which makes a new one`,
+      `${path}: expected mode 600, got ${mode.toString(8)}, with which others may have read it; ${REPLACE_TOKEN}`,
       { path, mode: mode.toString(8) },
     );
   }
@@ -64,7 +78,10 @@ export function sameToken(expected: string, given: string): boolean {
 /** Tells clients where the API answers; removed by `removeApiFile` when the daemon stops. */
 export function writeApiFile(dataDir: string, port: number): void {
   const path = join(dataDir, API_FILE);
-  writeFileSync(`${path}.new`, `${JSON.stringify({ host: '127.0.0.1', port, pid: process.pid } satisfies z.input<typeof apiFile>)}\n`);
+  writeFileSync(
+    `${path}.new`,
+    `${JSON.stringify({ host: '127.0.0.1', port, pid: process.pid } satisfies z.input<typeof apiFile>)}\n`,
+  );
   chmodSync(`${path}.new`, 0o600);
   renameSync(`${path}.new`, path);
 }
@@ -84,11 +101,20 @@ export function findApi(dataDir: string): { readonly url: string; readonly token
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw new ApiAccessError('api_file_unreadable', `${path} cannot be read: ${(error as Error).message}`, { path }, { cause: error });
+    throw new ApiAccessError(
+      'api_file_unreadable',
+      `${path} cannot be read: ${(error as Error).message}`,
+      { path },
+      { cause: error },
+    );
   }
   const result = apiFile.safeParse(parseJson(text));
   if (!result.success) {
-    throw new ApiAccessError('api_file_damaged', `${path}: expected host, port and pid in JSON, got something else; restart the daemon, which writes it`, { path });
+    throw new ApiAccessError(
+      'api_file_damaged',
+      `${path}: expected host, port and pid in JSON, got something else; restart the daemon, which writes it`,
+      { path },
+    );
   }
   const token = readToken(join(dataDir, TOKEN_FILE));
   return token === undefined ? undefined : { url: `http://${result.data.host}:${result.data.port}`, token };

@@ -28,26 +28,38 @@ type Methods = {
 };
 
 export interface Client extends Methods {
-  /** Resolves once the stream stands: nothing that happens after that is missed. All events where `types` is left out. */
+  /**
+   * Resolves once the stream stands: nothing that happens after that is missed. All events where `types` is left out.
+   */
   events(types?: readonly EventType[]): Promise<EventSubscription>;
 }
 
 /** Makes a client; it connects with each call. */
 export function createClient(options: ClientOptions): Client {
   const methods = Object.fromEntries(
-    methodNames.map((name) => [name, (input: unknown = {}, signal?: AbortSignal) => call(options, contract[name], input, signal)]),
+    methodNames.map(
+      (name) => [name, (input: unknown = {}, signal?: AbortSignal) => call(options, contract[name], input, signal)],
+    ),
   );
   return { ...(methods as Methods), events: (types) => subscribe(options.url, options.token, types) };
 }
 
-async function call({ url, token }: ClientOptions, spec: MethodSpec, input: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+async function call(
+  { url, token }: ClientOptions,
+  spec: MethodSpec,
+  input: unknown,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
   const { request, body } = encodeRequest(spec, input);
   let response: Response;
   let text: string;
   try {
     response = await fetch(new URL(request, url), {
       method: spec.http.method,
-      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       body,
       signal,
       redirect: 'error',
@@ -63,7 +75,11 @@ async function call({ url, token }: ClientOptions, spec: MethodSpec, input: unkn
   if (!response.ok) throw errorOfAnswer(url, response.status, json);
   const output = z.safeDecode(spec.output, json);
   if (!output.success) {
-    throw new ConnectionError('bad_answer', url, `what answers at ${url} is no Runnel node of this version: ${z.prettifyError(output.error)}`);
+    throw new ConnectionError(
+      'bad_answer',
+      url,
+      `what answers at ${url} is no Runnel node of this version: ${z.prettifyError(output.error)}`,
+    );
   }
   return output.data;
 }

@@ -1,6 +1,6 @@
 /**
- * The API's one table of methods. The server's routes, the OpenAPI description, the typed client, the CLI's verbs and the
- * interface that the node implements are all derived from it.
+ * The API's one table of methods. The server's routes, the OpenAPI description, the typed client, the CLI's verbs and
+ * the interface that the node implements are all derived from it.
  */
 import type { z } from 'zod';
 import { channelsMethods } from './contract/channels.ts';
@@ -34,12 +34,13 @@ export type Api = {
 };
 
 /**
- * What the node does for the API. Input is valid by the contract's schema. A function rejects with a `RunnelError`: `ApiError`
- * (src/api/errors.ts) where the answer's HTTP status or hint matters. Anything else that is thrown is a bug and is answered as an
- * internal error.
+ * What the node does for the API. Input is valid by the contract's schema. A function rejects with a `RunnelError`:
+ * `ApiError` (src/api/errors.ts) where the answer's HTTP status or hint matters. Anything else that is thrown is a bug
+ * and is answered as an internal error.
  *
- * `pay` and `keysend` may resolve as soon as the payment is on disk, in flight: the server holds the request until a `payment` event
- * tells its end. The daemon around the node answers `stop` and `debuglevel`, and adds to `getinfo` what only it knows.
+ * `pay` and `keysend` may resolve as soon as the payment is on disk, in flight: the server holds the request until a
+ * `payment` event tells its end. The daemon around the node answers `stop` and `debuglevel`, and adds to `getinfo` what
+ * only it knows.
  */
 export type NodeApi = Omit<Api, 'stop' | 'debuglevel' | 'getinfo'> & {
   getinfo(input: Input<'getinfo'>): Promise<Omit<Output<'getinfo'>, 'version' | 'apiPort'>>;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { RunnelError } from '../../protocols/errors.ts';
 
-/** What an error means to whoever called, whatever its exact code: it decides the HTTP status and the CLI's exit status. */
+/**
+ * What an error means to whoever called, whatever its exact code: it decides the HTTP status and the CLI's exit status.
+ */
 export const errorKinds = {
   /** The request itself is wrong. */
   invalid: 400,
@@ -32,7 +34,11 @@ export class ApiError extends RunnelError {
     kind: ErrorKind,
     code: string,
     message: string,
-    more: { readonly details?: Readonly<Record<string, unknown>>; readonly hint?: string; readonly cause?: unknown } = {},
+    more: {
+      readonly details?: Readonly<Record<string, unknown>>;
+      readonly hint?: string;
+      readonly cause?: unknown;
+    } = {},
   ) {
     super(code, message, more.details ?? {}, { cause: more.cause });
     this.kind = kind;
@@ -73,7 +79,13 @@ export class ConnectionError extends ApiError {
 /** The error that an answer other than 200 holds: `ConnectionError` where it is no answer of a Runnel node. */
 export function errorOfAnswer(url: string, status: number, json: unknown): ApiError {
   const body = errorBody.safeParse(json);
-  if (!body.success) return new ConnectionError('bad_answer', url, `what answers at ${url} is no Runnel node: HTTP status ${status}`);
+  if (!body.success) {
+    return new ConnectionError(
+      'bad_answer',
+      url,
+      `what answers at ${url} is no Runnel node: HTTP status ${status}`,
+    );
+  }
   const { code, message, details, hint } = body.data;
   return new ApiError(kindOfStatus(status), code, message, { details, hint });
 }
@@ -92,21 +104,47 @@ export function kindOfStatus(status: number): ErrorKind {
   return kinds.find((kind) => errorKinds[kind] === status) ?? (status >= 500 ? 'internal' : 'invalid');
 }
 
-/** What the API adds to typed errors of the node's parts, which know nothing of HTTP and of commands: other kinds than `refused`, and hints. */
+/**
+ * What the API adds to typed errors of the node's parts, which know nothing of HTTP and of commands: other kinds than
+ * `refused`, and hints.
+ */
 const known: readonly { readonly code: RegExp; readonly kind?: ErrorKind; readonly hint?: string }[] = [
   { code: /^storage_full$/, kind: 'unavailable', hint: "make room on the data folder's disk" },
   { code: /^storage_/, kind: 'unavailable' },
-  { code: /^(chain_unavailable|chain_answer)$/, kind: 'unavailable', hint: 'see that bitcoind runs, and that chain.rpc_url and its login are right' },
+  {
+    code: /^(chain_unavailable|chain_answer)$/,
+    kind: 'unavailable',
+    hint: 'see that bitcoind runs, and that chain.rpc_url and its login are right',
+  },
   { code: /^(network_stopped|stream_failed)$/, kind: 'unavailable' },
-  { code: /^(peer_unreachable|peer_refused|peer_identity_mismatch)$/, kind: 'unavailable', hint: 'see that the node runs, and that id and address are right' },
-  { code: /^peer_unknown_address$/, kind: 'refused', hint: 'give the address: `runnel connect <node id>@<host>:<port>`' },
-  { code: /^(not_connected|peer_not_connected)$/, kind: 'refused', hint: 'connect first: `runnel connect <node id>@<host>:<port>`' },
-  { code: /^insufficient_funds$/, kind: 'refused', hint: 'see `runnel balance`; `runnel newaddress` makes an address to fund the wallet at' },
+  {
+    code: /^(peer_unreachable|peer_refused|peer_identity_mismatch)$/,
+    kind: 'unavailable',
+    hint: 'see that the node runs, and that id and address are right',
+  },
+  {
+    code: /^peer_unknown_address$/,
+    kind: 'refused',
+    hint: 'give the address: `runnel connect <node id>@<host>:<port>`',
+  },
+  {
+    code: /^(not_connected|peer_not_connected)$/,
+    kind: 'refused',
+    hint: 'connect first: `runnel connect <node id>@<host>:<port>`',
+  },
+  {
+    code: /^insufficient_funds$/,
+    kind: 'refused',
+    hint: 'see `runnel balance`; `runnel newaddress` makes an address to fund the wallet at',
+  },
   { code: /^fee_estimate_unavailable$/, kind: 'unavailable', hint: 'give a feerate with --feerate' },
   { code: /^invalid_/, kind: 'invalid' },
 ];
 
-/** The kind of any typed error: one of which nothing is known is a decision of the node's, which understood and did not do it. */
+/**
+ * The kind of any typed error: one of which nothing is known is a decision of the node's, which understood and did not
+ * do it.
+ */
 export function kindOf(error: RunnelError): ErrorKind {
   if (error instanceof ApiError) return error.kind;
   return known.find(({ code }) => code.test(error.code))?.kind ?? 'refused';

@@ -19,7 +19,10 @@ interface Client {
   alive: boolean;
 }
 
-/** Gives the node's events to any number of WebSocket clients. The server has checked who they are before they come here. */
+/**
+ * Gives the node's events to any number of WebSocket clients. The server has checked who they are before they come
+ * here.
+ */
 export class EventStream {
   readonly #clients = new Map<WebSocket, Client>();
   readonly #server: WebSocketServer;
@@ -44,7 +47,11 @@ export class EventStream {
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, query: URLSearchParams): void {
     const types = parseTypes(query);
     if (this.#clients.size >= MAX_CLIENTS) {
-      throw new ApiError('unavailable', 'too_many_clients', `expected at most ${MAX_CLIENTS} clients of the event stream, got one more`);
+      throw new ApiError(
+        'unavailable',
+        'too_many_clients',
+        `expected at most ${MAX_CLIENTS} clients of the event stream, got one more`,
+      );
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const client: Client = { types, alive: true };
@@ -89,7 +96,10 @@ export class EventStream {
     try {
       return JSON.stringify(z.encode(eventSchema, event));
     } catch (error) {
-      this.#logger.error({ err: error, type: event.type }, 'event stream: the node told an event that is against its schema');
+      this.#logger.error(
+        { err: error, type: event.type },
+        'event stream: the node told an event that is against its schema',
+      );
       return undefined;
     }
   }
@@ -109,5 +119,9 @@ function parseTypes(query: URLSearchParams): ReadonlySet<EventType> {
   const asked = query.get('types')?.split(',') ?? eventTypes;
   const wrong = asked.filter((type) => !(eventTypes as readonly string[]).includes(type));
   if (unknown.length === 0 && wrong.length === 0) return new Set(asked as readonly EventType[]);
-  throw new ApiError('invalid', 'invalid_request', `types: expected some of ${eventTypes.join(', ')}, got ${[...unknown, ...wrong].join(', ')}`);
+  throw new ApiError(
+    'invalid',
+    'invalid_request',
+    `types: expected some of ${eventTypes.join(', ')}, got ${[...unknown, ...wrong].join(', ')}`,
+  );
 }

@@ -6,15 +6,21 @@ import { eventSchema, type EventType, type NodeEvent } from './events.ts';
 const MAX_QUEUED_EVENTS = 10_000;
 
 /**
- * The node's events from the subscription on, for `for await`. Ends by `close` or by leaving the loop; throws `ConnectionError` when the
- * link is lost, after the events that came before.
+ * The node's events from the subscription on, for `for await`. Ends by `close` or by leaving the loop; throws
+ * `ConnectionError` when the link is lost, after the events that came before.
  */
 export interface EventSubscription extends AsyncIterableIterator<NodeEvent, undefined> {
   close(): void;
 }
 
-/** Opens the stream of events; rejects with `ApiError` where the node refuses it, `ConnectionError` where none answers. */
-export async function subscribe(url: string, token: string, types: readonly EventType[] | undefined): Promise<EventSubscription> {
+/**
+ * Opens the stream of events; rejects with `ApiError` where the node refuses it, `ConnectionError` where none answers.
+ */
+export async function subscribe(
+  url: string,
+  token: string,
+  types: readonly EventType[] | undefined,
+): Promise<EventSubscription> {
   const { WebSocket } = await import('ws');
   const address = new URL('/v1/events', url.replace(/^http/, 'ws'));
   if (types !== undefined) address.searchParams.set('types', types.join(','));
@@ -25,16 +31,23 @@ export async function subscribe(url: string, token: string, types: readonly Even
     // An event of a type that this client does not know, told by a newer node, is none of its business.
     const event = eventSchema.safeDecode(parseJson(String(data)) as z.input<typeof eventSchema>);
     if (event.success && !queue.push(event.data)) {
-      queue.end(new ConnectionError('stream_closed', url, `more than ${MAX_QUEUED_EVENTS} events were waiting to be read`));
+      queue.end(
+        new ConnectionError('stream_closed', url, `more than ${MAX_QUEUED_EVENTS} events were waiting to be read`),
+      );
     }
   });
   socket.on('close', (code, reason) => {
-    queue.end(new ConnectionError('stream_closed', url, `the stream of events ended: ${reason.toString() || `code ${code}`}`));
+    queue.end(
+      new ConnectionError('stream_closed', url, `the stream of events ended: ${reason.toString() || `code ${code}`}`),
+    );
   });
   await new Promise<void>((resolve, reject) => {
     socket.once('open', resolve);
     // Stays: an error after the opening is followed by 'close', which ends the queue.
-    socket.on('error', (cause) => reject(new ConnectionError('unreachable', url, `no node answers at ${url}`, { cause })));
+    socket.on(
+      'error',
+      (cause) => reject(new ConnectionError('unreachable', url, `no node answers at ${url}`, { cause })),
+    );
     socket.once('unexpected-response', (_, response) => {
       let text = '';
       response.setEncoding('utf8');
@@ -53,7 +66,10 @@ export async function subscribe(url: string, token: string, types: readonly Even
 /** A bounded queue between the socket and one reader. */
 class EventQueue implements EventSubscription {
   readonly #events: NodeEvent[] = [];
-  readonly #readers: { resolve: (result: IteratorResult<NodeEvent, undefined>) => void; reject: (error: unknown) => void }[] = [];
+  readonly #readers: {
+    readonly resolve: (result: IteratorResult<NodeEvent, undefined>) => void;
+    readonly reject: (error: unknown) => void;
+  }[] = [];
   readonly #onEnd: () => void;
   #ended: { readonly error: Error | undefined } | undefined;
 

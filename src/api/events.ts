@@ -2,10 +2,25 @@
 import { z } from 'zod';
 import { channelState, connectionState } from './contract/channel-types.ts';
 import { invoiceStatus, paymentStatus } from './contract/payments.ts';
-import { blockHeight, channelId, count, hash32, msat, nodeId, paymentHash, shortChannelId, stateValue, u64 } from './fields.ts';
+import {
+  blockHeight,
+  channelId,
+  count,
+  hash32,
+  msat,
+  nodeId,
+  paymentHash,
+  shortChannelId,
+  stateValue,
+  u64,
+} from './fields.ts';
 
 const event = <const Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
-  z.object({ type: z.literal(type), timeMs: count.meta({ description: "Unix time in milliseconds by the node's clock" }), ...shape });
+  z.object({
+    type: z.literal(type),
+    timeMs: count.meta({ description: "Unix time in milliseconds by the node's clock" }),
+    ...shape,
+  });
 
 export const eventSchemas = {
   block: event('block', { height: blockHeight, hash: hash32 }),
@@ -60,8 +75,9 @@ export interface NodeEvents {
 }
 
 /**
- * Gives each event to every listener at once, in order. It keeps none: what a listener cannot take at once it must buffer itself,
- * within bounds. A listener must not throw; if one does, the others still hear, and `onListenerError` is told.
+ * Gives each event to every listener at once, in order. It keeps none: what a listener cannot take at once it must
+ * buffer itself, within bounds. A listener must not throw; if one does, the others still hear, and `onListenerError` is
+ * told.
  */
 export class EventHub implements NodeEvents {
   readonly #listeners = new Set<(event: NodeEvent) => void>();

@@ -8,8 +8,8 @@ export interface RunningNode {
   readonly api: NodeApi;
   readonly events: NodeEvents;
   /**
-   * Resolves when everything begun is on disk, and links, chain and store are closed. May be called more than once. After it is called,
-   * the API's functions reject with an `ApiError` of kind `unavailable`.
+   * Resolves when everything begun is on disk, and links, chain and store are closed. May be called more than once.
+   * After it is called, the API's functions reject with an `ApiError` of kind `unavailable`.
    */
   stop(): Promise<void>;
   /** Rejects with what ended the node when it cannot go on (a failed store, a lost lock); never resolves otherwise. */
@@ -17,7 +17,7 @@ export interface RunningNode {
 }
 
 /**
- * What `src/node.ts` exports. Resolves once the node answers its API; rejects with a `RunnelError` whose message tells the user what is
- * wrong (a locked or damaged data folder, a wrong passphrase, no chain).
+ * What `src/node.ts` exports. Resolves once the node answers its API; rejects with a `RunnelError` whose message tells
+ * the user what is wrong (a locked or damaged data folder, a wrong passphrase, no chain).
  */
 export type StartNode = (config: Config, logger: Logger) => Promise<RunningNode>;

@@ -1,9 +1,10 @@
 /**
  * The scalar fields that the API's methods and events share, as zod schemas.
  *
- * On the wire everything is plain JSON: amounts and other 64-bit numbers are decimal strings, ids are lower-case hex, a short
- * channel id is `block x transaction x output` (`1x2x3`). The codecs turn decimal strings into bigint on the way in and
- * back on the way out, so that neither the node nor a user of the client sees a number that may have lost digits.
+ * On the wire everything is plain JSON: amounts and other 64-bit numbers are decimal strings, ids are lower-case hex, a
+ * short channel id is `block x transaction x output` (`1x2x3`). The codecs turn decimal strings into bigint on the way
+ * in and back on the way out, so that neither the node nor a user of the client sees a number that may have lost
+ * digits.
  */
 import { z } from 'zod';
 
@@ -42,7 +43,9 @@ export const commitmentNumber = integer(0, 0xffff_ffff_ffff);
 export const unixSeconds = z.int().min(0).meta({ description: 'Unix time in seconds' });
 
 const hexOf = (bytes: number, what: string) =>
-  z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`), { error: `expected ${what}: ${bytes} bytes in lower-case hex` });
+  z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`), {
+    error: `expected ${what}: ${bytes} bytes in lower-case hex`,
+  });
 
 export const hex = z.string().regex(/^([0-9a-f]{2})*$/, { error: 'expected bytes in lower-case hex' });
 export const nodeId = z
@@ -69,7 +72,7 @@ const CHANNEL_REF = new RegExp(`${SCID.source}|^[0-9a-f]{64}:(0|[1-9][0-9]{0,4})
 export const channelRef = z
   .string()
   .regex(CHANNEL_REF, {
-    error: 'expected a channel: its id in hex or the first 4 or more digits of it, its short channel id (103x1x0), or its funding txid:vout',
+    error: 'expected a channel: 4 or more hex digits of its id, its short channel id (103x1x0), or its funding txid:vout',
   })
   .meta({ description: 'Channel: id (or its first hex digits), short channel id, or funding txid:vout' });
 
@@ -108,7 +111,8 @@ export const peerAddress = z
     decode: (text, context) => {
       const multiaddr = toMultiaddr(text);
       if (multiaddr !== undefined) return multiaddr;
-      context.issues.push({ code: 'custom', input: text, message: 'expected a multiaddr (/ip4/1.2.3.4/tcp/9735) or host:port' });
+      const message = 'expected a multiaddr (/ip4/1.2.3.4/tcp/9735) or host:port';
+      context.issues.push({ code: 'custom', input: text, message });
       return z.NEVER;
     },
     encode: (text) => text,
@@ -122,10 +126,16 @@ export const bolt11 = z
   .regex(/^(lightning:)?ln[a-z0-9]+$/i, { error: 'expected a BOLT 11 invoice, which begins with ln' })
   .meta({ description: 'BOLT 11 invoice' });
 
-export const bitcoinAddress = z.string().min(14).max(90).regex(/^[A-Za-z0-9]+$/, { error: 'expected a bitcoin address' });
+export const bitcoinAddress = z
+  .string()
+  .min(14)
+  .max(90)
+  .regex(/^[A-Za-z0-9]+$/, { error: 'expected a bitcoin address' });
 
 /** Sat per 1,000 weight units; BOLT 2's floor of 253 below, a typo guard (about 400,000 sat/vB) above. */
-export const feeratePerKw = integer(253, 100_000_000).meta({ description: 'Feerate in sat per 1,000 weight units (253 is 1 sat/vB)' });
+export const feeratePerKw = integer(253, 100_000_000).meta({
+  description: 'Feerate in sat per 1,000 weight units (253 is 1 sat/vB)',
+});
 
 /** The state value of a statechart: a state's name, or the states of its parallel or nested parts by name. */
 export type StateValue = string | { readonly [part: string]: StateValue };

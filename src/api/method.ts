@@ -20,7 +20,9 @@ export interface MethodSpec<Input extends z.ZodObject = z.ZodObject, Output exte
   readonly cli: {
     /** Fields given by position, in order; all others are options. */
     readonly args: readonly (keyof z.output<Input> & string)[];
-    /** Options that are not just `--kebab-case-of-the-field <value>`; `<sat>` takes decimals of a sat for an msat field. */
+    /**
+     * Options that are not just `--kebab-case-of-the-field <value>`; `<sat>` takes decimals of a sat for an msat field.
+     */
     readonly flags?: Partial<Record<keyof z.output<Input> & string, string>>;
     readonly example: string;
   };

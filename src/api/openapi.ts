@@ -14,7 +14,10 @@ export function describeApi(version: string): Json {
   /** A schema as JSON Schema, with the named ones that it uses moved to the components. */
   const schemaOf = (schema: z.core.$ZodType): Json => {
     // 'input' is the side of a codec that stands in JSON, for what is sent and for what is answered alike.
-    const json = JSON.stringify(z.toJSONSchema(schema, { io: 'input' })).replaceAll('"#/$defs/', '"#/components/schemas/');
+    const json = JSON.stringify(z.toJSONSchema(schema, { io: 'input' })).replaceAll(
+      '"#/$defs/',
+      '"#/components/schemas/',
+    );
     const { $schema: _, $defs = {}, ...own } = JSON.parse(json) as Json & { $defs?: Json };
     Object.assign(schemas, $defs);
     return own;
@@ -35,8 +38,8 @@ export function describeApi(version: string): Json {
       version,
       license: { name: 'MIT', identifier: 'MIT' },
       description:
-        'The API of a Runnel node, on 127.0.0.1 only. The token stands in the file `api-token` of the data folder. Amounts are decimal ' +
-        "strings with their unit in the field's name.",
+        'The API of a Runnel node, on 127.0.0.1 only. The token stands in the file `api-token` of the data folder. ' +
+        "Amounts are decimal strings with their unit in the field's name.",
     },
     servers: [{ url: 'http://127.0.0.1:9737' }],
     security: [{ token: [] }],
@@ -53,7 +56,10 @@ function describeMethod(name: string, spec: MethodSpec, schemaOf: (schema: z.cor
     summary: spec.summary,
     description: [spec.description, `On the command line: \`${spec.cli.example}\``].filter(Boolean).join('\n\n'),
     responses: {
-      200: { description: 'Done', content: { 'application/json': { schema: schemaOf(spec.output), example: spec.example.output } } },
+      200: {
+        description: 'Done',
+        content: { 'application/json': { schema: schemaOf(spec.output), example: spec.example.output } },
+      },
       default: { description: 'Not done', content: { 'application/json': { schema: schemaOf(errorBody) } } },
     },
   };
@@ -90,9 +96,9 @@ function describeEvents(schemaOf: (schema: z.core.$ZodType) => Json): Json {
     operationId: 'events',
     summary: 'Follow what happens, over a WebSocket',
     description:
-      'Upgrades to a WebSocket on which each text message is one event. A browser, which cannot set headers, gives the token as the ' +
-      'subprotocol `token.<token>` beside `runnel`. A client that reads too slowly is closed with code 1013: it connects again and reads anew ' +
-      'what it must know.',
+      'Upgrades to a WebSocket on which each text message is one event. A browser, which cannot set headers, gives the ' +
+      'token as the subprotocol `token.<token>` beside `runnel`. A client that reads too slowly is closed with code ' +
+      '1013: it connects again and reads anew what it must know.',
     parameters: [
       {
         name: 'types',

@@ -5,8 +5,8 @@ import type { NodeEvents } from './events.ts';
 type Payment = Output<'payment'>;
 
 /**
- * Holds the calls that started a payment until the payment ends, their time is up, the caller is gone or the server closes; each then
- * answers with what is known of the payment. One subscription serves them all.
+ * Holds the calls that started a payment until the payment ends, their time is up, the caller is gone or the server
+ * closes; each then answers with what is known of the payment. One subscription serves them all.
  */
 export class PaymentWaiters {
   readonly #waiting = new Map<string, Set<() => void>>();

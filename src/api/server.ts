@@ -30,7 +30,10 @@ const PAY_GRACE_MS = 1_000;
 export interface ApiServer {
   readonly port: number;
   readonly url: string;
-  /** Takes no more requests, lets those in hand answer (payments as they are) for some seconds, and closes the event streams. */
+  /**
+   * Takes no more requests, lets those in hand answer (payments as they are) for some seconds, and closes the event
+   * streams.
+   */
   close(): Promise<void>;
 }
 
@@ -70,13 +73,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     check(request.raw, request.routeOptions.config.public === true);
   });
   app.setErrorHandler((error, request, reply) => {
-    const { status, body } = answerTo(error, (unexpected) => logger.error({ err: unexpected, method: request.method, route: request.routeOptions.url }, 'API: internal error'));
+    const { status, body } = answerTo(error, (unexpected) => {
+      logger.error({ err: unexpected, method: request.method, route: request.routeOptions.url }, 'internal error');
+    });
     return reply.code(status).send(body);
   });
   app.setNotFoundHandler((request) => {
-    throw new ApiError('notFound', 'unknown_route', `no method of the API answers ${request.method} ${request.url.slice(0, 100)}`, {
-      hint: 'GET /openapi.json describes those that there are',
-    });
+    const asked = `${request.method} ${request.url.slice(0, 100)}`;
+    const hint = 'GET /openapi.json describes those that there are';
+    throw new ApiError('notFound', 'unknown_route', `no method of the API answers ${asked}`, { hint });
   });
 
   const waiters = new PaymentWaiters(events, clock, (paymentHash) => api.payment({ paymentHash }));
@@ -90,7 +95,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     try {
       check(request, false);
       const url = new URL(request.url ?? '/', 'http://127.0.0.1');
-      if (url.pathname !== '/v1/events') throw new ApiError('notFound', 'unknown_route', `no stream answers at ${url.pathname.slice(0, 100)}`);
+      if (url.pathname !== '/v1/events') {
+        throw new ApiError(
+          'notFound',
+          'unknown_route',
+          `no stream answers at ${url.pathname.slice(0, 100)}`,
+        );
+      }
       stream.accept(request, socket, head, url.searchParams);
     } catch (error) {
       refuseUpgrade(socket, error);
@@ -154,10 +165,15 @@ function parseInput(spec: MethodSpec, request: FastifyRequest): unknown {
       const schema = Object.hasOwn(spec.input.shape, name) ? spec.input.shape[name] : undefined;
       return [name, schema !== undefined && typeof text === 'string' ? jsonFromText(fieldOf(schema), text) : text];
     });
-  const rest = spec.http.method === 'POST' ? (request.body ?? {}) : Object.fromEntries(fromText(request.query as Record<string, unknown>));
+  const query = request.query as Record<string, unknown>;
+  const rest = spec.http.method === 'POST' ? (request.body ?? {}) : Object.fromEntries(fromText(query));
   const problems: { field: string; message: string }[] = [];
-  if (typeof rest !== 'object' || Array.isArray(rest)) problems.push({ field: '', message: 'expected a JSON object as the body' });
-  else if (spec.http.method === 'POST' && Object.keys(request.query as object).length > 0) {
+  if (typeof rest !== 'object' || Array.isArray(rest)) {
+    problems.push(
+      { field: '', message: 'expected a JSON object as the body' },
+    );
+  }
+  else if (spec.http.method === 'POST' && Object.keys(query).length > 0) {
     problems.push({ field: '', message: 'expected the input in the body, got a query' });
   }
   for (const field of pathFields(spec.http.path)) {
@@ -165,16 +181,25 @@ function parseInput(spec: MethodSpec, request: FastifyRequest): unknown {
   }
   const result = z.safeDecode(spec.input, { ...rest, ...Object.fromEntries(fromText(inPath)) });
   if (result.success && problems.length === 0) return result.data;
-  for (const issue of result.error?.issues ?? []) problems.push({ field: issue.path.join('.'), message: issue.message });
+  for (const issue of result.error?.issues ?? []) {
+    problems.push(
+      { field: issue.path.join('.'), message: issue.message },
+    );
+  }
   const message = problems.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)).join('; ');
   throw new ApiError('invalid', 'invalid_request', message, { details: { problems } });
 }
 
-/** An error as status and body. What is no typed error is a bug: the caller learns only that, `onUnexpected` all of it. */
+/**
+ * An error as status and body. What is no typed error is a bug: the caller learns only that, `onUnexpected` all of it.
+ */
 function answerTo(error: unknown, onUnexpected: (error: unknown) => void): { status: number; body: ErrorBody } {
   if (error instanceof RunnelError) {
     const { code, message, details } = error;
-    return { status: errorKinds[kindOf(error)], body: { code, message, details: jsonSafe(details), hint: hintOf(error) } };
+    return {
+      status: errorKinds[kindOf(error)],
+      body: { code, message, details: jsonSafe(details), hint: hintOf(error) },
+    };
   }
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500) {
@@ -196,16 +221,29 @@ function jsonSafe(details: Readonly<Record<string, unknown>>): Record<string, un
 function refuseUpgrade(socket: Duplex, error: unknown): void {
   const { status, body } = answerTo(error, () => {});
   const json = JSON.stringify(body);
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(json)}\r\nConnection: close\r\n\r\n${json}`,
-    () => socket.destroy(),
-  );
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(json)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${json}`, () => socket.destroy());
 }
 
 function listenError(error: unknown, port: number): ApiError {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'EADDRINUSE') {
-    return new ApiError('conflict', 'port_in_use', `port ${port} of 127.0.0.1 is in use`, { hint: 'give another with --api-port, or 0 for any free one', cause: error });
+    return new ApiError(
+      'conflict',
+      'port_in_use',
+      `port ${port} of 127.0.0.1 is in use`,
+      { hint: 'give another with --api-port, or 0 for any free one', cause: error },
+    );
   }
-  return new ApiError('unavailable', 'listen_failed', `cannot listen at 127.0.0.1:${port}: ${message}`, { cause: error });
+  return new ApiError(
+    'unavailable',
+    'listen_failed',
+    `cannot listen at 127.0.0.1:${port}: ${message}`,
+    { cause: error },
+  );
 }

@@ -20,8 +20,9 @@ export interface DaemonOptions {
 }
 
 /**
- * Runs a node and its API until the process is asked to end, the API is asked to stop, or the node fails. Rejects with what kept it from
- * starting (`RunnelError` with a message for the user) or made it end; resolves after an orderly stop.
+ * Runs a node and its API until the process is asked to end, the API is asked to stop, or the node fails. Rejects with
+ * what kept it from starting (`RunnelError` with a message for the user) or made it end; resolves after an orderly
+ * stop.
  */
 export async function runDaemon({ config, logger, version, startNode, signal }: DaemonOptions): Promise<void> {
   // Only the owner may look in: the folder holds the seed.
@@ -33,8 +34,16 @@ export async function runDaemon({ config, logger, version, startNode, signal }: 
   try {
     // The node holds the folder's lock now: no other daemon writes these files.
     const token = loadOrCreateToken(config.dataDir);
-    const api = apiOf(node, { version, logger, port: () => server?.port ?? config.apiPort, stop: () => stopAsked.abort() });
-    server = await startApiServer({ api, events: node.events, token, port: config.apiPort, version, logger: logger.child({ component: 'api' }) });
+    const port = (): number => server?.port ?? config.apiPort;
+    const api = apiOf(node, { version, logger, port, stop: () => stopAsked.abort() });
+    server = await startApiServer({
+      api,
+      events: node.events,
+      token,
+      port: config.apiPort,
+      version,
+      logger: logger.child({ component: 'api' }),
+    });
     writeApiFile(config.dataDir, server.port);
     logger.info({ url: server.url, dataDir: config.dataDir, network: config.network }, 'ready');
     await Promise.race([aborted(signal), aborted(stopAsked.signal), node.failed]);
@@ -88,7 +97,10 @@ async function stopInOrder(dataDir: string, server: ApiServer | undefined, node:
   };
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the node did not stop within ${STOP_DEADLINE_MS / 1_000} s; ending it as it is`)), STOP_DEADLINE_MS);
+    timer = setTimeout(
+      () => reject(new Error(`the node did not stop within ${STOP_DEADLINE_MS / 1_000} s; ending it as it is`)),
+      STOP_DEADLINE_MS,
+    );
   });
   try {
     await Promise.race([stop(), deadline]);

@@ -38,7 +38,7 @@ const statusOfKind: Readonly<Record<ErrorKind, ExitStatus>> = {
   unavailable: exitStatus.failed,
 };
 
-/** Something asked for did not come about, though every call went well: a payment that failed, a channel that closed. */
+/** What was asked for did not come about, though every call went well: a payment failed, a channel closed. */
 export class NotDoneError extends Error {
   readonly status: ExitStatus;
   readonly code: string;
@@ -62,17 +62,21 @@ interface Failure {
 
 function failureOf(error: unknown, dataDir: string): Failure {
   if (error instanceof NotDoneError) return error;
-  if (error instanceof UsageError) return { status: exitStatus.usage, code: 'usage', message: error.message, hint: `for example: ${error.usage}` };
+  if (error instanceof UsageError) {
+    return { status: exitStatus.usage, code: 'usage', message: error.message, hint: `for example: ${error.usage}` };
+  }
   if (error instanceof ApiAccessError) return { ...pick(error), status: exitStatus.unauthorized };
   if (error instanceof ConnectionError) {
     const status = error.code === 'bad_answer' ? exitStatus.internal : exitStatus.unreachable;
     return { ...pick(error), status, hint: error.hint ?? unreachableHint(dataDir) };
   }
-  if (error instanceof ApiError) return { ...pick(error), status: statusOfKind[error.kind], hint: error.hint ?? hintOf(error) };
+  if (error instanceof ApiError) {
+    return { ...pick(error), status: statusOfKind[error.kind], hint: error.hint ?? hintOf(error) };
+  }
   throw error;
 }
 
-const pick = (error: ApiError | ApiAccessError) => ({ code: error.code, message: error.message, details: error.details });
+const pick = ({ code, message, details }: ApiError | ApiAccessError) => ({ code, message, details });
 
 export function unreachableHint(dataDir: string): string {
   return `start a node with \`runneld --datadir ${dataDir}\`, or name another data folder with --datadir or RUNNEL_DIR`;
@@ -80,17 +84,21 @@ export function unreachableHint(dataDir: string): string {
 
 function hintOf(error: ApiError): string | undefined {
   if (error.kind === 'internal') return "look into the daemon's log";
-  if (error.kind === 'unauthorized') return 'the token in the data folder is not that of the node that answers: was the folder copied, or is another node on this port?';
+  if (error.kind === 'unauthorized') {
+    return "the data folder's token is not that of the node which answers: is another node on this port?";
+  }
   return undefined;
 }
 
-/** Says on stderr what went wrong and what to do next, and returns the exit status. What it does not know it throws again. */
+/** Says on stderr what went wrong and what to do next; returns the exit status. Throws again what it does not know. */
 export function reportFailure(
   error: unknown,
   settings: { readonly json: boolean; readonly dataDir: string; readonly surroundings: { err(text: string): void } },
 ): ExitStatus {
   const { status, code, message, details, hint } = failureOf(error, settings.dataDir);
   const lines = [...message.split('\n'), ...(hint === undefined ? [] : [hint])].map(harmless);
-  settings.surroundings.err(`${settings.json ? json({ code, message, details, hint }) : `runnel: ${lines.join('\n        ')}`}\n`);
+  settings.surroundings.err(
+    `${settings.json ? json({ code, message, details, hint }) : `runnel: ${lines.join('\n        ')}`}\n`,
+  );
   return status;
 }

@@ -18,7 +18,10 @@ export function createProgress(terminal: Surroundings['terminal']): Progress {
   };
 }
 
-/** Starts a payment and shows its attempts until the node answers. `paymentHash` is undefined where it is not known beforehand. */
+/**
+ * Starts a payment and shows its attempts until the node answers. `paymentHash` is undefined where it is not known
+ * beforehand.
+ */
 export async function followPayment(
   client: Client,
   progress: Progress,
@@ -47,8 +50,8 @@ export async function followPayment(
 type Channel = Output<'channel'>;
 
 /**
- * Waits until `reached` holds for a channel that `start` names, looking again at each of its events and at each block. Throws
- * `NotDoneError` when `failed` tells that it never will.
+ * Waits until `reached` holds for a channel that `start` names, looking again at each of its events and at each block.
+ * Throws `NotDoneError` when `failed` tells that it never will.
  */
 export async function followChannel(
   client: Client,
@@ -66,10 +69,12 @@ export async function followChannel(
       const failure = failed(channel);
       if (failure !== undefined) throw new NotDoneError(exitStatus.failed, 'channel_failed', failure);
       const { fundingConfirmations, minimumDepth } = channel;
-      progress.show(`${channel.state} …${channel.state === 'confirming' ? ` ${fundingConfirmations} of ${minimumDepth} confirmations` : ''}`);
+      const depth = `${fundingConfirmations} of ${minimumDepth} confirmations`;
+      progress.show(`${channel.state} … ${channel.state === 'confirming' ? depth : ''}`);
       return undefined;
     };
-    const concerns = (event: NodeEvent): boolean => event.type === 'block' || (event.type === 'channel' && event.channelId === channelId);
+    const concerns = (event: NodeEvent): boolean =>
+      event.type === 'block' || (event.type === 'channel' && event.channelId === channelId);
     let channel = await look();
     while (channel === undefined) {
       // The stream never ends by itself: it throws when the node is lost.

@@ -19,7 +19,10 @@ interface GlobalOptions {
   readonly json?: boolean;
 }
 
-/** Runs one command line (without the program's name) and returns its exit status. Rejects only for mistakes in the program. */
+/**
+ * Runs one command line (without the program's name) and returns its exit status. Rejects only for mistakes in the
+ * program.
+ */
 export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<ExitStatus> {
   const program = new Command('runnel');
   const settings = () => {

@@ -76,7 +76,11 @@ export function renderChannel(channel: Channel): string {
       sides([
         ['dust limit (sat)', limits.local.dustLimitSat, limits.remote?.dustLimitSat],
         ['reserve (sat)', limits.local.channelReserveSat, limits.remote?.channelReserveSat],
-        ['most in flight (sat)', formatMsat(limits.local.maxHtlcValueInFlightMsat), msatOf(limits.remote?.maxHtlcValueInFlightMsat)],
+        [
+          'most in flight (sat)',
+          formatMsat(limits.local.maxHtlcValueInFlightMsat),
+          msatOf(limits.remote?.maxHtlcValueInFlightMsat),
+        ],
         ['smallest HTLC (sat)', formatMsat(limits.local.htlcMinimumMsat), msatOf(limits.remote?.htlcMinimumMsat)],
         ['most HTLCs', limits.local.maxAcceptedHtlcs, limits.remote?.maxAcceptedHtlcs],
         ['to_self_delay (blocks)', limits.local.toSelfDelay, limits.remote?.toSelfDelay],
@@ -127,4 +131,5 @@ function renderEntries(entries: readonly JournalEntry[]): string {
   return table(['ENTRY', 'TIME', 'EVENT', 'NEW STATES', 'HASH'], rows, 'empty');
 }
 
-const msatOf = (amountMsat: bigint | undefined): string | undefined => (amountMsat === undefined ? undefined : formatMsat(amountMsat));
+const msatOf = (amountMsat: bigint | undefined): string | undefined =>
+  amountMsat === undefined ? undefined : formatMsat(amountMsat);

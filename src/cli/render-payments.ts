@@ -32,7 +32,9 @@ export function renderInvoices({ invoices, total }: Output<'invoices'>): string 
 }
 
 export function renderDecoded(decoded: Output<'decode'>): string {
-  const hints = decoded.routeHints.map((hops) => hops.map((hop) => `${hop.nodeId} over ${hop.shortChannelId}`).join(', then '));
+  const hints = decoded.routeHints.map(
+    (hops) => hops.map((hop) => `${hop.nodeId} over ${hop.shortChannelId}`).join(', then '),
+  );
   return list({
     payee: decoded.payee,
     'amount (sat)': anyOr(decoded.amountMsat),
@@ -97,7 +99,9 @@ export function renderRoute(route: Output<'route'>): string {
 function renderHops(hops: Output<'route'>['hops']): string {
   return table(
     ['CHANNEL', 'SAT', 'FEE', 'EXPIRY', 'TO NODE'],
-    hops.map((hop) => [hop.shortChannelId, formatMsat(hop.amountMsat), formatMsat(hop.feeMsat), hop.cltvExpiry, hop.nodeId]),
+    hops.map(
+      (hop) => [hop.shortChannelId, formatMsat(hop.amountMsat), formatMsat(hop.feeMsat), hop.cltvExpiry, hop.nodeId],
+    ),
     'no hops',
   );
 }

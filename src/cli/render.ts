@@ -2,7 +2,14 @@
 import type { MethodName, Output } from '../api/contract.ts';
 import { formatMsat } from './amounts.ts';
 import { renderChannel, renderChannels, renderJournal } from './render-channels.ts';
-import { renderDecoded, renderInvoice, renderInvoices, renderPayment, renderPayments, renderRoute } from './render-payments.ts';
+import {
+  renderDecoded,
+  renderInvoice,
+  renderInvoices,
+  renderPayment,
+  renderPayments,
+  renderRoute,
+} from './render-payments.ts';
 import { list, section, table, time } from './text.ts';
 
 type Renderers = { readonly [Name in MethodName]: (output: Output<Name>) => string };
@@ -17,7 +24,9 @@ const renderers: Renderers = {
       'block height': `${info.blockHeight}${info.syncedToChain ? '' : ' (catching up)'}`,
       addresses: info.addresses.map((address) => `${info.nodeId}@${address}`).join(' '),
       peers: info.numPeers,
-      channels: `${info.numActiveChannels} active, ${info.numInactiveChannels} inactive, ${info.numPendingChannels} pending`,
+      'active channels': info.numActiveChannels,
+      'inactive channels': info.numInactiveChannels,
+      'pending channels': info.numPendingChannels,
       graph: `${info.numGraphNodes} nodes, ${info.numGraphChannels} channels`,
       'API port': info.apiPort,
     }),

@@ -23,12 +23,19 @@ export async function runVerb(call: VerbCall, settings: Settings): Promise<void>
   const api = findApi(settings.dataDir);
   if (api === undefined) {
     const hint = unreachableHint(settings.dataDir);
-    throw new NotDoneError(exitStatus.unreachable, 'unreachable', `no node runs in the data folder ${settings.dataDir}`, hint);
+    throw new NotDoneError(
+      exitStatus.unreachable,
+      'unreachable',
+      `no node runs in the data folder ${settings.dataDir}`,
+      hint,
+    );
   }
   const client = createClient(api);
   const progress = createProgress(settings.json ? undefined : settings.surroundings.terminal);
   const print = (name: MethodName, output: unknown): void => {
-    settings.surroundings.out(`${settings.json ? json(z.encode(contract[name].output as z.ZodType, output)) : render(name, output)}\n`);
+    settings.surroundings.out(
+      `${settings.json ? json(z.encode(contract[name].output as z.ZodType, output)) : render(name, output)}\n`,
+    );
   };
 
   if (call.name === 'pay' || call.name === 'keysend') {
@@ -42,8 +49,15 @@ export async function runVerb(call: VerbCall, settings: Settings): Promise<void>
   }
 }
 
-async function runPayment(client: Client, progress: Progress, name: 'pay' | 'keysend', input: unknown): Promise<Output<'payment'>> {
-  if (name === 'keysend') return followPayment(client, progress, undefined, () => client.keysend(input as Input<'keysend'>));
+async function runPayment(
+  client: Client,
+  progress: Progress,
+  name: 'pay' | 'keysend',
+  input: unknown,
+): Promise<Output<'payment'>> {
+  if (name === 'keysend') {
+    return followPayment(client, progress, undefined, () => client.keysend(input as Input<'keysend'>));
+  }
   const request = input as Input<'pay'>;
   const { paymentHash } = await client.decode({ invoice: request.invoice });
   return followPayment(client, progress, paymentHash, () => client.pay(request));
@@ -51,7 +65,11 @@ async function runPayment(client: Client, progress: Progress, name: 'pay' | 'key
 
 function checkPayment({ status, failure, paymentHash }: Output<'payment'>): void {
   if (status === 'failed') {
-    throw new NotDoneError(exitStatus.failed, failure?.code ?? 'payment_failed', `the payment failed: ${failure?.message ?? 'no reason is known'}`);
+    throw new NotDoneError(
+      exitStatus.failed,
+      failure?.code ?? 'payment_failed',
+      `the payment failed: ${failure?.message ?? 'no reason is known'}`,
+    );
   }
   if (status === 'inFlight') {
     const hint = `it goes on; see how it ends with \`runnel payment ${paymentHash}\`, and do not pay again before`;
@@ -63,14 +81,20 @@ function checkPayment({ status, failure, paymentHash }: Output<'payment'>): void
 const OPENING: ReadonlySet<string> = new Set(['opening', 'confirming']);
 const CLOSING_TOGETHER: ReadonlySet<string> = new Set(['normal', 'shuttingDown', 'negotiatingClose']);
 
-async function runAndWait(client: Client, progress: Progress, name: 'open' | 'close', input: unknown): Promise<Output<'channel'>> {
+async function runAndWait(
+  client: Client,
+  progress: Progress,
+  name: 'open' | 'close',
+  input: unknown,
+): Promise<Output<'channel'>> {
   if (name === 'open') {
     return followChannel(
       client,
       progress,
       async () => (await client.open(input as Input<'open'>)).channelId,
       ({ state }) => state === 'normal',
-      ({ state, error }) => OPENING.has(state) && error === undefined ? undefined : `the channel did not open: ${error ?? `it is ${state}`}`,
+      ({ state, error }) =>
+        OPENING.has(state) && error === undefined ? undefined : `the channel did not open: ${error ?? `it is ${state}`}`,
     );
   }
   return followChannel(
@@ -79,6 +103,8 @@ async function runAndWait(client: Client, progress: Progress, name: 'open' | 'cl
     async () => (await client.close(input as Input<'close'>)).channelId,
     ({ state }) => state === 'closing' || state === 'closed',
     ({ state, error }) =>
-      CLOSING_TOGETHER.has(state) && error === undefined ? undefined : `the channel did not close together: ${error ?? `it is ${state}`}`,
+      CLOSING_TOGETHER.has(state) && error === undefined
+        ? undefined
+        : `the channel did not close together: ${error ?? `it is ${state}`}`,
   );
 }

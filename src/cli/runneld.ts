@@ -11,11 +11,13 @@ import { packageVersion } from './version.ts';
 const exitStatus = { stopped: 0, failed: 1, config: 2 } as const;
 
 const help = `
-Every key can stand in ${CONFIG_FILE} in the data folder, as an environment variable, or as a flag; a flag goes before a variable,
-a variable before the file, the file before the default. In the file, a key of two words after the dash such as --chain-rpc-url
-is rpc_url in the table [chain]. Lists have commas between their items in flags and variables.
-The passphrase that encrypts the seed stands in RUNNEL_PASSPHRASE or in the file that --passphrase-file names; the password of bitcoind's RPC
-in RUNNEL_CHAIN_RPC_PASSWORD or the file.
+Every key can stand in ${CONFIG_FILE} in the data folder, in an environment variable, or in a flag. A flag goes before a
+variable, a variable before the file, the file before the default. In the file, --api-port is api_port, and
+--chain-rpc-url is rpc_url in the table [chain] (likewise for log, policy and channel). In flags and variables, commas
+stand between the items of a list.
+
+The passphrase that encrypts the seed comes from RUNNEL_PASSPHRASE or the file that --passphrase-file names, the password
+of bitcoind's RPC from RUNNEL_CHAIN_RPC_PASSWORD or the file ${CONFIG_FILE}.
 
 Exit status:
   0  stopped as asked
@@ -23,7 +25,7 @@ Exit status:
   2  wrong flags or configuration
 
 Example:
-  $ runneld --datadir ~/.runnel --network regtest --chain-rpc-url http://127.0.0.1:18443 --chain-rpc-cookie-file ~/.bitcoin/regtest/.cookie`;
+  $ runneld --network regtest --chain-rpc-cookie-file ~/.bitcoin/regtest/.cookie`;
 
 function parseFlags(args: readonly string[]): { dataDir: string; flags: Record<string, string> } {
   const program = new Command('runneld')
@@ -37,13 +39,18 @@ function parseFlags(args: readonly string[]): { dataDir: string; flags: Record<s
   const names = new Map<string, string>();
   for (const key of configKeys) {
     if (key.flag === undefined) continue;
-    const option = new Option(`${key.flag} <${placeholder(key)}>`, `${key.help}${showDefault(key.default)} [${key.environment}]`);
+    const option = new Option(
+      `${key.flag} <${placeholder(key)}>`,
+      `${key.help}${showDefault(key.default)} [${key.environment}]`,
+    );
     program.addOption(option);
     names.set(option.attributeName(), key.name);
   }
   program.parse(args, { from: 'user' });
   const { datadir, ...given } = program.opts<Record<string, string>>();
-  const flags = Object.fromEntries(Object.entries(given).map(([attribute, value]) => [names.get(attribute) ?? attribute, value]));
+  const flags = Object.fromEntries(
+    Object.entries(given).map(([attribute, value]) => [names.get(attribute) ?? attribute, value]),
+  );
   return { dataDir: dataDirectory(datadir, process.env), flags };
 }
 
@@ -61,7 +68,11 @@ async function main(args: readonly string[]): Promise<number> {
     const { dataDir, flags } = parseFlags(args);
     const { config, warnings } = loadConfig({ dataDir, flags, environment: process.env });
     // Loaded only once flags and configuration are right: help and errors come at once.
-    const [{ createLogger }, { runDaemon }, startNode] = await Promise.all([import('../logging.ts'), import('./daemon.ts'), findStartNode()]);
+    const [{ createLogger }, { runDaemon }, startNode] = await Promise.all([
+      import('../logging.ts'),
+      import('./daemon.ts'),
+      findStartNode(),
+    ]);
     const logger = createLogger(config.log);
     for (const warning of warnings) logger.warn(warning);
     await runDaemon({ config, logger, version: packageVersion(), startNode, signal: endSignal() });

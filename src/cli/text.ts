@@ -27,7 +27,10 @@ export function table(titles: readonly string[], rows: readonly (readonly Cell[]
   });
   const line = (cells: readonly string[]): string =>
     columns
-      .map(({ width, right }, index) => (right ? (cells[index] ?? '').padStart(width) : (cells[index] ?? '').padEnd(width)))
+      .map(({ width, right }, index) => {
+        const cell = cells[index] ?? '';
+        return right ? cell.padStart(width) : cell.padEnd(width);
+      })
       .join('  ')
       .trimEnd();
   return [line(titles), ...shown.map(line)].join('\n');
@@ -54,5 +57,6 @@ export function json(value: unknown): string {
 }
 
 export function time(unixSeconds: number | undefined): string | undefined {
-  return unixSeconds === undefined ? undefined : new Date(unixSeconds * 1_000).toISOString().slice(0, 19).replace('T', ' ');
+  if (unixSeconds === undefined) return undefined;
+  return new Date(unixSeconds * 1_000).toISOString().slice(0, 19).replace('T', ' ');
 }

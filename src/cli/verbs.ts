@@ -35,7 +35,8 @@ export function createVerbs(run: (call: VerbCall) => Promise<void>): Command[] {
 }
 
 function createVerb(name: MethodName, spec: MethodSpec, run: (call: VerbCall) => Promise<void>): Command {
-  const command = new Command(name).summary(spec.summary).description([`${spec.summary}.`, spec.description].filter(Boolean).join('\n\n'));
+  const description = [`${spec.summary}.`, spec.description].filter(Boolean).join('\n\n');
+  const command = new Command(name).summary(spec.summary).description(description);
   command.addHelpText('after', `\nExample:\n  $ ${spec.cli.example}`);
   const names = new Map<string, string>();
   const fields = Object.entries(spec.input.shape).map(([key, schema]) => ({ key, field: fieldOf(schema) }));
@@ -45,7 +46,10 @@ function createVerb(name: MethodName, spec: MethodSpec, run: (call: VerbCall) =>
     const field = fields.find((candidate) => candidate.key === key)?.field;
     if (field === undefined) throw new TypeError(`${name} has no field ${key}`);
     const title = kebabCase(key);
-    const argument = new Argument(field.optional ? `[${title}]` : `<${title}>`, describeArgument(field, spec.cli.flags?.[key]));
+    const argument = new Argument(
+      field.optional ? `[${title}]` : `<${title}>`,
+      describeArgument(field, spec.cli.flags?.[key]),
+    );
     if (field.choices === undefined) argument.argParser(read(key, field));
     else argument.choices(field.choices);
     command.addArgument(argument);
@@ -54,8 +58,8 @@ function createVerb(name: MethodName, spec: MethodSpec, run: (call: VerbCall) =>
   const optionKeys = new Map<string, string>();
   for (const { key, field } of fields) {
     if (names.has(key)) continue;
-    const placeholder = field.type === 'boolean' ? '' : ` <${field.unit ?? (field.type === 'integer' ? 'n' : 'value')}>`;
-    const flags = spec.cli.flags?.[key] ?? `--${kebabCase(key)}${placeholder}`;
+    const value = field.unit ?? (field.type === 'integer' ? 'n' : 'value');
+    const flags = spec.cli.flags?.[key] ?? `--${kebabCase(key)}${field.type === 'boolean' ? '' : ` <${value}>`}`;
     const option = new Option(flags, field.description);
     if (field.choices !== undefined) option.choices(field.choices);
     else if (field.type !== 'boolean') option.argParser(read(key, field));
@@ -76,7 +80,9 @@ function createVerb(name: MethodName, spec: MethodSpec, run: (call: VerbCall) =>
     for (const [attribute, value] of Object.entries(options)) given[optionKeys.get(attribute) ?? attribute] = value;
     const result = z.safeDecode(spec.input, name === 'connect' ? splitAddress(given) : given);
     if (!result.success) {
-      const problems = result.error.issues.map((issue) => `${names.get(String(issue.path[0])) ?? issue.path.join('.')}: ${issue.message}`);
+      const problems = result.error.issues.map(
+        (issue) => `${names.get(String(issue.path[0])) ?? issue.path.join('.')}: ${issue.message}`,
+      );
       throw new UsageError(problems.join('\n'), spec.cli.example);
     }
     await run({ name, input: result.data, wait: wait === true });

@@ -20,7 +20,10 @@ export interface LoadedConfig {
   readonly warnings: readonly string[];
 }
 
-/** The configuration is wrong; the message has a line for each wrong key with what was expected, what came, and from where. */
+/**
+ * The configuration is wrong; the message has a line for each wrong key with what was expected, what came, and from
+ * where.
+ */
 export class ConfigError extends RunnelError {
   constructor(problems: readonly string[], options?: ErrorOptions) {
     super('config_invalid', problems.join('\n'), { problems }, options);
@@ -64,7 +67,10 @@ export function loadConfig(sources: {
   const passphrase = readPassphrase(config.passphraseFile, environment, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const rpcUrl = config.chain.rpcUrl ?? `http://127.0.0.1:${usualRpcPort[config.network]}`;
-  return { config: { ...config, chain: { ...config.chain, rpcUrl }, dataDir, passphrase }, warnings: unknownVariables(environment) };
+  return {
+    config: { ...config, chain: { ...config.chain, rpcUrl }, dataDir, passphrase },
+    warnings: unknownVariables(environment),
+  };
 }
 
 function readConfigFile(path: string, problems: string[]): Map<string, Entry> {
@@ -74,7 +80,11 @@ function readConfigFile(path: string, problems: string[]): Map<string, Entry> {
     table = parse(readFileSync(path, 'utf8'));
   } catch (error) {
     if (error instanceof TomlError) problems.push(`${path} is not TOML: ${error.message.trim()}`);
-    else if ((error as NodeJS.ErrnoException).code !== 'ENOENT') problems.push(`${path} cannot be read: ${(error as Error).message}`);
+    else if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      problems.push(
+        `${path} cannot be read: ${(error as Error).message}`,
+      );
+    }
     return entries;
   }
   const known = new Map(configKeys.map((key) => [key.name, key]));
@@ -95,7 +105,9 @@ function readConfigFile(path: string, problems: string[]): Map<string, Entry> {
 /** The keys of the table that a misspelt key stands in. */
 function siblingsOf(name: string): string {
   const table = name.slice(0, name.lastIndexOf('.') + 1);
-  const siblings = configKeys.map((key) => key.name).filter((other) => other.slice(0, other.lastIndexOf('.') + 1) === table);
+  const siblings = configKeys.map((key) => key.name).filter(
+    (other) => other.slice(0, other.lastIndexOf('.') + 1) === table,
+  );
   return `are ${siblings.join(', ')}`;
 }
 
@@ -149,7 +161,9 @@ function contradictions(config: z.output<typeof configSchema>): string[] {
     problems.push('chain.rpc_user and chain.rpc_password: expected both or neither, got one');
   }
   if (channel.minFundingSat > channel.maxFundingSat) {
-    problems.push(`channel.min_funding_sat: expected at most max_funding_sat (${channel.maxFundingSat}), got ${channel.minFundingSat}`);
+    problems.push(
+      `channel.min_funding_sat: expected at most ${channel.maxFundingSat} (max_funding_sat), got ${channel.minFundingSat}`,
+    );
   }
   return problems;
 }
@@ -176,9 +190,12 @@ function unknownVariables(environment: Environment): string[] {
   const known = new Set([...configKeys.map((key) => key.environment), 'RUNNEL_DIR', 'RUNNEL_PASSPHRASE']);
   return Object.keys(environment)
     .filter((name) => name.startsWith('RUNNEL_') && !known.has(name))
-    .map((name) => `environment variable ${name} sets no key of the configuration (runneld --help lists those that do)`);
+    .map(
+      (name) => `environment variable ${name} sets no key of the configuration (runneld --help lists those that do)`,
+    );
 }
 
 function show(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner)) ?? 'nothing';
+  const plain = (_: string, inner: unknown): unknown => (typeof inner === 'bigint' ? inner.toString() : inner);
+  return JSON.stringify(value, plain) ?? 'nothing';
 }

@@ -1,25 +1,32 @@
 /**
- * Every key of the daemon's configuration, declared once: its place in `runneld.toml`, its environment variable, its flag, its
- * check and its default all come from here.
+ * Every key of the daemon's configuration, declared once: its place in `runneld.toml`, its environment variable, its
+ * flag, its check and its default all come from here.
  */
 import { z } from 'zod';
 import { logLevel } from '../api/contract/node.ts';
 import { MAX_SAT, nodeId, toMultiaddr } from '../api/fields.ts';
 
 const integer = (min: number, max: number) =>
-  z.int({ error: `expected a whole number from ${min} to ${max}` }).min(min, { error: `expected at least ${min}` }).max(max, { error: `expected at most ${max}` });
+  z
+    .int({ error: `expected a whole number from ${min} to ${max}` })
+    .min(min, { error: `expected at least ${min}` })
+    .max(max, { error: `expected at most ${max}` });
 
 /** An amount: a TOML integer, or a decimal string (which environment and flags always are). */
 const amount = (min: bigint, max: bigint) =>
   z
-    .union([z.string().regex(/^[0-9]{1,19}$/), z.int().min(0), z.bigint()], { error: `expected an amount from ${min} to ${max}` })
+    .union(
+      [z.string().regex(/^[0-9]{1,19}$/), z.int().min(0), z.bigint()],
+      { error: `expected an amount from ${min} to ${max}` },
+    )
     .transform(BigInt)
     .pipe(z.bigint().min(min, { error: `expected at least ${min}` }).max(max, { error: `expected at most ${max}` }));
 
 const multiaddr = z.string().transform((text, context) => {
   const address = toMultiaddr(text);
   if (address !== undefined) return address;
-  context.issues.push({ code: 'custom', input: text, message: 'expected a multiaddr such as /ip4/0.0.0.0/tcp/9735, or host:port' });
+  const message = 'expected a multiaddr such as /ip4/0.0.0.0/tcp/9735, or host:port';
+  context.issues.push({ code: 'custom', input: text, message });
   return z.NEVER;
 });
 
@@ -45,8 +52,15 @@ export const configSchema = z.strictObject({
     .refine((alias) => new TextEncoder().encode(alias).length <= 32, { error: 'expected at most 32 bytes of UTF-8' })
     .optional()
     .describe('Name that the node announces (default: the beginning of its id)'),
-  color: z.string().regex(/^#[0-9a-f]{6}$/, { error: 'expected a colour such as #3399ff' }).default('#3399ff').describe('Colour that the node announces'),
-  network: z.enum(networks, { error: `expected one of ${networks.join(', ')}` }).default('regtest').describe(`Bitcoin network: ${networks.join(', ')}`),
+  color: z
+    .string()
+    .regex(/^#[0-9a-f]{6}$/, { error: 'expected a colour such as #3399ff' })
+    .default('#3399ff')
+    .describe('Colour that the node announces'),
+  network: z
+    .enum(networks, { error: `expected one of ${networks.join(', ')}` })
+    .default('regtest')
+    .describe(`Bitcoin network: ${networks.join(', ')}`),
   listen: z.array(multiaddr).max(16).default(['/ip4/0.0.0.0/tcp/9735']).describe('Addresses to listen on for peers'),
   announce: z.array(multiaddr).max(16).default([]).describe('Addresses to announce (default: those listened on)'),
   bootstrap: z.array(peer).max(256).default([]).describe('Peers to find the mesh through: <node id>@<address>'),
@@ -58,18 +72,27 @@ export const configSchema = z.strictObject({
       .optional()
       .describe("bitcoind's RPC (default: 127.0.0.1 at the network's usual port)"),
     rpcCookieFile: file.optional().describe("bitcoind's cookie file"),
-    rpcUser: z.string().min(1, { error: 'expected a user name' }).optional().describe('RPC user, with the password instead of a cookie file'),
+    rpcUser: z
+      .string()
+      .min(1, { error: 'expected a user name' })
+      .optional()
+      .describe('RPC user, with the password instead of a cookie file'),
     rpcPassword: z.string().optional().describe('RPC password (file and environment only)'),
     pollIntervalMs: integer(10, 600_000).default(1_000).describe('Ask for new blocks so often'),
   }),
   log: z.strictObject({
     level: logLevel.default('info').describe(`Log level: ${logLevel.options.join(', ')}`),
-    format: z.enum(['readable', 'json'], { error: 'expected readable or json' }).default('readable').describe('Log format: readable or json'),
+    format: z
+      .enum(['readable', 'json'], { error: 'expected readable or json' })
+      .default('readable')
+      .describe('Log format: readable or json'),
   }),
   policy: z.strictObject({
     feeBaseMsat: amount(0n, 0xffff_ffffn).default(1_000n).describe('Fee for forwarding an HTLC, in msat'),
     feePpm: integer(0, 1_000_000).default(100).describe('Fee for forwarding, in millionths of the amount'),
-    cltvExpiryDelta: integer(18, 2_016).default(40).describe('Blocks between the expiries of an incoming and an outgoing HTLC'),
+    cltvExpiryDelta: integer(18, 2_016)
+      .default(40)
+      .describe('Blocks between the expiries of an incoming and an outgoing HTLC'),
   }),
   channel: z.strictObject({
     minDepth: integer(1, 144).default(3).describe('Confirmations that a channel opened by a peer needs'),
@@ -78,12 +101,18 @@ export const configSchema = z.strictObject({
     maxFundingSat: amount(1_000n, 16_777_215n).default(16_777_215n).describe('Largest channel to open or accept'),
     // BOLT 2, same section: a dust_limit_satoshis below 354 is refused.
     dustLimitSat: amount(354n, 100_000n).default(354n).describe('Outputs below this are left out of our commitments'),
-    reservePpm: integer(0, 100_000).default(10_000).describe('Reserve that the peer must keep, in millionths of the channel'),
+    reservePpm: integer(0, 100_000)
+      .default(10_000)
+      .describe('Reserve that the peer must keep, in millionths of the channel'),
     htlcMinimumMsat: amount(0n, 100_000_000_000n).default(1n).describe('Smallest HTLC to accept'),
-    maxInFlightPpm: integer(10_000, 1_000_000).default(1_000_000).describe('Most that HTLCs to us may hold, in millionths of the channel'),
+    maxInFlightPpm: integer(10_000, 1_000_000)
+      .default(1_000_000)
+      .describe('Most that HTLCs to us may hold, in millionths of the channel'),
     // BOLT 2, same section: max_accepted_htlcs above 483 is refused.
     maxAcceptedHtlcs: integer(1, 483).default(483).describe('Most HTLCs to accept at once'),
-    toSelfDelay: integer(6, 2_016).default(144).describe("Blocks that the peer must wait for its money after closing alone"),
+    toSelfDelay: integer(6, 2_016)
+      .default(144)
+      .describe('Blocks that the peer must wait for its money after closing alone'),
   }),
 });
 

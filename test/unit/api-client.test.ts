@@ -28,9 +28,35 @@ const block = (height: number) => ({ type: 'block', timeMs: 1, height, hash }) a
 const samples: readonly NodeEvent[] = [
   block(1),
   { type: 'peer', timeMs: 1, nodeId, connected: false, reason: 'gone' },
-  { type: 'channel', timeMs: 1, channelId: hash, nodeId, state: 'normal', stateValue: { a: 'b' }, connection: 'online' },
-  { type: 'htlc', timeMs: 1, channelId: hash, htlcId: 2n ** 63n, direction: 'offered', paymentHash: hash, amountMsat: 1n, state: 'SENT_ADD_HTLC' },
-  { type: 'payment', timeMs: 1, paymentHash: hash, status: 'failed', amountMsat: 2n, feeMsat: 0n, attempt: 3, message: 'no route' },
+  {
+    type: 'channel',
+    timeMs: 1,
+    channelId: hash,
+    nodeId,
+    state: 'normal',
+    stateValue: { a: 'b' },
+    connection: 'online',
+  },
+  {
+    type: 'htlc',
+    timeMs: 1,
+    channelId: hash,
+    htlcId: 2n ** 63n,
+    direction: 'offered',
+    paymentHash: hash,
+    amountMsat: 1n,
+    state: 'SENT_ADD_HTLC',
+  },
+  {
+    type: 'payment',
+    timeMs: 1,
+    paymentHash: hash,
+    status: 'failed',
+    amountMsat: 2n,
+    feeMsat: 0n,
+    attempt: 3,
+    message: 'no route',
+  },
   { type: 'invoice', timeMs: 1, paymentHash: hash, status: 'paid', receivedMsat: 5n },
 ];
 
@@ -53,18 +79,28 @@ describe('the client', () => {
 
   it('refuses what the node would refuse, before it asks', async () => {
     const client = await start();
-    await expect(client.keysend({ nodeId: '02', amountMsat: 1n })).rejects.toMatchObject({ kind: 'invalid', code: 'invalid_request' });
+    await expect(client.keysend({ nodeId: '02', amountMsat: 1n })).rejects.toMatchObject(
+      { kind: 'invalid', code: 'invalid_request' },
+    );
     await expect(client.keysend({ nodeId, amountMsat: -1n })).rejects.toMatchObject({ kind: 'invalid' });
     expect(fake.calls).toEqual([]);
   });
 
   it("gives the node's errors as they are", async () => {
     const client = await start({
-      channel: () => Promise.reject(new ApiError('notFound', 'unknown_channel', 'no channel 1x2x3', { details: { n: 1n }, hint: 'list them' })),
+      channel: () => Promise.reject(
+        new ApiError('notFound', 'unknown_channel', 'no channel 1x2x3', { details: { n: 1n }, hint: 'list them' }),
+      ),
     });
     const error = await client.channel({ channel: '1x2x3' }).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(ApiError);
-    expect(error).toMatchObject({ kind: 'notFound', code: 'unknown_channel', message: 'no channel 1x2x3', details: { n: '1' }, hint: 'list them' });
+    expect(error).toMatchObject({
+      kind: 'notFound',
+      code: 'unknown_channel',
+      message: 'no channel 1x2x3',
+      details: { n: '1' },
+      hint: 'list them',
+    });
   });
 
   it('tells a wrong token', async () => {
@@ -79,7 +115,9 @@ describe('the client', () => {
     const url = server?.url ?? '';
     await server?.close();
     const client = createClient({ url, token: TOKEN });
-    await expect(client.getinfo()).rejects.toMatchObject({ code: 'unreachable', url, message: `no node answers at ${url}` });
+    await expect(client.getinfo()).rejects.toMatchObject(
+      { code: 'unreachable', url, message: `no node answers at ${url}` },
+    );
     await expect(client.events()).rejects.toMatchObject({ code: 'unreachable' });
   });
 
@@ -99,7 +137,9 @@ describe('the client', () => {
     afterEach(() => other?.close());
 
     async function answering(status: number, body: string): Promise<Client> {
-      const server = createServer((_, response) => response.writeHead(status, { location: 'http://evil.example/' }).end(body));
+      const server = createServer(
+        (_, response) => response.writeHead(status, { location: 'http://evil.example/' }).end(body),
+      );
       other = server;
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       return createClient({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: TOKEN });
@@ -172,12 +212,16 @@ describe('the stream of events', () => {
     fake.events.publish(block(1));
     await server?.close();
     expect((await events.next()).value).toEqual(block(1));
-    await expect(events.next()).rejects.toMatchObject({ code: 'stream_closed', message: expect.stringContaining('stopping') });
+    await expect(events.next()).rejects.toMatchObject(
+      { code: 'stream_closed', message: expect.stringContaining('stopping') },
+    );
   });
 
   it('refuses types that there are not', async () => {
     const client = await start();
-    await expect(client.events(['blocks' as never])).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining('got blocks') });
+    await expect(client.events(['blocks' as never])).rejects.toMatchObject(
+      { kind: 'invalid', message: expect.stringContaining('got blocks') },
+    );
   });
 
   it('survives an event that is against its schema, and logs it', async () => {
@@ -190,7 +234,9 @@ describe('the stream of events', () => {
     events.close();
   });
 
-  function webSocket(options: { path?: string; protocols?: string[]; headers?: Record<string, string> }): Promise<WebSocket> {
+  function webSocket(
+    options: { path?: string; protocols?: string[]; headers?: Record<string, string> },
+  ): Promise<WebSocket> {
     const url = `${server?.url.replace('http', 'ws')}${options.path ?? '/v1/events'}`;
     const socket = new WebSocket(url, options.protocols ?? [], { headers: options.headers });
     return new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@ import { contract, methodNames } from '../../src/api/contract.ts';
 import { parseChannelRef, toMultiaddr } from '../../src/api/fields.ts';
 
 describe('the contract', () => {
-  it.each(methodNames)('%s has a summary, a CLI example of its own and JSON examples that its schemas accept', (name) => {
+  it.each(methodNames)('%s has a summary, a CLI example and JSON examples that its schemas accept', (name) => {
     const spec = contract[name];
     expect(spec.summary).toMatch(/^[A-Z].{8,}[^.]$/);
     expect(spec.cli.example.split(' ').slice(0, 2)).toEqual(['runnel', name]);
@@ -13,7 +13,9 @@ describe('the contract', () => {
       [spec.output, spec.example.output],
     ] as const) {
       const decoded = z.decode(schema as z.ZodType, example);
-      expect(JSON.parse(JSON.stringify(z.encode(schema as z.ZodType, decoded)))).toEqual(JSON.parse(JSON.stringify(example)));
+      expect(JSON.parse(JSON.stringify(z.encode(schema as z.ZodType, decoded)))).toEqual(
+        JSON.parse(JSON.stringify(example)),
+      );
     }
   });
 
@@ -45,11 +47,14 @@ describe('the contract', () => {
 describe('channel references', () => {
   it('are told apart by their form', () => {
     expect(parseChannelRef('103x1x0')).toEqual({ kind: 'shortChannelId', shortChannelId: '103x1x0' });
-    expect(parseChannelRef(`${'ab'.repeat(32)}:1`)).toEqual({ kind: 'outpoint', txid: 'ab'.repeat(32), outputIndex: 1 });
+    expect(parseChannelRef(`${'ab'.repeat(32)}:1`)).toEqual(
+      { kind: 'outpoint', txid: 'ab'.repeat(32), outputIndex: 1 },
+    );
     expect(parseChannelRef('abcd')).toEqual({ kind: 'channelId', prefix: 'abcd' });
   });
 
-  it.each(['', 'abc', 'xyzw', '1x2', '1x2x3x4', `${'ab'.repeat(32)}:`, 'AB'.repeat(32), '1x2x99999999'])('refuses %j', (channel) => {
+  const wrong = ['', 'abc', 'xyzw', '1x2', '1x2x3x4', `${'ab'.repeat(32)}:`, 'AB'.repeat(32), '1x2x99999999'];
+  it.each(wrong)('refuses %j', (channel) => {
     expect(contract.channel.input.safeParse({ channel }).success).toBe(false);
   });
 });

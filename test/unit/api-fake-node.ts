@@ -1,4 +1,7 @@
-/** A node that answers each method of the API with the contract's own example, for tests of what stands in front of the node. */
+/**
+ * A node that answers each method of the API with the contract's own example, for tests of what stands in front of the
+ * node.
+ */
 import { z } from 'zod';
 import { contract, methodNames, type Api, type MethodName } from '../../src/api/contract.ts';
 import { EventHub } from '../../src/api/events.ts';
@@ -45,5 +48,7 @@ export function fakeNode(overrides: Partial<Api> = {}): FakeNode {
 }
 
 export async function serve(fake: FakeNode, clock?: Clock): Promise<ApiServer> {
-  return startApiServer({ api: fake.api, events: fake.events, token: TOKEN, port: 0, version: '0.1.0', logger: fake.logger, clock });
+  return startApiServer(
+    { api: fake.api, events: fake.events, token: TOKEN, port: 0, version: '0.1.0', logger: fake.logger, clock },
+  );
 }

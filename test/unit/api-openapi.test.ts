@@ -3,7 +3,8 @@ import { contract, methodNames } from '../../src/api/contract.ts';
 import { describeApi } from '../../src/api/openapi.ts';
 import { fakeNode, serve } from './api-fake-node.ts';
 
-type Json = { [key: string]: any }; // oxlint-disable-line typescript/no-explicit-any -- a document of no known shape, walked
+// oxlint-disable-next-line typescript/no-explicit-any -- a document of no known shape, walked
+type Json = { [key: string]: any };
 
 const description = describeApi('1.2.3') as Json;
 
@@ -15,7 +16,9 @@ function* walk(value: unknown): Generator<Json> {
 
 describe('the OpenAPI description', () => {
   it('is 3.1, titled, versioned, and secured by the token', () => {
-    expect(description).toMatchObject({ openapi: '3.1.0', info: { title: 'Runnel', version: '1.2.3' }, security: [{ token: [] }] });
+    expect(description).toMatchObject(
+      { openapi: '3.1.0', info: { title: 'Runnel', version: '1.2.3' }, security: [{ token: [] }] },
+    );
     expect(description.components.securitySchemes.token).toEqual({ type: 'http', scheme: 'bearer' });
   });
 
@@ -32,7 +35,9 @@ describe('the OpenAPI description', () => {
     expect(inPath.every((parameter) => parameter.required)).toBe(true);
     expect(inPath.map((parameter) => `{${parameter.name}}`).sort()).toEqual((http.path.match(/\{\w+\}/g) ?? []).sort());
     expect(operation.responses[200].content['application/json'].example).toEqual(example.output);
-    expect(operation.responses.default.content['application/json'].schema).toEqual({ $ref: '#/components/schemas/Error' });
+    expect(operation.responses.default.content['application/json'].schema).toEqual(
+      { $ref: '#/components/schemas/Error' },
+    );
   });
 
   it('refers only to schemas that it has, and has no schema that nothing refers to', () => {
@@ -48,7 +53,9 @@ describe('the OpenAPI description', () => {
   });
 
   it('has unique operation ids, and the stream of events', () => {
-    const ids = Object.values(description.paths as Json).flatMap((path) => Object.values(path as Json).map((operation) => operation.operationId));
+    const ids = Object.values(description.paths as Json).flatMap(
+      (path) => Object.values(path as Json).map((operation) => operation.operationId),
+    );
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids.sort()).toEqual([...methodNames, 'events'].sort());
   });

@@ -1,64 +1,13 @@
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import { connect } from 'node:net';
-import fc from 'fast-check';
+import { request as httpRequest } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RunnelError } from '../../protocols/errors.ts';
 import { contract, methodNames, type Api } from '../../src/api/contract.ts';
 import { ApiError } from '../../src/api/errors.ts';
-import type { ApiServer } from '../../src/api/server.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
-import { exampleOutput, fakeNode, serve, TOKEN, type FakeNode } from './api-fake-node.ts';
+import { exampleOutput, fakeNode, TOKEN } from './api-fake-node.ts';
+import { ask, exampleRequest, fake, post, server, start, stop } from './api-http.ts';
 
-let server: ApiServer | undefined;
-let fake: FakeNode;
-
-async function start(overrides: Partial<Api> = {}, clock?: VirtualClock): Promise<void> {
-  fake = fakeNode(overrides);
-  server = await serve(fake, clock);
-}
-afterEach(async () => {
-  await server?.close();
-  server = undefined;
-});
-
-interface Answer {
-  readonly status: number;
-  // oxlint-disable-next-line typescript/no-explicit-any -- what a stranger would see: JSON of no known shape
-  readonly body: any;
-  readonly headers: IncomingHttpHeaders;
-}
-
-/** node:http and not fetch, which sets Host and Origin as it likes. */
-function ask(method: string, path: string, options: { headers?: Record<string, string | undefined>; body?: string | Uint8Array } = {}): Promise<Answer> {
-  const headers = { authorization: `Bearer ${TOKEN}`, ...(options.body === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers };
-  const given = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
-  return new Promise((resolve, reject) => {
-    const request = httpRequest({ host: '127.0.0.1', port: server?.port, method, path, headers: given }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      response.on('end', () => {
-        resolve({ status: response.statusCode ?? 0, body: text === '' ? undefined : JSON.parse(text), headers: response.headers });
-      });
-    });
-    request.on('error', reject);
-    request.end(options.body);
-  });
-}
-
-const post = (path: string, body: unknown): Promise<Answer> => ask('POST', path, { body: JSON.stringify(body) });
-
-/** The example's request, as a client without our library would build it. */
-function exampleRequest(name: keyof typeof contract): Promise<Answer> {
-  const { http, example } = contract[name];
-  const input = { ...example.input } as Record<string, unknown>;
-  const path = http.path.replace(/\{(\w+)\}/g, (_, field: string) => {
-    const value = encodeURIComponent(String(input[field]));
-    delete input[field];
-    return value;
-  });
-  if (http.method === 'POST') return post(path, input);
-  return ask(http.method, `${path}?${new URLSearchParams(input as Record<string, string>)}`);
-}
+afterEach(stop);
 
 describe('every method', () => {
   it.each(methodNames)('%s takes its example and answers with its example', async (name) => {
@@ -75,189 +24,26 @@ describe('every method', () => {
   });
 });
 
-describe('who may ask', () => {
-  it.each([
-    ['no token', undefined, 'token_missing'],
-    ['another scheme', `Basic ${TOKEN}`, 'token_missing'],
-    ['another token', `Bearer ${'b2'.repeat(32)}`, 'token_wrong'],
-    ['half the token', `Bearer ${TOKEN.slice(0, 32)}`, 'token_wrong'],
-    ['the token and more', `Bearer ${TOKEN}00`, 'token_wrong'],
-  ])('refuses %s', async (_, authorization, code) => {
-    await start();
-    const { status, body } = await ask('GET', '/v1/info', { headers: { authorization } });
-    expect(status).toBe(401);
-    expect(body).toMatchObject({ code, hint: expect.stringContaining('api-token') });
-    expect(fake.calls).toEqual([]);
-  });
-
-  it('refuses a wrong token before it reads the body', async () => {
-    await start();
-    const { body } = await ask('POST', '/v1/payments', { headers: { authorization: 'Bearer 00' }, body: 'x'.repeat(200_000) });
-    expect(body.code).toBe('token_wrong');
-  });
-
-  it.each(['evil.example', 'evil.example:PORT', '127.0.0.1', '127.0.0.1:1', '0.0.0.0:PORT', 'localhost.evil.example:PORT'])(
-    'refuses the host %j, which a rebound name would send',
-    async (host) => {
-      await start();
-      const { status, body } = await ask('GET', '/v1/info', { headers: { host: host.replace('PORT', String(server?.port)) } });
-      expect([status, body.code]).toEqual([403, 'forbidden_host']);
-      expect(fake.calls).toEqual([]);
-    },
-  );
-
-  it('refuses a request that names no host', async () => {
-    await start();
-    const answer = await new Promise<string>((resolve) => {
-      let text = '';
-      const socket = connect({ host: '127.0.0.1', port: server?.port ?? 0 }, () => {
-        socket.write(`GET /v1/info HTTP/1.0\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`);
-      });
-      socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('close', () => resolve(text));
-    });
-    expect(answer).toMatch(/^HTTP\/1\.1 403 .*"forbidden_host"/s);
-  });
-
-  it.each(['http://evil.example', 'null', 'https://127.0.0.1:PORT', 'http://127.0.0.1:1'])('refuses the origin %s', async (origin) => {
-    await start();
-    const { status, body, headers } = await ask('GET', '/v1/info', { headers: { origin: origin.replace('PORT', String(server?.port)) } });
-    expect([status, body.code]).toEqual([403, 'forbidden_origin']);
-    expect(headers['access-control-allow-origin']).toBeUndefined();
-  });
-
-  it('lets in localhost by name, and pages of its own', async () => {
-    await start();
-    const host = `localhost:${server?.port}`;
-    expect((await ask('GET', '/v1/info', { headers: { host, origin: `http://${host}` } })).status).toBe(200);
-  });
-
-  it('listens on 127.0.0.1 only', async () => {
-    await start();
-    expect(server?.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
-    await expect(
-      new Promise((resolve, reject) => {
-        connect({ host: '127.0.0.2', port: server?.port ?? 0 }, () => resolve('connected')).on('error', reject);
-      }),
-    ).rejects.toThrow('ECONNREFUSED');
-  });
-});
-
-describe('hostile input', () => {
-  it.each([
-    ['no JSON', '{', 400, 'invalid_request'],
-    ['an array', '[]', 400, 'invalid_request'],
-    ['a string', '"x"', 400, 'invalid_request'],
-    ['null for an object of required fields', 'null', 400, 'invalid_request'],
-    ['nothing', '', 400, 'invalid_request'],
-    ['a poisoned prototype', '{"__proto__":{"amountMsat":"1"}}', 400, 'invalid_request'],
-    ['a poisoned constructor', '{"constructor":{"prototype":{}}}', 400, 'invalid_request'],
-    ['bytes that are no UTF-8', Uint8Array.of(0x7b, 0xff, 0xfe), 400, 'invalid_request'],
-    ['deep nesting', '['.repeat(30_000) + ']'.repeat(30_000), 400, 'invalid_request'],
-    ['more than fits', `{"invoice":"${'a'.repeat(70_000)}"}`, 413, 'request_too_large'],
-  ])('answers %s with an error', async (_, body, status, code) => {
-    await start();
-    const answer = await ask('POST', '/v1/payments', { body });
-    expect([answer.status, answer.body.code]).toEqual([status, code]);
-    expect(fake.calls).toEqual([]);
-  });
-
-  it('refuses other content types', async () => {
-    await start();
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/xml']) {
-      const { status } = await ask('POST', '/v1/payments', { headers: { 'content-type': type }, body: '{}' });
-      expect(status).toBe(400);
-    }
-  });
-
-  it('names every field that is wrong', async () => {
-    await start();
-    const { status, body } = await post('/v1/payments/keysend', { nodeId: '02ab', amountMsat: 1000, timeoutSeconds: 1.5, extra: 1 });
-    expect(status).toBe(400);
-    const { problems } = body.details;
-    expect(problems.map((problem: { field: string }) => problem.field).sort()).toEqual(['', 'amountMsat', 'nodeId', 'timeoutSeconds']);
-    expect(body.message).toContain('amountMsat: expected millisatoshi as a decimal string');
-    expect(body.message).toContain('"extra"');
-  });
-
-  it.each([
-    '/v1/invoices?limit=0',
-    '/v1/invoices?limit=1001',
-    '/v1/invoices?limit=1e2',
-    '/v1/invoices?limit=-1',
-    '/v1/invoices?limit=',
-    '/v1/invoices?limit=1&limit=2',
-    '/v1/invoices?limit[$gt]=1',
-    '/v1/invoices?constructor=1',
-    '/v1/invoices?__proto__=1',
-    '/v1/invoices?hasOwnProperty=x',
-    '/v1/channels?closed=yes',
-    '/v1/channels/..%2F..%2Fetc',
-    '/v1/channels/%00',
-    '/v1/channels/%zz',
-    `/v1/channels/${'a'.repeat(5_000)}`,
-    '/v1/payments/abcd',
-    '/v1/info?x=1',
-  ])('refuses %s', async (path) => {
-    await start();
-    const { status, body } = await ask('GET', path);
-    expect([status, body.code]).toEqual([400, 'invalid_request']);
-    expect(fake.calls).toEqual([]);
-  });
-
-  it('refuses a POST with a query, and a field both in path and body', async () => {
-    await start();
-    expect((await post('/v1/wallet/addresses?x=1', {})).status).toBe(400);
-    expect((await post('/v1/channels/1x2x3/close', { channel: '1x2x4' })).body.message).toContain('path only');
-  });
-
-  it('knows no other routes, and says where they are described', async () => {
-    await start();
-    for (const [method, path] of [
-      ['GET', '/'],
-      ['GET', '/v1/nothing'],
-      ['PUT', '/v1/info'],
-      ['OPTIONS', '/v1/info'],
-    ] as const) {
-      const { status, body } = await ask(method, path);
-      expect([status, body.code, body.hint]).toEqual([404, 'unknown_route', expect.stringContaining('/openapi.json')]);
-    }
-  });
-
-  it('answers any JSON as any input with an answer or a typed refusal, never with an internal error', async () => {
-    await start();
-    const anything = fc.oneof(fc.json(), fc.record({ nodeId: fc.jsonValue(), amountMsat: fc.jsonValue(), channel: fc.jsonValue() }).map((value) => JSON.stringify(value)));
-    const paths = methodNames.filter((name) => contract[name].http.method === 'POST').map((name) => contract[name].http.path.replace(/\{\w+\}/, '1x2x3'));
-    await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...paths), anything, async (path, body) => {
-        const answer = await ask('POST', path, { body });
-        expect([200, 400], answer.body.message).toContain(answer.status);
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  it('survives what is no HTTP', async () => {
-    await start();
-    for (const bytes of ['\x00\x01\x02\r\n\r\n', 'GET / HTTP/1.1\r\nHost: \r\n\r\n', `GET /${'a'.repeat(100_000)} HTTP/1.1\r\n\r\n`]) {
-      await new Promise<void>((resolve) => {
-        const socket = connect({ host: '127.0.0.1', port: server?.port ?? 0 }, () => socket.end(bytes));
-        socket.on('error', () => resolve()).on('close', () => resolve()).resume();
-      });
-    }
-    expect((await ask('GET', '/v1/info')).status).toBe(200);
-  });
-});
-
 describe('errors of the node', () => {
   it('keep code, message, details and hint, with amounts as text', async () => {
     await start({
       open: () => {
-        throw new ApiError('refused', 'insufficient_funds', 'expected 100000 sat, got 5', { details: { availableSat: 5n }, hint: 'send some' });
+        throw new ApiError(
+          'refused',
+          'insufficient_funds',
+          'expected 100000 sat, got 5',
+          { details: { availableSat: 5n }, hint: 'send some' },
+        );
       },
     });
     expect(await exampleRequest('open')).toMatchObject({
       status: 422,
-      body: { code: 'insufficient_funds', message: 'expected 100000 sat, got 5', details: { availableSat: '5' }, hint: 'send some' },
+      body: {
+        code: 'insufficient_funds',
+        message: 'expected 100000 sat, got 5',
+        details: { availableSat: '5' },
+        hint: 'send some',
+      },
     });
   });
 
@@ -271,7 +57,12 @@ describe('errors of the node', () => {
   ])('of another part of the node are typed: %s is %i', async (code, expected, hint) => {
     await start({ route: () => Promise.reject(new RunnelError(code, 'it did not go')) });
     const { status, body } = await exampleRequest('route');
-    expect(body).toEqual({ code, message: 'it did not go', details: {}, hint: hint === undefined ? undefined : expect.stringContaining(hint) });
+    expect(body).toEqual({
+      code,
+      message: 'it did not go',
+      details: {},
+      hint: hint === undefined ? undefined : expect.stringContaining(hint),
+    });
     expect(status).toBe(expected);
   });
 
@@ -334,7 +125,10 @@ describe('payments', () => {
       return Promise.resolve(inFlight);
     };
     await start({ keysend: () => Promise.resolve(inFlight), payment }, clock);
-    const { status, body } = await post('/v1/payments/keysend', { ...contract.keysend.example.input, timeoutSeconds: 7 });
+    const { status, body } = await post(
+      '/v1/payments/keysend',
+      { ...contract.keysend.example.input, timeoutSeconds: 7 },
+    );
     expect([status, body.status]).toEqual([200, 'inFlight']);
     expect(clock.now()).toBe(8_000);
     expect(clock.pending).toBe(0);
@@ -357,8 +151,16 @@ describe('payments', () => {
   });
 
   it('that fail are an answer, not an error', async () => {
-    await start({ pay: () => Promise.resolve({ ...payment, status: 'failed' as const, failure: { code: 'no_route', message: 'none' } }) });
-    expect(await exampleRequest('pay')).toMatchObject({ status: 200, body: { status: 'failed', failure: { code: 'no_route' } } });
+    await start(
+      {
+        pay: () => Promise.resolve(
+          { ...payment, status: 'failed' as const, failure: { code: 'no_route', message: 'none' } },
+        ),
+      },
+    );
+    expect(await exampleRequest('pay')).toMatchObject(
+      { status: 200, body: { status: 'failed', failure: { code: 'no_route' } } },
+    );
   });
 });
 
@@ -389,7 +191,8 @@ describe('the server', () => {
     const { Agent } = await import('node:http');
     const agent = new Agent({ keepAlive: true });
     await new Promise<void>((resolve) => {
-      httpRequest({ host: '127.0.0.1', port: server?.port, path: '/openapi.json', agent }, (response) => response.resume().on('end', resolve)).end();
+      const options = { host: '127.0.0.1', port: server?.port, path: '/openapi.json', agent };
+      httpRequest(options, (response) => response.resume().on('end', resolve)).end();
     });
     await server?.close();
     agent.destroy();

@@ -14,7 +14,9 @@ export interface Result {
 export interface Compiled {
   /** Folder that the output stands in; `src/cli/runnel.js` and so on below it. */
   readonly folder: string;
-  start(program: 'runnel' | 'runneld', args: readonly string[], environment?: Record<string, string>): { readonly pid: number; output(): string; kill(signal: NodeJS.Signals): void; done: Promise<Result> };
+  start(program: 'runnel' | 'runneld', args: readonly string[], environment?: Record<string, string>): {
+    readonly pid: number; output(): string; kill(signal: NodeJS.Signals): void; done: Promise<Result>,
+  };
   remove(): void;
 }
 
@@ -28,7 +30,15 @@ export function compilePrograms(): Compiled {
     project,
     JSON.stringify({
       extends: join(repo, 'tsconfig.build.json'),
-      compilerOptions: { rootDir: repo, outDir: folder, declaration: false, sourceMap: false, incremental: false, tsBuildInfoFile: null, typeRoots: [join(repo, 'node_modules/@types')] },
+      compilerOptions: {
+        rootDir: repo,
+        outDir: folder,
+        declaration: false,
+        sourceMap: false,
+        incremental: false,
+        tsBuildInfoFile: null,
+        typeRoots: [join(repo, 'node_modules/@types')],
+      },
       files: ['runnel', 'runneld'].map((name) => join(repo, `src/cli/${name}.ts`)),
       include: [],
     }),

@@ -29,7 +29,9 @@ beforeAll(() => {
          ? new Promise((_, reject) => setTimeout(() => reject(new RunnelError('storage_full', 'the disk is full')), 20))
          : new Promise(() => {});
        const keepAlive = setInterval(() => {}, 1000);
-       const api = Object.fromEntries(Object.entries(contract).map(([name, { output, example }]) => [name, async () => z.decode(output, example.output)]));
+       const api = Object.fromEntries(Object.entries(contract).map(
+         ([name, { output, example }]) => [name, async () => z.decode(output, example.output)],
+       ));
        return { api, events: new EventHub(), failed, stop: async () => {
          clearInterval(keepAlive);
          if (config.alias === 'stuck') await new Promise(() => {});
@@ -80,12 +82,16 @@ describe('runnel', () => {
     } finally {
       await server.close();
     }
-    expect(await runnel('getinfo')).toMatchObject({ status: 3, stdout: '', stderr: expect.stringContaining('start a node with') });
+    expect(await runnel('getinfo')).toMatchObject(
+      { status: 3, stdout: '', stderr: expect.stringContaining('start a node with') },
+    );
     expect(await runnel('getinfo', 'x')).toMatchObject({ status: 2, stdout: '' });
   });
 });
 
 describe('runneld', () => {
+  const runneld = (...args: string[]) => compiled.start('runneld', ['--datadir', dataDir, ...args]).done;
+
   it('serves its API, and stops in order when the API says so', async () => {
     const { client, done } = await startDaemon();
     expect(statSync(join(dataDir, TOKEN_FILE)).mode & 0o777).toBe(0o600);
@@ -111,7 +117,7 @@ describe('runneld', () => {
     expect(tokens[1]).toBe(tokens[0]);
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('stops in order on %s, also with a client on the stream of events', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('stops in order on %s, also with a client on its events', async (signal) => {
     const { client, done, kill } = await startDaemon('--log-format', 'json');
     const events = await client.events();
     kill(signal);
@@ -135,16 +141,18 @@ describe('runneld', () => {
     ['broken', /^runneld: ended by a mistake in the program: TypeError: boom\n/],
     ['throws', /^runneld: ended by a mistake in the program: TypeError: boom later\n/],
   ])('says in one line what ended it: %s', async (alias, expected) => {
-    const { status, stderr } = await compiled.start('runneld', ['--datadir', dataDir, '--api-port', '0', '--alias', alias]).done;
+    const { status, stderr } = await runneld('--api-port', '0', '--alias', alias);
     expect(status).toBe(1);
     expect(stderr).toMatch(expected);
   });
 
   it('says that its port is in use', async () => {
     const server = await serve(fakeNode());
-    const { status, stderr } = await compiled.start('runneld', ['--datadir', dataDir, '--api-port', String(server.port)]).done;
+    const { status, stderr } = await runneld('--api-port', String(server.port));
     await server.close();
-    expect([status, stderr]).toEqual([1, `runneld: port ${server.port} of 127.0.0.1 is in use; give another with --api-port, or 0 for any free one\n`]);
+    expect([status, stderr]).toEqual(
+      [1, `runneld: port ${server.port} of 127.0.0.1 is in use; give another with --api-port, or 0 for any free one\n`],
+    );
   });
 
   it('says that it cannot make its folder', async () => {
@@ -155,10 +163,15 @@ describe('runneld', () => {
   });
 
   it('refuses a wrong configuration with status 2, and starts nothing', async () => {
-    const wrong = await compiled.start('runneld', ['--datadir', dataDir, '--network', 'moon'], { RUNNEL_API_PORT: 'x' }).done;
+    const args = ['--datadir', dataDir, '--network', 'moon'];
+    const wrong = await compiled.start('runneld', args, { RUNNEL_API_PORT: 'x' }).done;
     expect(wrong).toMatchObject({ status: 2, stdout: '' });
-    expect(wrong.stderr).toMatch(/^runneld: network \(from --network\): expected one of regtest.*\n {9}api_port \(from RUNNEL_API_PORT\)/);
-    expect(await compiled.start('runneld', ['--alais', 'x']).done).toMatchObject({ status: 2, stderr: expect.stringContaining('Did you mean --alias?') });
+    expect(wrong.stderr).toMatch(
+      /^runneld: network \(from --network\): expected one of regtest.*\n {9}api_port \(from RUNNEL_API_PORT\)/,
+    );
+    expect(await compiled.start('runneld', ['--alais', 'x']).done).toMatchObject(
+      { status: 2, stderr: expect.stringContaining('Did you mean --alias?') },
+    );
     expect(await compiled.start('runneld', ['getinfo']).done).toMatchObject({ status: 2 });
     expect(existsSync(dataDir)).toBe(false);
   });
@@ -166,7 +179,9 @@ describe('runneld', () => {
   it('prints help with every flag and variable, and the version', async () => {
     const { status, stdout } = await compiled.start('runneld', ['--help']).done;
     expect(status).toBe(0);
-    for (const word of ['--chain-rpc-url', 'RUNNEL_CHAIN_RPC_URL', 'RUNNEL_PASSPHRASE', 'runneld.toml', 'Exit status']) expect(stdout).toContain(word);
+    for (const word of ['--chain-rpc-url', 'RUNNEL_CHAIN_RPC_URL', 'RUNNEL_PASSPHRASE', 'runneld.toml', 'Exit status']) {
+      expect(stdout).toContain(word);
+    }
     expect(stdout).not.toContain('--chain-rpc-password');
     expect((await compiled.start('runneld', ['--version']).done).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

@@ -1,50 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TOKEN_FILE, writeApiFile } from '../../src/api/access.ts';
-import { contract, methodNames, type Api } from '../../src/api/contract.ts';
+import { contract, methodNames } from '../../src/api/contract.ts';
 import { ApiError } from '../../src/api/errors.ts';
-import type { ApiServer } from '../../src/api/server.ts';
-import { exampleOutput, fakeNode, serve, TOKEN, type FakeNode } from './api-fake-node.ts';
-import { runCommandLine, type Surroundings } from '../../src/cli/main.ts';
+import { TOKEN } from './api-fake-node.ts';
+import { dataDir, fake, makeFolder, run, runnel, server, start, stop } from './cli-harness.ts';
 
-let dataDir: string;
-let server: ApiServer | undefined;
-let fake: FakeNode;
-
-beforeEach(() => {
-  dataDir = mkdtempSync(join(tmpdir(), 'runnel-cli-'));
-});
-afterEach(async () => {
-  await server?.close();
-  server = undefined;
-  rmSync(dataDir, { recursive: true });
-});
-
-async function start(overrides: Partial<Api> = {}): Promise<void> {
-  fake = fakeNode(overrides);
-  server = await serve(fake);
-  writeFileSync(join(dataDir, TOKEN_FILE), TOKEN, { mode: 0o600 });
-  writeApiFile(dataDir, server.port);
-}
-
-interface Result {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(args: readonly string[], more: Partial<Surroundings> = {}): Promise<Result> {
-  let stdout = '';
-  let stderr = '';
-  const out = (text: string): void => void (stdout += text);
-  const err = (text: string): void => void (stderr += text);
-  const status = await runCommandLine(args, { environment: { RUNNEL_DIR: dataDir }, out, err, ...more });
-  return { status, stdout, stderr };
-}
-
-const runnel = (...args: string[]): Promise<Result> => run(args);
+beforeEach(makeFolder);
+afterEach(stop);
 
 describe('every verb', () => {
   it('is listed in the help, which tells the exit statuses', async () => {
@@ -59,7 +23,12 @@ describe('every verb', () => {
     const results = await Promise.all(
       methodNames.map(async (name) => {
         const [, ...example] = contract[name].cli.example.split(' ');
-        return { name, help: await runnel(name, '--help'), json: await runnel(...example, '--json'), people: await runnel(...example) };
+        return {
+          name,
+          help: await runnel(name, '--help'),
+          json: await runnel(...example, '--json'),
+          people: await runnel(...example),
+        };
       }),
     );
     for (const { name, help, json, people } of results) {
@@ -79,14 +48,23 @@ describe('what a verb asks the node', () => {
   it.each([
     [['invoice', '1.5', '--expiry', '60'], { amountMsat: 1_500n, expirySeconds: 60 }],
     [['invoice'], {}],
-    [['keysend', node, '2500msat', '--max-fee', '0.001', '--max-cltv', '99'], { nodeId: node, amountMsat: 2_500n, maxFeeMsat: 1n, maxCltvExpiryDelta: 99 }],
-    [['open', node, '0.001btc', '--push-msat', '7', '--private'], { nodeId: node, amountSat: 100_000n, pushMsat: 7n, private: true }],
+    [
+      ['keysend', node, '2500msat', '--max-fee', '0.001', '--max-cltv', '99'],
+      { nodeId: node, amountMsat: 2_500n, maxFeeMsat: 1n, maxCltvExpiryDelta: 99 },
+    ],
+    [
+      ['open', node, '0.001btc', '--push-msat', '7', '--private'],
+      { nodeId: node, amountSat: 100_000n, pushMsat: 7n, private: true },
+    ],
     [['connect', `${node}@127.0.0.1:9735`], { nodeId: node, address: '/ip4/127.0.0.1/tcp/9735' }],
     [['connect', node, '/ip4/127.0.0.1/tcp/9735'], { nodeId: node, address: '/ip4/127.0.0.1/tcp/9735' }],
     [['connect', node], { nodeId: node }],
     [['channels', '--state', 'normal', '--closed'], { state: 'normal', closed: true }],
     [['setpolicy', '--base-msat', '5', '--ppm', '6'], { feeBaseMsat: 5n, feeProportionalMillionths: 6 }],
-    [['withdraw', 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080', '--all'], { address: 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080', all: true }],
+    [
+      ['withdraw', 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080', '--all'],
+      { address: 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080', all: true },
+    ],
   ])('%j', async (args, input) => {
     await start();
     expect(await runnel(...args, '--json')).toMatchObject({ status: 0, stderr: '' });
@@ -137,9 +115,13 @@ describe('what a verb says when it fails', () => {
   it('tells of a token that is wrong, exposed or damaged: status 4', async () => {
     await start();
     writeFileSync(join(dataDir, TOKEN_FILE), 'b2'.repeat(32));
-    expect(await runnel('getinfo')).toMatchObject({ status: 4, stderr: expect.stringContaining("expected this node's token") });
+    expect(await runnel('getinfo')).toMatchObject(
+      { status: 4, stderr: expect.stringContaining("expected this node's token") },
+    );
     writeFileSync(join(dataDir, TOKEN_FILE), 'b2');
-    expect(await runnel('getinfo')).toMatchObject({ status: 4, stderr: expect.stringContaining('expected 64 hex digits') });
+    expect(await runnel('getinfo')).toMatchObject(
+      { status: 4, stderr: expect.stringContaining('expected 64 hex digits') },
+    );
     rmSync(join(dataDir, TOKEN_FILE));
     writeFileSync(join(dataDir, TOKEN_FILE), TOKEN, { mode: 0o644 });
     expect(await runnel('getinfo')).toMatchObject({ status: 4, stderr: expect.stringContaining('expected mode 600') });
@@ -147,7 +129,9 @@ describe('what a verb says when it fails', () => {
 
   it('takes --datadir before RUNNEL_DIR', async () => {
     await start();
-    expect(await run(['getinfo', '--datadir', dataDir], { environment: { RUNNEL_DIR: '/nowhere' } })).toMatchObject({ status: 0, stderr: '' });
+    expect(await run(['getinfo', '--datadir', dataDir], { environment: { RUNNEL_DIR: '/nowhere' } })).toMatchObject(
+      { status: 0, stderr: '' },
+    );
   });
 
   it.each([
@@ -181,111 +165,16 @@ describe('what a verb says when it fails', () => {
   });
 });
 
-describe('payments', () => {
-  const payment = exampleOutput('payment');
-  const [, ...pay] = contract.pay.cli.example.split(' ');
-
-  it('that fail are printed, and are status 1', async () => {
-    await start({ pay: () => Promise.resolve({ ...payment, status: 'failed', failure: { code: 'no_route', message: 'nobody there' } }) });
-    const { status, stdout, stderr } = await runnel(...pay, '--json');
-    expect(status).toBe(1);
-    expect(JSON.parse(stdout)).toMatchObject({ status: 'failed' });
-    expect(JSON.parse(stderr)).toMatchObject({ code: 'no_route', message: 'the payment failed: nobody there' });
-  });
-
-  it('show their attempts on a terminal, and only there', async () => {
-    await start({
-      pay: async () => {
-        fake.events.publish({ type: 'payment', timeMs: 1, paymentHash: '00'.repeat(32), status: 'inFlight', amountMsat: 1n, feeMsat: 0n, attempt: 9 });
-        const { paymentHash } = payment;
-        fake.events.publish({ type: 'payment', timeMs: 1, paymentHash, status: 'inFlight', amountMsat: 1n, feeMsat: 0n, attempt: 2, message: 'full \u001b[2J' });
-        // The events go out over their own connection: the answer follows once they had time to arrive.
-        await shown;
-        return payment;
-      },
-    });
-    let screen = '';
-    let seen = (): void => {};
-    const shown = new Promise<void>((resolve) => (seen = resolve));
-    const write = (text: string): void => {
-      screen += text;
-      if (text.includes('attempt')) seen();
-    };
-    expect(await run(pay, { terminal: { write, columns: 80 } })).toMatchObject({ status: 0, stderr: '' });
-    expect(screen).toBe('\r\u001b[Kpaying …\r\u001b[Kpaying … attempt 2: full \ufffd[2J\r\u001b[K');
-  });
-
-  it('that are in flight when the time is up are status 5, with what to do', async () => {
-    const inFlight = { ...payment, status: 'inFlight' as const };
-    await start({
-      pay: () => Promise.resolve(inFlight),
-      payment: () => {
-        void server?.close();
-        return Promise.resolve(inFlight);
-      },
-    });
-    const { status, stderr } = await runnel(...pay);
-    expect(status).toBe(5);
-    expect(stderr).toContain(`runnel payment ${payment.paymentHash}`);
-  });
-});
-
-describe('waiting', () => {
-  const opened = exampleOutput('channel');
-  const [, ...open] = contract.open.cli.example.split(' ');
-  const [, ...close] = contract.close.cli.example.split(' ');
-  const changed = (): void =>
-    fake.events.publish({ type: 'channel', timeMs: 1, channelId: opened.channelId, nodeId: opened.nodeId, state: 'normal', stateValue: 'x', connection: 'online' });
-
-  it('open --wait ends when the channel is usable', async () => {
-    const states = ['opening', 'opening', 'normal'] as const;
-    let looked = 0;
-    await start({
-      channel: () => {
-        const state = states[looked++] ?? 'closed';
-        setImmediate(changed);
-        return Promise.resolve({ ...opened, state });
-      },
-    });
-    const { status, stdout } = await runnel(...open, '--wait', '--json');
-    expect([status, JSON.parse(stdout).state, looked]).toEqual([0, 'normal', 3]);
-  });
-
-  it('open --wait is status 1 when the channel fails', async () => {
-    await start({ channel: () => Promise.resolve({ ...opened, state: 'closed', error: 'the peer went away' }) });
-    expect(await runnel(...open, '--wait')).toMatchObject({ status: 1, stderr: expect.stringContaining('did not open: the peer went away') });
-  });
-
-  it('open --wait is status 3 when the node goes away', async () => {
-    await start({
-      channel: () => {
-        setImmediate(() => void server?.close());
-        return Promise.resolve({ ...opened, state: 'opening' });
-      },
-    });
-    expect(await runnel(...open, '--wait')).toMatchObject({ status: 3, stderr: expect.stringContaining('the node is stopping') });
-  });
-
-  it('close --wait ends when the closing transaction is made', async () => {
-    const states = ['shuttingDown', 'negotiatingClose', 'closing'] as const;
-    let looked = 0;
-    await start({
-      channel: () => {
-        const state = states[looked++] ?? 'normal';
-        setImmediate(changed);
-        return Promise.resolve({ ...opened, state, closingTxid: 'ab'.repeat(32) });
-      },
-    });
-    const { status, stdout } = await runnel(...close, '--wait');
-    expect(status).toBe(0);
-    expect(stdout).toContain('ab'.repeat(32));
-  });
-});
-
 describe('output', () => {
   it('lets no stranger write to the terminal', async () => {
     const evil = 'bob\u001b]0;owned\u0007\u009b31m\u202e';
-    await start({ peers: () => Promise.resolve({ peers: [{ nodeId: `02${'11'.repeat(32)}`, alias: evil, connected: true, numChannels: 0 }] }) });
+    await start(
+      {
+        peers: () => Promise.resolve(
+          { peers: [{ nodeId: `02${'11'.repeat(32)}`, alias: evil, connected: true, numChannels: 0 }] },
+        ),
+      },
+    );
     for (const args of [['peers'], ['peers', '--json']]) {
       const { stdout } = await runnel(...args);
       // oxlint-disable-next-line no-control-regex -- they are what must not be there

@@ -19,7 +19,8 @@ describe('amounts', () => {
     expect(parseAmountMsat(text, unit)).toBe(amountMsat);
   });
 
-  it.each(['', '.', '1.', '.5', '-1', '+1', '1e3', '0x10', '1,000', '1.0001', '1.1msat', '1 euro', '٣', '9'.repeat(20)])('%j is none', (text) => {
+  const none = ['', '.', '1.', '.5', '-1', '+1', '1e3', '0x10', '1,000', '1.0001', '1.1msat', '1 euro', '٣', '9'.repeat(20)];
+  it.each(none)('%j is none', (text) => {
     expect(parseAmountMsat(text, 'sat')).toBeUndefined();
   });
 
@@ -58,6 +59,8 @@ describe('lists', () => {
 describe('state values', () => {
   it('stand on one line', () => {
     expect(renderState('normal')).toBe('normal');
-    expect(renderState({ life: 'normal', updates: { local: 'idle', remote: { a: 'b' } } })).toBe('life:normal updates:(local:idle remote:(a:b))');
+    expect(renderState({ life: 'normal', updates: { local: 'idle', remote: { a: 'b' } } })).toBe(
+      'life:normal updates:(local:idle remote:(a:b))',
+    );
   });
 });

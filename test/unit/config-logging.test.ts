@@ -9,12 +9,18 @@ function logged(format: 'readable' | 'json', log: (logger: ReturnType<typeof cre
 
 describe('the log', () => {
   it('is one line of time, level, component, message and fields for people', () => {
-    const text = logged('readable', (logger) => logger.child({ component: 'chain' }).info({ height: 7, amountSat: 5n }, 'block'));
+    const text = logged(
+      'readable',
+      (logger) => logger.child({ component: 'chain' }).info({ height: 7, amountSat: 5n }, 'block'),
+    );
     expect(text).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} info {2}\[chain\] block height=7 amountSat=5\n$/);
   });
 
   it('is JSON for machines, with amounts and bytes as text', () => {
-    const text = logged('json', (logger) => logger.warn({ amountMsat: 2n ** 63n, bytes: Uint8Array.of(1, 255) }, 'odd'));
+    const text = logged(
+      'json',
+      (logger) => logger.warn({ amountMsat: 2n ** 63n, bytes: Uint8Array.of(1, 255) }, 'odd'),
+    );
     expect(JSON.parse(text)).toMatchObject({ level: 40, msg: 'odd', amountMsat: '9223372036854775808', bytes: '01ff' });
   });
 
@@ -37,7 +43,10 @@ describe('the log', () => {
 
   it('never shows secrets', () => {
     for (const format of ['readable', 'json'] as const) {
-      const text = logged(format, (logger) => logger.info({ passphrase: 'hunter2', config: { chain: { rpcPassword: 'hunter2' } } }, 'started'));
+      const text = logged(
+        format,
+        (logger) => logger.info({ passphrase: 'hunter2', config: { chain: { rpcPassword: 'hunter2' } } }, 'started'),
+      );
       expect(text).toContain('[secret]');
       expect(text).not.toContain('hunter2');
     }
@@ -51,6 +60,7 @@ describe('the log', () => {
   it('survives what JSON cannot hold', () => {
     const circular: Record<string, unknown> = {};
     circular.self = circular;
-    expect(logged('readable', (logger) => logger.info({ circular, deep: { a: { b: { c: { d: { e: 1n } } } } } }, 'kept'))).toContain('kept');
+    const deep = { a: { b: { c: { d: { e: 1n } } } } };
+    expect(logged('readable', (logger) => logger.info({ circular, deep }, 'kept'))).toContain('kept');
   });
 });

@@ -48,14 +48,18 @@ describe('the configuration', () => {
       environment: { RUNNEL_ALIAS: 'environment', RUNNEL_API_PORT: '2', RUNNEL_POLICY_FEE_PPM: '2' },
       flags: { alias: 'flag', 'policy.fee_base_msat': '3' },
     });
-    expect(config).toMatchObject({ alias: 'flag', apiPort: 2, color: '#111111', policy: { feePpm: 2, feeBaseMsat: 3n, cltvExpiryDelta: 40 } });
+    expect(config).toMatchObject(
+      { alias: 'flag', apiPort: 2, color: '#111111', policy: { feePpm: 2, feeBaseMsat: 3n, cltvExpiryDelta: 40 } },
+    );
   });
 
   it('gives every key a variable of its own, and a flag unless it is a secret', () => {
     expect(new Set(configKeys.map((key) => key.environment)).size).toBe(configKeys.length);
     expect(configKeys.filter((key) => key.flag === undefined).map((key) => key.name)).toEqual(['chain.rpc_password']);
     expect(configKeys.every((key) => key.help.length > 0)).toBe(true);
-    expect(configKeys.find((key) => key.name === 'chain.rpc_url')).toMatchObject({ environment: 'RUNNEL_CHAIN_RPC_URL', flag: '--chain-rpc-url' });
+    expect(configKeys.find((key) => key.name === 'chain.rpc_url')).toMatchObject(
+      { environment: 'RUNNEL_CHAIN_RPC_URL', flag: '--chain-rpc-url' },
+    );
   });
 
   it('reads lists from the file and, with commas, from text, and makes multiaddrs of host:port', () => {
@@ -71,7 +75,9 @@ describe('the configuration', () => {
 
   it('names key, source, expectation and value of everything that is wrong, at once', () => {
     toml('alias = 7\ncolour = "#fff"\n[channel]\ndust_limit_sat = 1\n[chain]\nrpc_port = 1\n');
-    const found = problems({ environment: { RUNNEL_API_PORT: '70000' }, flags: { 'log.level': 'loud', listen: 'nowhere' } });
+    const found = problems(
+      { environment: { RUNNEL_API_PORT: '70000' }, flags: { 'log.level': 'loud', listen: 'nowhere' } },
+    );
     expect(found).toHaveLength(7);
     const line = (start: string): string | undefined => found.find((problem) => problem.startsWith(start));
     expect(line('alias')).toMatch(/runneld\.toml\): .*expected string.*, got 7/);
@@ -92,7 +98,10 @@ describe('the configuration', () => {
     ['[chain]\nrpc_user = "a"', /expected both or neither/],
     ['[chain]\nrpc_user = "a"\nrpc_password = "b"\nrpc_cookie_file = "c"', /either a cookie file/],
     ['[chain]\nrpc_url = "ftp://x"', /expected an http URL/],
-    ['[channel]\nmin_funding_sat = 50000\nmax_funding_sat = 40000', /expected at most max_funding_sat/],
+    [
+      '[channel]\nmin_funding_sat = 50000\nmax_funding_sat = 40000',
+      /expected at most 40000 \(max_funding_sat\), got 50000/,
+    ],
     ['__proto__ = 1', /no such key/],
     ['bootstrap = ["x@1.2.3.4:1"]', /expected <node id>@/],
   ])('refuses %j', (text, expected) => {

@@ -6,8 +6,8 @@ import {
 } from '../fields.ts';
 
 /**
- * Where in its life a channel is: the states of the channel statechart's lifecycle, without those inside them. `stateValue` beside it is
- * the statechart's whole answer.
+ * Where in its life a channel is: the states of the channel statechart's lifecycle, without those inside them.
+ * `stateValue` beside it is the statechart's whole answer.
  */
 export const channelState = z
   .enum([
@@ -37,7 +37,9 @@ export const policy = z
     htlcMaximumMsat: msat,
     disabled: z.boolean(),
   })
-  .meta({ id: 'Policy', description: 'What a side of a channel asks for forwarding, as in its channel_update (BOLT 7)' });
+  .meta(
+    { id: 'Policy', description: 'What a side of a channel asks for forwarding, as in its channel_update (BOLT 7)' },
+  );
 
 export const channelSummary = z
   .object({
@@ -101,7 +103,9 @@ export const journalEntry = z
   .object({
     sequence: count.meta({ description: 'Place in the journal of the channel, from 0 without gaps' }),
     timeMs: count.meta({ description: "Unix time in milliseconds by the node's clock" }),
-    event: z.string().meta({ description: 'What came from outside: the type of an event, or of a message of the peer' }),
+    event: z.string().meta(
+      { description: 'What came from outside: the type of an event, or of a message of the peer' },
+    ),
     wire: hex.optional().meta({ description: "The peer's message as it came" }),
     transitions: z
       .record(z.string(), stateValue)
@@ -110,7 +114,9 @@ export const journalEntry = z
       .record(z.string(), z.string().nullable())
       .meta({ description: 'The HTLCs that changed, with their new states; null for one that ended' }),
     text: z.string().meta({ description: 'The whole entry, exactly as it is hashed' }),
-    hash: hash32.meta({ description: 'SHA256 of the hash of the entry before (zeros before the first) and of the text' }),
+    hash: hash32.meta(
+      { description: 'SHA256 of the hash of the entry before (zeros before the first) and of the text' },
+    ),
   })
   .meta({ id: 'JournalEntry' });
 
@@ -119,7 +125,9 @@ export const channelDetail = channelSummary
     feeratePerKw: integer(0, 0xffff_ffff),
     fundingConfirmations: count,
     minimumDepth: count.meta({ description: 'Confirmations that the funding transaction needs' }),
-    commitments: z.object({ local: commitment, remote: commitment }).optional().meta({ description: 'Absent until both first commitments are signed' }),
+    commitments: z.object({ local: commitment, remote: commitment }).optional().meta(
+      { description: 'Absent until both first commitments are signed' },
+    ),
     limits: z.object({ local: limits, remote: limits.optional() }),
     policies: z.object({ local: policy, remote: policy.optional() }),
     htlcs: z.array(htlc),

@@ -1,7 +1,20 @@
 /** Channels: open, look at, set fees, close. */
 import { z } from 'zod';
 import {
-  bitcoinAddress, channelId, channelRef, count, feeratePerKw, integer, msat, nodeId, outpoint, sat, shortChannelId, txid, u16, u32,
+  bitcoinAddress,
+  channelId,
+  channelRef,
+  count,
+  feeratePerKw,
+  integer,
+  msat,
+  nodeId,
+  outpoint,
+  sat,
+  shortChannelId,
+  txid,
+  u16,
+  u32,
 } from '../fields.ts';
 import { method } from '../method.ts';
 import { channelDetail, channelState, channelSummary, journalEntry, policy } from './channel-types.ts';
@@ -67,8 +80,22 @@ const exampleDetail = {
   fundingConfirmations: 6,
   minimumDepth: 3,
   commitments: {
-    local: { commitmentNumber: 7, feeratePerKw: 2500, toLocalMsat: '98995500', toRemoteMsat: '1004500', numOfferedHtlcs: 0, numReceivedHtlcs: 0 },
-    remote: { commitmentNumber: 8, feeratePerKw: 2500, toLocalMsat: '1004500', toRemoteMsat: '98995500', numOfferedHtlcs: 0, numReceivedHtlcs: 1 },
+    local: {
+      commitmentNumber: 7,
+      feeratePerKw: 2500,
+      toLocalMsat: '98995500',
+      toRemoteMsat: '1004500',
+      numOfferedHtlcs: 0,
+      numReceivedHtlcs: 0,
+    },
+    remote: {
+      commitmentNumber: 8,
+      feeratePerKw: 2500,
+      toLocalMsat: '1004500',
+      toRemoteMsat: '98995500',
+      numOfferedHtlcs: 0,
+      numReceivedHtlcs: 1,
+    },
   },
   limits: { local: exampleLimits, remote: exampleLimits },
   policies: { local: examplePolicy, remote: examplePolicy },
@@ -90,7 +117,9 @@ const exampleDetail = {
 export const channelsMethods = {
   open: method({
     summary: 'Open a channel with a connected peer, funded from the on-chain wallet',
-    description: 'Returns once the funding transaction is broadcast; the channel is usable after the agreed confirmations (--wait).',
+    description:
+      'Returns once the funding transaction is broadcast; the channel is usable after the agreed confirmations, for ' +
+      'which --wait waits.',
     http: { method: 'POST', path: '/v1/channels' },
     input: z.strictObject({
       nodeId,
@@ -140,7 +169,10 @@ export const channelsMethods = {
     }),
     output: z.object({ channelId, total: count, entries: z.array(journalEntry) }),
     cli: { args: ['channel'], example: `runnel journal ${SCID} --from 10 --limit 20` },
-    example: { input: { channel: SCID, from: 12, limit: 1 }, output: { channelId: CHANNEL, total: 40, entries: [exampleEntry] } },
+    example: {
+      input: { channel: SCID, from: 12, limit: 1 },
+      output: { channelId: CHANNEL, total: 40, entries: [exampleEntry] },
+    },
   }),
   setpolicy: method({
     summary: 'Set what forwarding through our channels costs, for one channel or for all',
@@ -170,7 +202,9 @@ export const channelsMethods = {
   }),
   close: method({
     summary: 'Close a channel together with the peer',
-    description: 'Starts the mutual close of BOLT 2 and returns; HTLCs in flight are settled first (--wait waits for the closing transaction).',
+    description:
+      'Starts the mutual close of BOLT 2 and returns. HTLCs in flight are settled first; --wait waits for the closing ' +
+      'transaction.',
     http: { method: 'POST', path: '/v1/channels/{channel}/close' },
     input: z.strictObject({
       channel: channelRef,

@@ -43,14 +43,22 @@ export const graphMethods = {
   graph: method({
     summary: 'Show the nodes and channels of the network, all or those around one node',
     http: { method: 'GET', path: '/v1/graph' },
-    input: z.strictObject({ nodeId: nodeId.optional().meta({ description: 'Only this node, its channels and who is at their other ends' }) }),
+    input: z.strictObject({
+      nodeId: nodeId.optional().meta({ description: 'Only this node, its channels and who is at their other ends' }),
+    }),
     output: z.object({ nodes: z.array(graphNode), channels: z.array(graphChannel) }),
     cli: { args: ['nodeId'], example: 'runnel graph' },
     example: {
       input: {},
       output: {
         nodes: [
-          { nodeId: ALICE, alias: 'alice', color: '#3399ff', addresses: ['/ip4/127.0.0.1/tcp/9735'], updatedAt: 1_795_000_000 },
+          {
+            nodeId: ALICE,
+            alias: 'alice',
+            color: '#3399ff',
+            addresses: ['/ip4/127.0.0.1/tcp/9735'],
+            updatedAt: 1_795_000_000,
+          },
           { nodeId: BOB, addresses: [] },
         ],
         channels: [{ shortChannelId: SCID, node1: ALICE, node2: BOB, capacitySat: '100000', policy1: examplePolicy }],

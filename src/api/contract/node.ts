@@ -69,7 +69,7 @@ export const nodeMethods = {
   }),
   stop: method({
     summary: 'Stop the daemon, after what it has begun is safe on disk',
-    description: 'Channels stay open: a stopped node neither closes nor loses any. The answer comes before the daemon is gone.',
+    description: 'Channels stay open: a stopped node closes and loses none. The answer comes before the daemon is gone.',
     http: { method: 'POST', path: '/v1/stop' },
     input: z.strictObject({}),
     output: z.object({}),

@@ -108,10 +108,18 @@ const decodedInvoice = z
 
 const limitsOfPayment = {
   maxFeeMsat: msat.optional().meta({ description: 'Pay no more in fees (default: 1 % of the amount, at least 5 sat)' }),
-  maxCltvExpiryDelta: integer(1, 4_032).optional().meta({ description: 'Lock funds for no more blocks (default 1008)' }),
-  timeoutSeconds: integer(1, 240).optional().meta({ description: 'Try no longer (default 60), then answer with what is known' }),
+  maxCltvExpiryDelta: integer(1, 4_032)
+    .optional()
+    .meta({ description: 'Lock funds for no more blocks (default 1008)' }),
+  timeoutSeconds: integer(1, 240)
+    .optional()
+    .meta({ description: 'Try no longer (default 60), then answer with what is known' }),
 };
-const limitFlags = { maxFeeMsat: '--max-fee <sat>', maxCltvExpiryDelta: '--max-cltv <blocks>', timeoutSeconds: '--timeout <seconds>' };
+const limitFlags = {
+  maxFeeMsat: '--max-fee <sat>',
+  maxCltvExpiryDelta: '--max-cltv <blocks>',
+  timeoutSeconds: '--timeout <seconds>',
+};
 
 const exampleRoute = {
   amountMsat: '1000000',
@@ -123,6 +131,8 @@ const exampleRoute = {
     { nodeId: BOB, shortChannelId: '104x1x0', amountMsat: '1000000', feeMsat: '0', cltvExpiry: 151 },
   ],
 };
+
+const exampleHint = { feeBaseMsat: '1000', feeProportionalMillionths: 100, cltvExpiryDelta: 40 };
 
 const examplePayment = {
   paymentHash: HASH,
@@ -200,7 +210,7 @@ export const paymentsMethods = {
         features: '4100',
         fallbackAddresses: [],
         routeHints: [
-          [{ nodeId: ALICE, shortChannelId: SCID, feeBaseMsat: '1000', feeProportionalMillionths: 100, cltvExpiryDelta: 40 }],
+          [{ ...exampleHint, nodeId: ALICE, shortChannelId: SCID }],
         ],
       },
     },
@@ -208,8 +218,8 @@ export const paymentsMethods = {
   pay: method({
     summary: 'Pay an invoice',
     description:
-      'Waits for the outcome. An invoice that is already paid is not paid twice: the payment is shown. Parts that are still out when ' +
-      'the time is up leave the payment in flight: it goes on, and `payment <hash>` shows how it ended.',
+      'Waits for the outcome. An invoice that is already paid is not paid twice: the payment is shown. Parts that are ' +
+      'still out when the time is up leave the payment in flight: it goes on, and `payment <hash>` shows how it ended.',
     http: { method: 'POST', path: '/v1/payments' },
     input: z.strictObject({
       invoice: bolt11,
@@ -217,7 +227,11 @@ export const paymentsMethods = {
       ...limitsOfPayment,
     }),
     output: payment,
-    cli: { args: ['invoice'], flags: { amountMsat: '--amount <sat>', ...limitFlags }, example: `runnel pay ${INVOICE} --max-fee 10` },
+    cli: {
+      args: ['invoice'],
+      flags: { amountMsat: '--amount <sat>', ...limitFlags },
+      example: `runnel pay ${INVOICE} --max-fee 10`,
+    },
     example: { input: { invoice: INVOICE, maxFeeMsat: '10000' }, output: examplePayment },
   }),
   keysend: method({
@@ -229,7 +243,11 @@ export const paymentsMethods = {
       ...limitsOfPayment,
     }),
     output: payment,
-    cli: { args: ['nodeId', 'amountMsat'], flags: { amountMsat: '<sat>', ...limitFlags }, example: `runnel keysend ${BOB} 1000` },
+    cli: {
+      args: ['nodeId', 'amountMsat'],
+      flags: { amountMsat: '<sat>', ...limitFlags },
+      example: `runnel keysend ${BOB} 1000`,
+    },
     example: {
       input: { nodeId: BOB, amountMsat: '1000000' },
       output: { ...examplePayment, keysend: true, invoice: undefined, description: undefined },
@@ -238,7 +256,10 @@ export const paymentsMethods = {
   payments: method({
     summary: 'List the payments made',
     http: { method: 'GET', path: '/v1/payments' },
-    input: z.strictObject({ status: paymentStatus.optional().meta({ description: 'Only those of this status' }), ...paging }),
+    input: z.strictObject({
+      status: paymentStatus.optional().meta({ description: 'Only those of this status' }),
+      ...paging,
+    }),
     output: z.object({ total: count, payments: z.array(payment) }),
     cli: { args: [], example: 'runnel payments --status failed' },
     example: { input: { status: 'succeeded' }, output: { total: 1, payments: [examplePayment] } },
@@ -263,7 +284,11 @@ export const paymentsMethods = {
     output: route,
     cli: {
       args: ['nodeId', 'amountMsat'],
-      flags: { amountMsat: '<sat>', maxFeeMsat: limitFlags.maxFeeMsat, maxCltvExpiryDelta: limitFlags.maxCltvExpiryDelta },
+      flags: {
+        amountMsat: '<sat>',
+        maxFeeMsat: limitFlags.maxFeeMsat,
+        maxCltvExpiryDelta: limitFlags.maxCltvExpiryDelta,
+      },
       example: `runnel route ${BOB} 1000`,
     },
     example: { input: { nodeId: BOB, amountMsat: '1000000' }, output: exampleRoute },

@@ -20,14 +20,22 @@ const peer = z
 export const peersMethods = {
   connect: method({
     summary: 'Connect to a node, at its address or where the mesh finds it',
-    description: 'Returns once both sides have exchanged init. The node reconnects by itself to peers that it has channels with.',
+    description:
+      'Returns once both sides have exchanged init. The node reconnects by itself to peers that it has channels with.',
     http: { method: 'POST', path: '/v1/peers' },
     input: z.strictObject({ nodeId, address: peerAddress.optional() }),
     output: peer,
     cli: { args: ['nodeId', 'address'], example: `runnel connect ${BOB}@127.0.0.1:9736` },
     example: {
       input: { nodeId: BOB, address: '/ip4/127.0.0.1/tcp/9736' },
-      output: { nodeId: BOB, alias: 'bob', address: '/ip4/127.0.0.1/tcp/9736', connected: true, inbound: false, numChannels: 0 },
+      output: {
+        nodeId: BOB,
+        alias: 'bob',
+        address: '/ip4/127.0.0.1/tcp/9736',
+        connected: true,
+        inbound: false,
+        numChannels: 0,
+      },
     },
   }),
   disconnect: method({

@@ -70,7 +70,9 @@ export const walletMethods = {
     cli: { args: [], example: 'runnel utxos' },
     example: {
       input: {},
-      output: { utxos: [{ outpoint: OUTPOINT, amountSat: '4899390', address: ADDRESS, confirmations: 6, reserved: false }] },
+      output: {
+        utxos: [{ outpoint: OUTPOINT, amountSat: '4899390', address: ADDRESS, confirmations: 6, reserved: false }],
+      },
     },
   }),
   withdraw: method({
@@ -89,7 +91,11 @@ export const walletMethods = {
         path: ['amountSat'],
       }),
     output: z.object({ txid, amountSat: sat, feeSat: sat, rawTransaction: hex }),
-    cli: { args: ['address', 'amountSat'], flags: { feeratePerKw: '--feerate <sat per kw>' }, example: `runnel withdraw ${ADDRESS} 50000` },
+    cli: {
+      args: ['address', 'amountSat'],
+      flags: { feeratePerKw: '--feerate <sat per kw>' },
+      example: `runnel withdraw ${ADDRESS} 50000`,
+    },
     example: {
       input: { address: ADDRESS, amountSat: '50000' },
       output: { txid: FUNDING_TXID, amountSat: '50000', feeSat: '141', rawTransaction: '0200' },

@@ -1,0 +1,143 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { contract } from '../../src/api/contract.ts';
+import { exampleOutput } from './api-fake-node.ts';
+import { fake, makeFolder, run, runnel, server, start, stop } from './cli-harness.ts';
+
+beforeEach(makeFolder);
+afterEach(stop);
+
+describe('payments', () => {
+  const payment = exampleOutput('payment');
+  const [, ...pay] = contract.pay.cli.example.split(' ');
+
+  it('that fail are printed, and are status 1', async () => {
+    await start(
+      {
+        pay: () => Promise.resolve(
+          { ...payment, status: 'failed', failure: { code: 'no_route', message: 'nobody there' } },
+        ),
+      },
+    );
+    const { status, stdout, stderr } = await runnel(...pay, '--json');
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'failed' });
+    expect(JSON.parse(stderr)).toMatchObject({ code: 'no_route', message: 'the payment failed: nobody there' });
+  });
+
+  it('show their attempts on a terminal, and only there', async () => {
+    await start({
+      pay: async () => {
+        fake.events.publish({
+          type: 'payment',
+          timeMs: 1,
+          paymentHash: '00'.repeat(32),
+          status: 'inFlight',
+          amountMsat: 1n,
+          feeMsat: 0n,
+          attempt: 9,
+        });
+        const { paymentHash } = payment;
+        fake.events.publish({
+          type: 'payment',
+          timeMs: 1,
+          paymentHash,
+          status: 'inFlight',
+          amountMsat: 1n,
+          feeMsat: 0n,
+          attempt: 2,
+          message: 'full \u001b[2J',
+        });
+        // The events go out over their own connection: the answer follows once they had time to arrive.
+        await shown;
+        return payment;
+      },
+    });
+    let screen = '';
+    let seen = (): void => {};
+    const shown = new Promise<void>((resolve) => (seen = resolve));
+    const write = (text: string): void => {
+      screen += text;
+      if (text.includes('attempt')) seen();
+    };
+    expect(await run(pay, { terminal: { write, columns: 80 } })).toMatchObject({ status: 0, stderr: '' });
+    expect(screen).toBe('\r\u001b[Kpaying …\r\u001b[Kpaying … attempt 2: full \ufffd[2J\r\u001b[K');
+  });
+
+  it('that are in flight when the time is up are status 5, with what to do', async () => {
+    const inFlight = { ...payment, status: 'inFlight' as const };
+    await start({
+      pay: () => Promise.resolve(inFlight),
+      payment: () => {
+        void server?.close();
+        return Promise.resolve(inFlight);
+      },
+    });
+    const { status, stderr } = await runnel(...pay);
+    expect(status).toBe(5);
+    expect(stderr).toContain(`runnel payment ${payment.paymentHash}`);
+  });
+});
+
+describe('waiting', () => {
+  const opened = exampleOutput('channel');
+  const [, ...open] = contract.open.cli.example.split(' ');
+  const [, ...close] = contract.close.cli.example.split(' ');
+  const changed = (): void =>
+    fake.events.publish({
+      type: 'channel',
+      timeMs: 1,
+      channelId: opened.channelId,
+      nodeId: opened.nodeId,
+      state: 'normal',
+      stateValue: 'x',
+      connection: 'online',
+    });
+
+  it('open --wait ends when the channel is usable', async () => {
+    const states = ['opening', 'opening', 'normal'] as const;
+    let looked = 0;
+    await start({
+      channel: () => {
+        const state = states[looked++] ?? 'closed';
+        setImmediate(changed);
+        return Promise.resolve({ ...opened, state });
+      },
+    });
+    const { status, stdout } = await runnel(...open, '--wait', '--json');
+    expect([status, JSON.parse(stdout).state, looked]).toEqual([0, 'normal', 3]);
+  });
+
+  it('open --wait is status 1 when the channel fails', async () => {
+    await start({ channel: () => Promise.resolve({ ...opened, state: 'closed', error: 'the peer went away' }) });
+    expect(await runnel(...open, '--wait')).toMatchObject(
+      { status: 1, stderr: expect.stringContaining('did not open: the peer went away') },
+    );
+  });
+
+  it('open --wait is status 3 when the node goes away', async () => {
+    await start({
+      channel: () => {
+        setImmediate(() => void server?.close());
+        return Promise.resolve({ ...opened, state: 'opening' });
+      },
+    });
+    expect(await runnel(...open, '--wait')).toMatchObject(
+      { status: 3, stderr: expect.stringContaining('the node is stopping') },
+    );
+  });
+
+  it('close --wait ends when the closing transaction is made', async () => {
+    const states = ['shuttingDown', 'negotiatingClose', 'closing'] as const;
+    let looked = 0;
+    await start({
+      channel: () => {
+        const state = states[looked++] ?? 'normal';
+        setImmediate(changed);
+        return Promise.resolve({ ...opened, state, closingTxid: 'ab'.repeat(32) });
+      },
+    });
+    const { status, stdout } = await runnel(...close, '--wait');
+    expect(status).toBe(0);
+    expect(stdout).toContain('ab'.repeat(32));
+  });
+});
