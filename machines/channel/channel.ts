@@ -69,7 +69,7 @@ export function newChannelData({ publicKeys, policy, shutdownScript, ...channel 
     local: {
       ...publicKeys,
       dustLimitSatoshis: policy.dustLimitSatoshis,
-      maxHtlcValueInFlightMsat: channel.fundingSatoshis * 10n * policy.maxHtlcValueInFlightPercent,
+      maxHtlcValueInFlightMsat: (channel.fundingSatoshis * policy.maxHtlcValueInFlightPpm) / 1000n,
       channelReserveSatoshis: channelReserve(channel.fundingSatoshis, policy),
       htlcMinimumMsat: policy.htlcMinimumMsat,
       toSelfDelay: policy.toSelfDelay,

@@ -5,8 +5,10 @@
 export interface ChannelPolicy {
   readonly dustLimitSatoshis: bigint;
   readonly htlcMinimumMsat: bigint;
-  /** Percent of the capacity, for what the peer may have in flight to us. */
-  readonly maxHtlcValueInFlightPercent: bigint;
+  /** Millionths of the capacity, for what the peer may have in flight to us. */
+  readonly maxHtlcValueInFlightPpm: bigint;
+  /** Millionths of the capacity that the peer must keep. */
+  readonly reservePpm: bigint;
   readonly maxAcceptedHtlcs: number;
   /** Demanded of the peer's delayed outputs. */
   readonly toSelfDelay: number;
@@ -27,7 +29,8 @@ export interface ChannelPolicy {
 export const defaultPolicy: ChannelPolicy = {
   dustLimitSatoshis: 354n,
   htlcMinimumMsat: 1n,
-  maxHtlcValueInFlightPercent: 100n,
+  maxHtlcValueInFlightPpm: 1_000_000n,
+  reservePpm: 10_000n,
   maxAcceptedHtlcs: 483,
   toSelfDelay: 144,
   minimumDepth: 3,
@@ -43,9 +46,9 @@ export const defaultPolicy: ChannelPolicy = {
   closeDepth: 6,
 };
 
-/** BOLT 2 suggests 1% of the capacity as the reserve; never below either side's dust limit, which the reserve must not undercut. */
+/** The reserve asked of the peer (BOLT 2 suggests 1%); never below either side's dust limit, which the reserve must not undercut. */
 export function channelReserve(fundingSatoshis: bigint, policy: ChannelPolicy): bigint {
-  const suggested = fundingSatoshis / 100n;
+  const suggested = (fundingSatoshis * policy.reservePpm) / 1_000_000n;
   const floor = policy.maxDustLimitSatoshis > policy.dustLimitSatoshis ? policy.maxDustLimitSatoshis : policy.dustLimitSatoshis;
   return suggested > floor ? suggested : floor;
 }

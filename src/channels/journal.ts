@@ -33,8 +33,11 @@ export interface ChainedEntry {
 /** The hash before the first entry. */
 export const GENESIS = new Uint8Array(32);
 
+/** The entry exactly as it is hashed. */
+export const entryText = (entry: JournalEntry): string => encodeJson(entry);
+
 export function hashEntry(previous: Uint8Array, entry: JournalEntry): Uint8Array {
-  return sha256(concat([previous, new TextEncoder().encode(encodeJson(entry))]));
+  return sha256(concat([previous, new TextEncoder().encode(entryText(entry))]));
 }
 
 export const hashState = (row: string): Uint8Array => sha256(new TextEncoder().encode(row));

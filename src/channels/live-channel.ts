@@ -34,6 +34,11 @@ const signerMade: ReadonlySet<ChannelEffect['type']> = new Set([
   'sendAnnouncementSignatures',
 ]);
 
+/** The states of the chart's lifecycle, without those inside them. */
+export type Lifecycle = keyof UnionToIntersection<Exclude<ChannelStateValue['lifecycle'], string>> | Extract<ChannelStateValue['lifecycle'], string>;
+
+type UnionToIntersection<U> = (U extends unknown ? (value: U) => void : never) extends (value: infer I) => void ? I : never;
+
 interface JournalHead {
   length: number;
   hash: Uint8Array;
@@ -79,9 +84,9 @@ export class LiveChannel {
   }
 
   /** The first step of the lifecycle's path, as `opening` or `normal`. */
-  get lifecycle(): string {
+  get lifecycle(): Lifecycle {
     const { lifecycle } = this.value;
-    return typeof lifecycle === 'string' ? lifecycle : (Object.keys(lifecycle)[0] ?? '');
+    return (typeof lifecycle === 'string' ? lifecycle : Object.keys(lifecycle)[0]) as Lifecycle;
   }
 
   /** Connected, reestablished and in its normal state: it takes HTLCs. */

@@ -11,12 +11,6 @@ import type { Wallet } from '../wallet/wallet.ts';
 /** BOLT 2, "The channel_ready Message": blocks after which the accepter forgets a funding that never came. */
 const FUNDING_TIMEOUT_BLOCKS = 2_016;
 
-/** Who else follows the chain, block by block, within the same transaction. */
-export interface BlockListener {
-  blockConnected(block: Block): void;
-  blockDisconnected(block: BlockRef): void;
-}
-
 /**
  * Takes the chain's events into turns: what each block means to the channels, the wallet and the node's own place in the chain, all
  * written in the turn's one transaction, so that after a restart the chain is followed from exactly where everything else stands.
@@ -25,24 +19,29 @@ export class ChainFeed {
   readonly #database: Database;
   readonly #wallet: Wallet;
   readonly #channels: ChannelManager;
-  readonly #listeners: readonly BlockListener[];
   #pending: ChainEvent[] = [];
   #tip: BlockRef | undefined;
+  #savedTip: BlockRef | undefined;
 
-  constructor(options: { database: Database; wallet: Wallet; channels: ChannelManager; listeners: readonly BlockListener[] }) {
+  constructor(options: { database: Database; wallet: Wallet; channels: ChannelManager }) {
     this.#database = options.database;
     this.#wallet = options.wallet;
     this.#channels = options.channels;
-    this.#listeners = options.listeners;
     this.#database.migrate('chain', [
       { name: 'tip', sql: 'CREATE TABLE chain_tip (id INTEGER PRIMARY KEY CHECK (id = 0), height INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;' },
     ]);
-    this.#tip = this.#database.get<{ height: number; hash: string }>('SELECT height, hash FROM chain_tip');
+    this.#savedTip = this.#database.get<{ height: number; hash: string }>('SELECT height, hash FROM chain_tip');
+    this.#tip = this.#savedTip;
   }
 
   /** The last block that is worked through, written or about to be. */
   get tip(): BlockRef | undefined {
     return this.#tip;
+  }
+
+  /** Where the chain is followed from at a first start, which must not change with the next one. To be called within a turn. */
+  startAt(tip: BlockRef): void {
+    this.#tip ??= tip;
   }
 
   /** To be called within a turn. */
@@ -53,24 +52,19 @@ export class ChainFeed {
   }
 
   persist(): void {
-    for (const event of this.#pending) {
-      this.#wallet.handleChainEvent(event);
-      for (const listener of this.#listeners) {
-        if (event.type === 'blockConnected') listener.blockConnected(event.block);
-        else listener.blockDisconnected(event.block);
-      }
-    }
-    if (this.#pending.length === 0 || this.#tip === undefined) return;
+    for (const event of this.#pending) this.#wallet.handleChainEvent(event);
+    if (this.#tip === undefined || this.#tip === this.#savedTip) return;
     this.#database.run('INSERT OR REPLACE INTO chain_tip (id, height, hash) VALUES (0, ?, ?)', this.#tip.height, this.#tip.hash);
   }
 
   committed(): void {
     this.#pending = [];
+    this.#savedTip = this.#tip;
   }
 
   reset(): void {
     this.#pending = [];
-    this.#tip = this.#database.get<{ height: number; hash: string }>('SELECT height, hash FROM chain_tip');
+    this.#tip = this.#savedTip;
   }
 
   #connected(block: Block, turn: Turn): void {

@@ -52,6 +52,11 @@ export class Dispatcher {
     this.#enqueue({ run: (turn) => turn.dispatch(event) });
   }
 
+  /** Queues work that decides within the turn which events there are. */
+  run(work: (turn: Turn) => void): void {
+    this.#enqueue({ run: work });
+  }
+
   /**
    * Runs `work` in a turn and resolves with what it returned once that is on disk; rejects with what it threw (the turn goes on without it, so
    * it must throw before it changes anything), or with `TurnDiscardedError`.

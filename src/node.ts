@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { fromString } from 'uint8arrays';
+import { defaultPolicy, type ChannelPolicy } from '../machines/channel/policy.ts';
+import { RunnelError } from '../protocols/errors.ts';
+import { ApiError } from './api/errors.ts';
+import { EventHub } from './api/events.ts';
+import type { NodeApi } from './api/contract.ts';
+import type { StartNode } from './api/facade.ts';
+import { HttpChainRpc, type RpcCredentials } from './chain/rpc.ts';
+import { RpcChain } from './chain/rpc-chain.ts';
+import { hexOf } from './channels/channel-store.ts';
+import type { Config } from './config/config.ts';
+import { generateMnemonic, seedFromMnemonic } from './keys/mnemonic.ts';
+import { readSeedFile, seedFileState, writeSeedFile } from './keys/seed-file.ts';
+import { createSigner } from './keys/signer.ts';
+import type { Signer } from './keys/signer-api.ts';
+import type { Logger } from './logging.ts';
+import { createLibp2pNetwork } from './network/libp2p-network.ts';
+import { nodeApi } from './node/api/node-api.ts';
+import { Node } from './node/node.ts';
+import { systemClock } from './runtime/clock.ts';
+import { openDatabase } from './storage/database.ts';
+import { lockDataFolder } from './storage/lock.ts';
+
+/** BOLT 7's chain_hash: the hash of each network's first block, as on the wire. */
+const CHAIN_HASHES: Readonly<Record<Config['network'], string>> = {
+  main: '6fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000',
+  test: '43497fd7f826957108f4a30fd9cec3aeba79972084e90ead01ea330900000000',
+  testnet4: '43f08bdab050e35b567c864b91f47f50ae725ae2de53bcfbbaf284da00000000',
+  signet: 'f61eee3b63a380a477a063af32b2bbc97c9ff9f01f2c4225e973988108000000',
+  regtest: '06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f',
+};
+
+const DATABASE_FILE = 'runnel.db';
+
+/** Starts a node on a data folder, a real chain and the real mesh: see `StartNode`. */
+export const startNode: StartNode = async (config, logger) => {
+  const lock = lockDataFolder(config.dataDir);
+  const release: (() => void)[] = [() => lock.release()];
+  const releaseAll = (): void => {
+    for (const undo of release.splice(0).reverse()) undo();
+  };
+  try {
+    const database = openDatabase({ path: join(config.dataDir, DATABASE_FILE) });
+    release.push(() => database.close());
+    const signer = loadSigner(config, logger);
+    const chain = new RpcChain({
+      rpc: new HttpChainRpc(rpcOptions(config)),
+      clock: systemClock,
+      pollIntervalMs: config.chain.pollIntervalMs,
+      onProblem: (error) => logger.warn({ component: 'chain', err: error }, error.message),
+    });
+    await requireNetwork(chain, config.network);
+    const chainHash = fromString(CHAIN_HASHES[config.network], 'base16');
+    const network = createLibp2pNetwork({
+      privateKey: signer.node.libp2pPrivateKey(),
+      listen: config.listen,
+      announce: config.announce,
+      bootstrap: config.bootstrap,
+      chainHash,
+    });
+    const events = new EventHub((error) => logger.error({ err: error }, 'an event listener failed'));
+    const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+    // Whoever holds the node waits for it or not: an unwatched failure must not end the process by itself.
+    failed.catch(() => {});
+    const node = new Node({
+      database,
+      signer,
+      chain,
+      chainName: config.network,
+      chainHash,
+      network,
+      clock: systemClock,
+      randomBytes: (size) => new Uint8Array(randomBytes(size)),
+      logger,
+      events,
+      channelPolicy: channelPolicy(config),
+      forwardingPolicy: {
+        feeBaseMsat: Number(config.policy.feeBaseMsat),
+        feeProportionalMillionths: config.policy.feePpm,
+        cltvExpiryDelta: config.policy.cltvExpiryDelta,
+      },
+      profile: {
+        alias: config.alias ?? hexOf(signer.node.nodeId).slice(0, 16),
+        rgbColor: fromString(config.color.slice(1), 'base16'),
+        announce: config.announce,
+      },
+      schedule: (run) => void setImmediate(run),
+      onFatal: fail,
+    });
+    await node.start();
+    let stopped: Promise<void> | undefined;
+    const stop = async (): Promise<void> => {
+      await node.stop();
+      releaseAll();
+    };
+    return { api: guarded(nodeApi(node), () => stopped !== undefined), events, failed, stop: () => (stopped ??= stop()) };
+  } catch (error) {
+    releaseAll();
+    throw error;
+  }
+};
+
+/** The seed of the data folder, made at its first start. */
+function loadSigner(config: Config, logger: Logger): Signer {
+  const { dataDir, passphrase, network } = config;
+  if (seedFileState(dataDir) === 'absent') {
+    const random = (size: number): Uint8Array => new Uint8Array(randomBytes(size));
+    writeSeedFile(dataDir, generateMnemonic(random), { passphrase, randomBytes: random });
+    logger.info({ dataDir }, passphrase === undefined ? 'made a new seed, kept in plain text' : 'made a new seed, encrypted');
+  }
+  return createSigner(seedFromMnemonic(readSeedFile(dataDir, passphrase)), network);
+}
+
+function rpcOptions({ chain }: Config): ConstructorParameters<typeof HttpChainRpc>[0] {
+  const url = new URL(chain.rpcUrl);
+  return { host: url.hostname, port: Number(url.port || 80), credentials: credentialsOf(chain) };
+}
+
+function credentialsOf({ rpcCookieFile, rpcUser, rpcPassword }: Config['chain']): RpcCredentials {
+  if (rpcCookieFile !== undefined) return { cookieFile: rpcCookieFile };
+  if (rpcUser !== undefined && rpcPassword !== undefined) return { user: rpcUser, password: rpcPassword };
+  throw new RunnelError(
+    'chain_credentials_missing',
+    "how to log in to bitcoind's RPC is not configured: set chain.rpc_cookie_file, or chain.rpc_user and chain.rpc_password",
+  );
+}
+
+/** A node on the wrong chain would take worthless coins for real ones. */
+async function requireNetwork(chain: RpcChain, expected: Config['network']): Promise<void> {
+  const actual = await chain.network();
+  if (actual === expected) return;
+  throw new RunnelError('chain_wrong_network', `expected bitcoind to be on ${expected}, but it is on ${actual}`, { expected, actual });
+}
+
+function channelPolicy({ channel }: Config): ChannelPolicy {
+  return {
+    ...defaultPolicy,
+    dustLimitSatoshis: channel.dustLimitSat,
+    htlcMinimumMsat: channel.htlcMinimumMsat,
+    maxHtlcValueInFlightPpm: BigInt(channel.maxInFlightPpm),
+    reservePpm: BigInt(channel.reservePpm),
+    maxAcceptedHtlcs: channel.maxAcceptedHtlcs,
+    toSelfDelay: channel.toSelfDelay,
+    minimumDepth: channel.minDepth,
+    minFundingSatoshis: channel.minFundingSat,
+    maxFundingSatoshis: channel.maxFundingSat,
+  };
+}
+
+/** Once the node is told to stop, its API says so. */
+function guarded(api: NodeApi, isStopped: () => boolean): NodeApi {
+  return new Proxy(api, {
+    get(target, name, receiver) {
+      if (isStopped()) return () => Promise.reject(new ApiError('unavailable', 'node_stopping', 'the node is stopping'));
+      return Reflect.get(target, name, receiver) as unknown;
+    },
+  });
+}

@@ -1,0 +1,172 @@
+import { Transaction } from 'bitcoinjs-lib';
+import { commitmentSpec, spendableMsat } from '../../../machines/channel/balances.ts';
+import { channelIdOf, negotiated } from '../../../machines/channel/context.ts';
+import type { ChannelData, SideParameters } from '../../../machines/channel/data.ts';
+import type { ChannelSnapshot } from '../../../machines/channel/channel.ts';
+import { HtlcTable } from '../../../machines/htlc/htlc-table.ts';
+import { stageOf, type Side } from '../../../machines/htlc/htlc-states.ts';
+import { decodeAlias } from '../../../protocols/gossip/node-announcement.ts';
+import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
+import { decodeGossip, isGossip } from '../../../protocols/gossip/gossip-message.ts';
+import type { Output } from '../../api/contract.ts';
+import { entryText, type ChainedEntry } from '../../channels/journal.ts';
+import { hexOf } from '../../channels/channel-store.ts';
+import type { Lifecycle } from '../../channels/live-channel.ts';
+import type { Node } from '../node.ts';
+
+export type ChannelSummary = Output<'channels'>['channels'][number];
+export type ChannelDetail = Output<'channel'>;
+type JournalEntryView = Output<'journal'>['entries'][number];
+
+/** A channel as the API looks at it: live, or ended and read from disk. */
+export interface ShownChannel {
+  readonly snapshot: Omit<ChannelSnapshot, 'htlcs'>;
+  readonly htlcs: HtlcTable;
+  readonly error: string | undefined;
+}
+
+const lifecycleOf = ({ lifecycle }: ChannelSnapshot['value']): Lifecycle =>
+  (typeof lifecycle === 'string' ? lifecycle : Object.keys(lifecycle)[0]) as Lifecycle;
+
+/** The transaction id in display order. */
+export const displayTxid = (txid: Uint8Array): string => hexOf(Uint8Array.from(txid).reverse());
+
+/** What a node calls itself in its announcement. */
+export function aliasOf(node: Node, nodeId: string): string | undefined {
+  const raw = node.gossip.store.nodeAnnouncement(nodeId);
+  const gossip = raw && decodeGossip(raw);
+  return gossip && isGossip(gossip, 'node_announcement') ? decodeAlias(gossip.message.alias) : undefined;
+}
+
+export function summaryOf(node: Node, { snapshot, htlcs, error }: ShownChannel): ChannelSummary {
+  const { data, value } = snapshot;
+  const nodeId = hexOf(data.remoteNodeId);
+  const isNegotiated = data.remote !== undefined;
+  const inFlight = sums(htlcs);
+  const alias = aliasOf(node, nodeId);
+  const reason = data.failure?.reason ?? error;
+  return {
+    channelId: hexOf(channelIdOf(data)),
+    ...(data.shortChannelId !== undefined && { shortChannelId: formatScid(data.shortChannelId) }),
+    nodeId,
+    ...(alias !== undefined && { alias }),
+    ...(data.funding && { fundingOutpoint: `${displayTxid(data.funding.txid)}:${data.funding.outputIndex}` }),
+    state: lifecycleOf(value),
+    stateValue: value,
+    connection: value.connection,
+    opener: data.isOpener ? 'local' : 'remote',
+    announced: data.announce,
+    capacitySat: data.fundingSatoshis,
+    localMsat: data.toLocalMsat - inFlight.offeredMsat,
+    remoteMsat: data.toRemoteMsat - inFlight.receivedMsat,
+    spendableMsat: isNegotiated && lifecycleOf(value) === 'normal' ? spendableMsat(negotiated(data), htlcs, 'local') : 0n,
+    receivableMsat: isNegotiated && lifecycleOf(value) === 'normal' ? spendableMsat(negotiated(data), htlcs, 'remote') : 0n,
+    numHtlcs: htlcs.size,
+    ...(reason !== undefined && { error: reason }),
+  };
+}
+
+/** What stands in HTLCs that are not settled, on either side's account. */
+export function sums(htlcs: HtlcTable): { offeredMsat: bigint; receivedMsat: bigint } {
+  const total = { offeredMsat: 0n, receivedMsat: 0n };
+  for (const { details } of htlcs.rows()) {
+    if (details.direction === 'offered') total.offeredMsat += details.amountMsat;
+    else total.receivedMsat += details.amountMsat;
+  }
+  return total;
+}
+
+export function detailOf(node: Node, shown: ShownChannel, journalTail: readonly JournalEntryView[]): ChannelDetail {
+  const { data, value } = shown.snapshot;
+  const { htlcs } = shown;
+  const isSigned = data.localSignatures !== undefined;
+  return {
+    ...summaryOf(node, shown),
+    feeratePerKw: data.feeratePerKw,
+    fundingConfirmations: data.confirmation === undefined ? 0 : node.height - data.confirmation.blockHeight + 1,
+    minimumDepth: data.minimumDepth,
+    ...(isSigned && { commitments: { local: commitmentOf(data, htlcs, 'local'), remote: commitmentOf(data, htlcs, 'remote') } }),
+    limits: { local: limitsOf(data.local), ...(data.remote && { remote: limitsOf(data.remote) }) },
+    policies: policiesOf(node, data, value),
+    htlcs: [...htlcs.rows()].map(({ details, state }) => ({
+      htlcId: details.id,
+      direction: details.direction,
+      amountMsat: details.amountMsat,
+      paymentHash: hexOf(details.paymentHash),
+      cltvExpiry: details.cltvExpiry,
+      state,
+      inLocalCommitment: stageOf(state, 'local') === 'in',
+      inRemoteCommitment: stageOf(state, 'remote') === 'in',
+    })),
+    ...(data.fundingSpend && { closingTxid: txidOf(data.fundingSpend.transaction) }),
+    journalTail: [...journalTail],
+  };
+}
+
+export function entryView({ entry, hash }: ChainedEntry): JournalEntryView {
+  return {
+    sequence: entry.sequence,
+    timeMs: entry.time,
+    event: entry.event.type === 'message' && 'name' in entry.event ? entry.event.name : entry.event.type,
+    ...(entry.wire && { wire: hexOf(entry.wire) }),
+    transitions: entry.transitions as JournalEntryView['transitions'],
+    htlcs: Object.fromEntries(Object.entries(entry.htlcs).map(([key, state]) => [key, state === 'ended' ? null : state])),
+    text: entryText(entry),
+    hash: hexOf(hash),
+  };
+}
+
+function commitmentOf(data: ChannelData, htlcs: HtlcTable, side: Side) {
+  const spec = commitmentSpec(data, htlcs, side, 'latest');
+  return {
+    commitmentNumber: side === 'local' ? data.localCommitmentNumber : data.remoteCommitmentNumber,
+    feeratePerKw: spec.feeratePerKw,
+    toLocalMsat: spec.toLocalMsat,
+    toRemoteMsat: spec.toRemoteMsat,
+    numOfferedHtlcs: spec.htlcs.filter(({ direction }) => direction === 'offered').length,
+    numReceivedHtlcs: spec.htlcs.filter(({ direction }) => direction === 'received').length,
+  };
+}
+
+const limitsOf = (side: SideParameters) => ({
+  dustLimitSat: side.dustLimitSatoshis,
+  channelReserveSat: side.channelReserveSatoshis,
+  maxHtlcValueInFlightMsat: side.maxHtlcValueInFlightMsat,
+  htlcMinimumMsat: side.htlcMinimumMsat,
+  maxAcceptedHtlcs: side.maxAcceptedHtlcs,
+  toSelfDelay: side.toSelfDelay,
+});
+
+function policiesOf(node: Node, data: ChannelData, value: ChannelSnapshot['value']): ChannelDetail['policies'] {
+  const { shortChannelId } = data;
+  const theirs = shortChannelId === undefined ? undefined : node.graph.policy(shortChannelId, hexOf(data.remoteNodeId) < node.nodeId ? 0 : 1);
+  return {
+    local: localPolicy(node, data, value.connection !== 'online'),
+    ...(theirs && {
+      remote: {
+        feeBaseMsat: BigInt(theirs.feeBaseMsat),
+        feeProportionalMillionths: theirs.feeProportionalMillionths,
+        cltvExpiryDelta: theirs.cltvExpiryDelta,
+        htlcMinimumMsat: BigInt(theirs.htlcMinimumMsat),
+        htlcMaximumMsat: BigInt(theirs.htlcMaximumMsat),
+        disabled: theirs.disabled,
+      },
+    }),
+  };
+}
+
+export function localPolicy(node: Node, data: ChannelData, disabled: boolean): ChannelDetail['policies']['local'] {
+  const { feeBaseMsat, feeProportionalMillionths, cltvExpiryDelta } = node.policies.of(data.channelIndex);
+  const capacityMsat = data.fundingSatoshis * 1000n;
+  const allowedMsat = data.remote?.maxHtlcValueInFlightMsat ?? 0n;
+  return {
+    feeBaseMsat: BigInt(feeBaseMsat),
+    feeProportionalMillionths,
+    cltvExpiryDelta,
+    htlcMinimumMsat: data.remote?.htlcMinimumMsat ?? 0n,
+    htlcMaximumMsat: allowedMsat < capacityMsat ? allowedMsat : capacityMsat,
+    disabled,
+  };
+}
+
+const txidOf = (transaction: Uint8Array): string => Transaction.fromBuffer(transaction).getId();

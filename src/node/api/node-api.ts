@@ -1,0 +1,133 @@
+import { peerIdFromNodeId } from '../../../protocols/ids.ts';
+import { fromString } from 'uint8arrays';
+import type { NodeApi } from '../../api/contract.ts';
+import { ApiError } from '../../api/errors.ts';
+import { hexOf } from '../../channels/channel-store.ts';
+import type { Node } from '../node.ts';
+import { aliasOf, sums } from './channel-views.ts';
+import { channelsApi } from './channels-api.ts';
+import { graphApi } from './graph-api.ts';
+
+const WITHDRAW_TARGET_BLOCKS = 6;
+
+type WalletMethods = Pick<NodeApi, 'newaddress' | 'balance' | 'utxos' | 'withdraw'>;
+type PeerMethods = Pick<NodeApi, 'connect' | 'disconnect' | 'peers'>;
+
+/** The node as its API shows it: what stands in front of a `Node`, over HTTP or in process. */
+export function nodeApi(node: Node): NodeApi {
+  return {
+    getinfo: () => getinfo(node),
+    ...walletApi(node),
+    ...peersApi(node),
+    ...channelsApi(node),
+    ...graphApi(node),
+    ...node.payments.api(),
+  };
+}
+
+async function getinfo(node: Node): ReturnType<NodeApi['getinfo']> {
+  const { chain, network, chainName, profile } = node.options;
+  const channels = [...node.channels.all()];
+  const best = await chain.tip();
+  const normal = channels.filter(({ lifecycle }) => lifecycle === 'normal');
+  const active = normal.filter(({ isUsable }) => isUsable);
+  return {
+    nodeId: node.nodeId,
+    peerId: peerIdFromNodeId(fromString(node.nodeId, 'base16')).toString(),
+    alias: profile.alias,
+    color: `#${hexOf(profile.rgbColor)}`,
+    network: chainName,
+    blockHeight: node.height,
+    blockHash: node.feed.tip?.hash ?? best.hash,
+    syncedToChain: node.feed.tip?.hash === best.hash,
+    addresses: [...(profile.announce.length > 0 ? profile.announce : network.listenAddresses())],
+    numPeers: node.peers.list().filter(({ isConnected }) => isConnected).length,
+    numActiveChannels: active.length,
+    numInactiveChannels: normal.length - active.length,
+    numPendingChannels: channels.length - normal.length,
+    numGraphNodes: node.graph.nodeCount,
+    numGraphChannels: node.graph.channelCount,
+  };
+}
+
+function walletApi(node: Node): WalletMethods {
+  const { chain } = node.options;
+  let withdrawals = 0;
+  return {
+    newaddress: async () => ({ address: node.wallet.newAddress().address }),
+    balance: async () => {
+      const { confirmedSat, unconfirmedSat, immatureSat, reservedSat } = node.wallet.balance();
+      const channels = { localMsat: 0n, remoteMsat: 0n, offeredHtlcsMsat: 0n, receivedHtlcsMsat: 0n, openingMsat: 0n, closingMsat: 0n };
+      for (const { data, lifecycle, htlcs } of node.channels.all()) {
+        const { offeredMsat, receivedMsat } = sums(htlcs);
+        const localMsat = data.toLocalMsat - offeredMsat;
+        channels.offeredHtlcsMsat += offeredMsat;
+        channels.receivedHtlcsMsat += receivedMsat;
+        if (lifecycle === 'opening' || lifecycle === 'confirming') channels.openingMsat += localMsat;
+        else if (lifecycle !== 'normal') channels.closingMsat += localMsat;
+        else {
+          channels.localMsat += localMsat;
+          channels.remoteMsat += data.toRemoteMsat - receivedMsat;
+        }
+      }
+      return { onchain: { confirmedSat, unconfirmedSat: unconfirmedSat + immatureSat, reservedSat }, channels };
+    },
+    utxos: async () => ({
+      utxos: node.wallet.listUnspent().map(({ txid, outputIndex, amountSat, address, confirmations, reserved }) => ({
+        outpoint: `${txid}:${outputIndex}`,
+        amountSat,
+        address,
+        confirmations,
+        reserved,
+      })),
+    }),
+    withdraw: async ({ address, amountSat, feeratePerKw }) => {
+      const feerate = feeratePerKw ?? (await chain.feeratePerKw(WITHDRAW_TARGET_BLOCKS));
+      const reference = `withdraw-${node.options.clock.now()}-${withdrawals++}`;
+      const built = node.wallet.buildSend({ address, amountSat: amountSat ?? 'all', feeratePerKw: feerate, reference });
+      node.wallet.recordTransaction(built.transaction);
+      try {
+        await chain.broadcast(built.transaction);
+      } catch (error) {
+        node.wallet.abandonTransaction(built.txid);
+        throw error;
+      }
+      const sent = built.transaction.outs[built.outputIndexes[0] ?? 0]?.value ?? 0n;
+      return { txid: built.txid, amountSat: sent, feeSat: built.feeSat, rawTransaction: built.transaction.toHex() };
+    },
+  };
+}
+
+function peersApi(node: Node): PeerMethods {
+  const view = (nodeId: string): Awaited<ReturnType<PeerMethods['connect']>> => {
+    const peer = node.peers.list().find((known) => known.nodeId === nodeId);
+    const alias = aliasOf(node, nodeId);
+    return {
+      nodeId,
+      ...(alias !== undefined && { alias }),
+      ...(peer?.address !== undefined && { address: peer.address }),
+      connected: peer?.isConnected ?? false,
+      ...(peer && { inbound: peer.inbound, features: hexOf(peer.features) }),
+      numChannels: node.channels.ofPeer(nodeId).length,
+    };
+  };
+  return {
+    connect: async ({ nodeId, address }) => {
+      if (nodeId === node.nodeId) throw new ApiError('invalid', 'peer_is_self', 'this is the node itself');
+      await node.peers.connect(nodeId, address);
+      return view(nodeId);
+    },
+    disconnect: async ({ nodeId, force }) => {
+      const channels = node.channels.ofPeer(nodeId).length;
+      if (channels > 0 && force !== true) {
+        throw new ApiError('conflict', 'peer_has_channels', `there are ${channels} channels with ${nodeId}`, { hint: 'disconnect it all the same with --force' });
+      }
+      await node.peers.disconnect(nodeId, 'asked to by the user');
+      return {};
+    },
+    peers: async () => {
+      const known = new Set([...node.peers.list().map(({ nodeId }) => nodeId), ...[...node.channels.all()].map(({ data }) => hexOf(data.remoteNodeId))]);
+      return { peers: [...known].map(view) };
+    },
+  };
+}

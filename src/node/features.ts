@@ -1,0 +1,18 @@
+import { encodeFeatures } from '../../protocols/wire/features.ts';
+
+/** BOLT 9: what this node speaks. Required is what it cannot do without; anchors are optional only in name, as other nodes expect. */
+const spoken = {
+  option_data_loss_protect: 'required',
+  var_onion_optin: 'required',
+  option_static_remotekey: 'required',
+  payment_secret: 'required',
+  basic_mpp: 'optional',
+  option_anchors: 'optional',
+  option_shutdown_anysegwit: 'optional',
+  option_channel_type: 'optional',
+} as const;
+
+export const initFeatures = encodeFeatures(spoken);
+
+/** In node_announcement, bLIP 3's keysend besides. */
+export const nodeFeatures = encodeFeatures({ ...spoken, keysend: 'optional' });

@@ -1,0 +1,302 @@
+import type { ChannelPolicy } from '../../machines/channel/policy.ts';
+import type { PeerTiming } from '../../machines/peer/peer.machine.ts';
+import { fromMultiaddr } from '../../protocols/gossip/addresses.ts';
+import type { EventHub } from '../api/events.ts';
+import type { Chain } from '../chain/chain.ts';
+import { ChannelManager, type ChannelWorld } from '../channels/channel-manager.ts';
+import { ChannelStore, hexOf } from '../channels/channel-store.ts';
+import type { LiveChannel } from '../channels/live-channel.ts';
+import { Announcer, type AnnouncerTimes, type NodeProfile } from '../gossip/announcer.ts';
+import { GossipService } from '../gossip/gossip-service.ts';
+import type { Signer } from '../keys/signer-api.ts';
+import type { Logger } from '../logging.ts';
+import type { Network, NodeId } from '../network/network.ts';
+import { PaymentHub } from '../payments/payment-hub.ts';
+import { PeerManager } from '../peers/peer-manager.ts';
+import { PeerStore } from '../peers/peer-store.ts';
+import { ChannelGraph } from '../routing/graph.ts';
+import { Liquidity } from '../routing/liquidity.ts';
+import { Router } from '../routing/router.ts';
+import type { Clock, RandomBytes } from '../runtime/clock.ts';
+import { Dispatcher } from '../runtime/dispatcher.ts';
+import { StorageError, type Database } from '../storage/database.ts';
+import { addressToScript, bitcoinNetwork } from '../wallet/address.ts';
+import { Wallet } from '../wallet/wallet.ts';
+import { ChainFeed } from './chain-feed.ts';
+import { ChannelOpener } from './channel-opener.ts';
+import { initFeatures, nodeFeatures } from './features.ts';
+import { ForwardingPolicies, type ChosenPolicy } from './forwarding-policies.ts';
+import { Funding } from './funding.ts';
+import { OwnChannels } from './own-channels.ts';
+import { PeerRouter } from './peer-router.ts';
+
+/** All that a node is made of and does not make itself: a simulation gives other clocks, links and chains than a daemon. */
+export interface NodeOptions {
+  readonly database: Database;
+  readonly signer: Signer;
+  readonly chain: Chain;
+  /** The chain's name as bitcoind has it, and BOLT 7's hash of its first block. */
+  readonly chainName: string;
+  readonly chainHash: Uint8Array;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly logger: Logger;
+  readonly events: EventHub;
+  readonly channelPolicy: ChannelPolicy;
+  readonly forwardingPolicy: ChosenPolicy;
+  readonly profile: { readonly alias: string; readonly rgbColor: Uint8Array; readonly announce: readonly string[] };
+  readonly peerTiming?: Partial<PeerTiming>;
+  readonly announcerTimes?: Partial<AnnouncerTimes>;
+  /** How many unused addresses a restore from the seed looks through (default 100: each channel takes one). */
+  readonly addressGap?: number;
+  /** Runs a turn soon: `setImmediate` in a daemon. */
+  readonly schedule: (run: () => void) => void;
+  /** The node cannot go on: its store fails. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** A node: its parts, wired. Behaviour lives in the machines, effects in the parts; here is only who knows whom. */
+export class Node {
+  readonly options: NodeOptions;
+  readonly nodeId: NodeId;
+  readonly wallet: Wallet;
+  readonly channels: ChannelManager;
+  readonly peers: PeerManager;
+  readonly dispatcher: Dispatcher;
+  readonly funding: Funding;
+  readonly feed: ChainFeed;
+  readonly opener: ChannelOpener;
+  readonly policies: ForwardingPolicies;
+  readonly graph = new ChannelGraph();
+  readonly router: Router;
+  readonly gossip: GossipService;
+  readonly announcer: Announcer;
+  readonly payments: PaymentHub;
+  readonly ownChannels: OwnChannels;
+  readonly channelStore: ChannelStore;
+  #stopFollowing: () => void = () => {};
+  #closingScript: Uint8Array | undefined;
+
+  constructor(options: NodeOptions) {
+    const { database, signer, chain, chainName, chainHash, network, clock, randomBytes, logger, channelPolicy } = options;
+    this.options = options;
+    this.nodeId = hexOf(signer.node.nodeId);
+    this.wallet = new Wallet({ database, signer: signer.onchain, network: chainName, gapLimit: options.addressGap ?? 100 });
+    this.channelStore = new ChannelStore(database);
+    this.channels = new ChannelManager({ store: this.channelStore, signer, clock, policy: channelPolicy, world: this.#world() });
+    this.policies = new ForwardingPolicies(database, options.forwardingPolicy);
+    this.ownChannels = new OwnChannels(this.channels, this.policies);
+    this.router = new Router({
+      self: this.nodeId,
+      chainHash,
+      graph: this.graph,
+      liquidity: new Liquidity(clock),
+      localChannels: () => this.ownChannels.forRouting(),
+    });
+    this.gossip = new GossipService({
+      self: this.nodeId,
+      chainHash,
+      chain,
+      database,
+      network,
+      graph: this.graph,
+      apply: (change) => this.router.applyGossip(change),
+      clock,
+      knownFeatures: nodeFeatures,
+      onProblem: (error) => logger.warn({ err: error }, 'gossip'),
+    });
+    this.announcer = this.#makeAnnouncer();
+    this.payments = new PaymentHub({
+      database,
+      clock,
+      randomBytes,
+      signer: signer.node,
+      network: chainName,
+      router: this.router,
+      directory: this.ownChannels.directory(this.gossip.store, () => this.height),
+      submit: (event) => this.dispatcher.submit({ to: 'payments', event }),
+      onEvent: (event) => options.events.publish(event),
+    });
+    this.feed = new ChainFeed({ database, wallet: this.wallet, channels: this.channels });
+    this.dispatcher = new Dispatcher({
+      database,
+      channels: this.channels,
+      payments: this.payments,
+      others: [this.feed],
+      schedule: options.schedule,
+      onDiscarded: (error) => this.#turnDiscarded(error),
+    });
+    this.funding = new Funding({
+      wallet: this.wallet,
+      chain,
+      logger,
+      submit: (channelIndex, event) => this.dispatcher.submit({ to: 'channel', channelIndex, event }),
+    });
+    this.opener = new ChannelOpener({
+      channels: this.channels,
+      dispatcher: this.dispatcher,
+      randomBytes,
+      chainHash,
+      isUp: (nodeId) => this.peers.isUp(nodeId),
+      send: (nodeId, messages) => this.peers.send(nodeId, messages),
+      newScript: () => this.#spareScript(),
+      blockHeight: () => this.height,
+    });
+    this.peers = new PeerManager({
+      network,
+      clock,
+      logger,
+      store: new PeerStore(database),
+      features: initFeatures,
+      chainHash,
+      ...(options.peerTiming && { timing: options.peerTiming }),
+      handlers: new PeerRouter({
+        channels: this.channels,
+        dispatcher: this.dispatcher,
+        opener: this.opener,
+        logger,
+        send: (nodeId, messages) => this.peers.send(nodeId, messages),
+        onGossip: (nodeId, bytes) => this.#gossipFromPeer(nodeId, bytes),
+        onPeer: (nodeId, isUp) => this.#peerChanged(nodeId, isUp),
+      }),
+    });
+  }
+
+  /** The best block that is worked through. */
+  get height(): number {
+    return this.feed.tip?.height ?? 0;
+  }
+
+  /** Brings channels and payments back, joins the mesh and follows the chain from where it was left. */
+  async start(): Promise<void> {
+    const { chain, network } = this.options;
+    this.gossip.start();
+    this.funding.releaseAllBut((index) => this.channels.get(index) !== undefined);
+    await this.#startFollowing(chain);
+    for (const { index } of this.channels.all()) this.#restored(index);
+    await network.start({
+      onPeerConnected: (nodeId, info) => this.peers.linkUp(nodeId, info),
+      onPeerDisconnected: (nodeId, reason) => this.peers.linkDown(nodeId, reason),
+      onMessage: (nodeId, bytes) => this.peers.message(nodeId, bytes),
+      onGossip: (message, from) => this.gossip.onGossip(message, from),
+      onSyncRequest: (from, request) => this.gossip.onSyncRequest(from, request),
+    });
+    for (const channel of this.channels.all()) this.peers.want(hexOf(channel.data.remoteNodeId));
+    for (const channel of this.channels.all()) this.ownChannels.tell(channel, this.announcer);
+  }
+
+  /** Everything begun is on disk when it resolves. */
+  async stop(): Promise<void> {
+    this.#stopFollowing();
+    this.opener.abortAll('the node is stopping');
+    this.peers.stop();
+    this.announcer.stop();
+    this.payments.stop();
+    this.dispatcher.stop();
+    await this.options.network.stop();
+    this.gossip.stop();
+  }
+
+  /** A channel's policy changed: gossip and forwarding go by it from now on. */
+  policyChanged(channel: LiveChannel): void {
+    this.ownChannels.tell(channel, this.announcer);
+  }
+
+  /** One script for all attempts to open a channel, until one of them succeeds: attempts of strangers must not use up addresses. */
+  #spareScript(): Uint8Array {
+    this.#closingScript ??= addressToScript(this.wallet.newAddress().address, bitcoinNetwork(this.options.chainName));
+    return this.#closingScript;
+  }
+
+  async #startFollowing(chain: Chain): Promise<void> {
+    const { events, logger } = this.options;
+    // A first start has no history to look at: the wallet's seed is new, or its addresses were never given out on this machine.
+    const from = this.feed.tip ?? (await chain.tip());
+    await this.dispatcher.inTurn(() => this.feed.startAt(from));
+    this.#stopFollowing = chain.follow(from, async (event) => {
+      await this.dispatcher.inTurn((turn) => this.feed.handle(event, turn));
+      if (event.type === 'blockDisconnected') {
+        this.gossip.blockDisconnected(event.block);
+        return;
+      }
+      const { block } = event;
+      events.publish({ type: 'block', timeMs: this.options.clock.now(), height: block.height, hash: block.hash });
+      this.funding.rebroadcast();
+      void this.gossip.blockConnected(block).catch((error: unknown) => logger.warn({ err: error }, 'gossip'));
+    });
+  }
+
+  #world(): ChannelWorld {
+    return {
+      send: (nodeId, messages) => this.peers.send(nodeId, messages),
+      disconnect: (nodeId, reason) => {
+        this.options.logger.warn({ peer: nodeId }, `closing the connection: ${reason}`);
+        void this.peers.disconnect(nodeId, reason);
+      },
+      broadcast: (transaction) => this.funding.broadcast(transaction),
+      fundChannel: (channelIndex, request) => this.funding.fund(channelIndex, request),
+      releaseFunding: (channelIndex) => this.funding.release(channelIndex),
+      announce: (channel, shortChannelId, theirs) => this.ownChannels.announce(channel, shortChannelId, theirs, this.announcer),
+      changed: (channel) => this.#channelChanged(channel),
+    };
+  }
+
+  #channelChanged(channel: LiveChannel): void {
+    const nodeId = hexOf(channel.data.remoteNodeId);
+    this.opener.changed(channel);
+    if (channel.lifecycle === 'confirming') this.#closingScript = undefined;
+    if (channel.lifecycle !== 'opening' && channel.lifecycle !== 'abandoned') {
+      this.peers.want(nodeId);
+      this.ownChannels.tell(channel, this.announcer);
+    }
+    if (channel.isEnded && this.channels.ofPeer(nodeId).length === 0) this.peers.unwant(nodeId);
+    this.options.events.publish(this.ownChannels.event(channel, this.options.clock.now()));
+  }
+
+  #restored(channelIndex: number): void {
+    this.dispatcher.submit({ to: 'channel', channelIndex, event: { type: 'restored' } });
+  }
+
+  #turnDiscarded(error: unknown): void {
+    const { logger, onFatal } = this.options;
+    logger.error({ err: error }, 'a turn was discarded: nothing of it was written or sent');
+    this.opener.abortAll('the turn was discarded');
+    for (const index of this.channels.takeReloaded()) this.#restored(index);
+    // Without its store the node must not go on; it never closes a channel for that.
+    if (error instanceof StorageError) onFatal(error);
+  }
+
+  #peerChanged(nodeId: NodeId, isUp: boolean): void {
+    const { clock, events, logger } = this.options;
+    events.publish({ type: 'peer', timeMs: clock.now(), nodeId, connected: isUp });
+    if (!isUp) return;
+    this.gossip.syncWith(nodeId).catch((error: unknown) => logger.debug({ peer: nodeId, err: error }, 'gossip sync ended early'));
+  }
+
+  /** BOLT 7: a channel_update that the peer sends directly is for a channel that is not announced, or of which we just learn. */
+  #gossipFromPeer(nodeId: NodeId, bytes: Uint8Array): void {
+    if (this.payments.noteDirectUpdate(nodeId, bytes)) return;
+    void this.gossip.onGossip(bytes, nodeId);
+  }
+
+  #makeAnnouncer(): Announcer {
+    const { chainHash, clock, signer, profile, network } = this.options;
+    return new Announcer({
+      self: this.nodeId,
+      chainHash,
+      clock,
+      sign: (hash) => signer.node.signGossip(hash),
+      profile: (): NodeProfile => {
+        const addresses = profile.announce.length > 0 ? profile.announce : network.listenAddresses();
+        const { alias, rgbColor } = profile;
+        return { alias, rgbColor, features: nodeFeatures, addresses: addresses.flatMap((address) => fromMultiaddr(address) ?? []) };
+      },
+      lastPolicy: (shortChannelId, direction) => this.graph.policy(shortChannelId, direction),
+      lastNodeTimestamp: () => this.gossip.store.nodeTimestamp(this.nodeId),
+      publish: (message) => this.gossip.publish(message),
+      sendToPeer: (peer, message) => this.peers.send(peer, [message]),
+      ...(this.options.announcerTimes && { times: this.options.announcerTimes }),
+    });
+  }
+}

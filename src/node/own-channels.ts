@@ -1,0 +1,89 @@
+import { unsignedAnnouncement } from '../../machines/channel/announcing.ts';
+import { spendableMsat } from '../../machines/channel/balances.ts';
+import { channelIdOf, negotiated } from '../../machines/channel/context.ts';
+import type { AnnouncementSignatures, NegotiatedChannel } from '../../machines/channel/data.ts';
+import { formatScid } from '../../protocols/gossip/short-channel-id.ts';
+import { signChannelAnnouncement } from '../../protocols/gossip/channel-announcement.ts';
+import type { ChannelManager } from '../channels/channel-manager.ts';
+import { hexOf } from '../channels/channel-store.ts';
+import type { LiveChannel } from '../channels/live-channel.ts';
+import type { NodeEvent } from '../api/events.ts';
+import type { AnnouncedChannel, Announcer } from '../gossip/announcer.ts';
+import type { LocalChannel } from '../routing/request.ts';
+import type { ForwardingPolicies } from './forwarding-policies.ts';
+
+/** This node's channels as the router and the gossip want to know them. */
+export class OwnChannels {
+  readonly #channels: ChannelManager;
+  readonly #policies: ForwardingPolicies;
+
+  constructor(channels: ChannelManager, policies: ForwardingPolicies) {
+    this.#channels = channels;
+    this.#policies = policies;
+  }
+
+  /** For the router: what can be sent over each channel now. */
+  forRouting(): LocalChannel[] {
+    return [...this.#channels.all()].flatMap((channel) => {
+      const { data, htlcs, isUsable: online } = channel;
+      if (channel.lifecycle !== 'normal' || data.remote === undefined || data.shortChannelId === undefined) return [];
+      return {
+        shortChannelId: data.shortChannelId,
+        peer: hexOf(data.remoteNodeId),
+        spendableMsat: spendableMsat(negotiated(data), htlcs, 'local'),
+        htlcMinimumMsat: data.remote.htlcMinimumMsat,
+        htlcMaximumMsat: data.remote.maxHtlcValueInFlightMsat,
+        online,
+      };
+    });
+  }
+
+  /** For whoever listens: how the channel stands after it moved. */
+  event(channel: LiveChannel, timeMs: number): Extract<NodeEvent, { type: 'channel' }> {
+    const { data, value } = channel;
+    return {
+      type: 'channel',
+      timeMs,
+      channelId: hexOf(channelIdOf(data)),
+      nodeId: hexOf(data.remoteNodeId),
+      ...(data.shortChannelId !== undefined && { shortChannelId: formatScid(data.shortChannelId) }),
+      state: channel.lifecycle,
+      stateValue: value,
+      connection: value.connection,
+      ...(data.failure && { error: data.failure.reason }),
+    };
+  }
+
+  /** Tells the announcer how the channel stands now. */
+  tell(channel: LiveChannel, announcer: Announcer): void {
+    const { data, lifecycle } = channel;
+    if (data.shortChannelId === undefined) return;
+    if (lifecycle === 'normal') announcer.setChannel(this.#announced(channel, negotiated(data), data.shortChannelId));
+    else announcer.removeChannel(data.shortChannelId);
+  }
+
+  /** Both sides have signed: the world may know. */
+  announce(channel: LiveChannel, shortChannelId: bigint, theirs: AnnouncementSignatures, announcer: Announcer): void {
+    const { keys, data } = channel;
+    const unsigned = unsignedAnnouncement(negotiated(data), shortChannelId);
+    const ours = signChannelAnnouncement(
+      unsigned,
+      (hash) => keys.node.signGossip(hash),
+      (hash) => keys.channel.signChannelAnnouncement(hash),
+    );
+    announcer.announceChannel(unsigned, ours, theirs);
+  }
+
+  #announced(channel: LiveChannel, data: NegotiatedChannel, shortChannelId: bigint): AnnouncedChannel {
+    const { remote } = data;
+    return {
+      shortChannelId,
+      peer: hexOf(data.remoteNodeId),
+      announced: channel.value.announcement === 'announced',
+      online: channel.isUsable,
+      capacityMsat: data.fundingSatoshis * 1000n,
+      maxHtlcValueInFlightMsat: remote.maxHtlcValueInFlightMsat,
+      policy: { ...this.#policies.of(channel.index), htlcMinimumMsat: remote.htlcMinimumMsat },
+    };
+  }
+}

@@ -1,0 +1,104 @@
+import { equals, fromString } from 'uint8arrays';
+import { encodeMessage, type Message } from '../../protocols/wire/messages.ts';
+import type { ChannelManager } from '../channels/channel-manager.ts';
+import type { NodeId } from '../network/network.ts';
+import { ALL_CHANNELS, type PeerHandlers } from '../peers/peer-manager.ts';
+import type { Dispatcher } from '../runtime/dispatcher.ts';
+import type { Turn } from '../runtime/turn.ts';
+import type { Logger } from '../logging.ts';
+import type { ChannelOpener } from './channel-opener.ts';
+
+export interface PeerRouterOptions {
+  readonly channels: ChannelManager;
+  readonly dispatcher: Dispatcher;
+  readonly opener: ChannelOpener;
+  readonly logger: Logger;
+  readonly send: (nodeId: NodeId, messages: readonly Uint8Array[]) => void;
+  /** BOLT 7 messages that a peer sends to us alone: its policy for an unannounced channel. */
+  readonly onGossip: (nodeId: NodeId, bytes: Uint8Array) => void;
+  readonly onPeer: (nodeId: NodeId, isUp: boolean) => void;
+}
+
+/** Takes what peers say to whom it concerns: the channel that it names, all channels with that peer, or gossip. */
+export class PeerRouter implements PeerHandlers {
+  readonly #options: PeerRouterOptions;
+
+  constructor(options: PeerRouterOptions) {
+    this.#options = options;
+  }
+
+  onPeerUp(nodeId: NodeId): void {
+    this.#tellChannels(nodeId, 'connected');
+    this.#options.onPeer(nodeId, true);
+  }
+
+  onPeerDown(nodeId: NodeId): void {
+    this.#tellChannels(nodeId, 'disconnected');
+    this.#options.onPeer(nodeId, false);
+  }
+
+  onMessage(nodeId: NodeId, message: Message, bytes: Uint8Array): void {
+    switch (message.type) {
+      case 'channel_announcement':
+      case 'channel_update':
+      case 'node_announcement':
+        this.#options.onGossip(nodeId, bytes);
+        return;
+      case 'query_channel_range':
+      case 'query_short_channel_ids':
+      case 'reply_channel_range':
+      case 'reply_short_channel_ids_end':
+      case 'gossip_timestamp_filter':
+      case 'init':
+      case 'ping':
+      case 'pong':
+        // Gossip is asked for on streams of its own; the rest is the connection's, which has dealt with it.
+        return;
+      case 'open_channel':
+        this.#options.dispatcher.run((turn) => this.#options.opener.accept(nodeId, message, bytes, turn));
+        return;
+      case 'accept_channel':
+      case 'funding_created':
+        this.#toChannel(nodeId, message.temporaryChannelId, message, bytes);
+        return;
+      default:
+        this.#toChannel(nodeId, message.channelId, message, bytes);
+    }
+  }
+
+  #toChannel(nodeId: NodeId, channelId: Uint8Array, message: Message, bytes: Uint8Array): void {
+    const { channels, dispatcher, logger } = this.#options;
+    dispatcher.run((turn) => {
+      if (message.type === 'error' || message.type === 'warning') {
+        logger.warn({ peer: nodeId, text: printable(message.data) }, `the peer sent ${message.type === 'error' ? 'an error' : 'a warning'}`);
+        if (equals(channelId, ALL_CHANNELS)) {
+          for (const { index } of channels.ofPeer(nodeId)) turn.dispatch({ to: 'channel', channelIndex: index, event: { type: 'message', message }, bytes });
+          return;
+        }
+      }
+      const channel = channels.find(nodeId, channelId);
+      if (channel !== undefined) {
+        turn.dispatch({ to: 'channel', channelIndex: channel.index, event: { type: 'message', message }, bytes });
+      } else if (message.type !== 'error' && message.type !== 'warning') {
+        this.#refuseUnknown(nodeId, channelId, turn);
+      }
+    });
+  }
+
+  /** BOLT 1: an `error` for a channel that is not known makes the peer stop waiting for it. */
+  #refuseUnknown(nodeId: NodeId, channelId: Uint8Array, turn: Turn): void {
+    const refusal = encodeMessage({ type: 'error', channelId, data: fromString('unknown channel', 'ascii') });
+    turn.afterCommit(() => this.#options.send(nodeId, [refusal]));
+  }
+
+  #tellChannels(nodeId: NodeId, type: 'connected' | 'disconnected'): void {
+    const { channels, dispatcher } = this.#options;
+    dispatcher.run((turn) => {
+      for (const { index } of channels.ofPeer(nodeId)) turn.dispatch({ to: 'channel', channelIndex: index, event: { type } });
+    });
+  }
+}
+
+/** Peer-supplied text as it may be logged. */
+export const printable = (bytes: Uint8Array): string =>
+  String.fromCharCode(...bytes.subarray(0, 1_000)).replace(/[^\x20-\x7e]/g, '?');
