@@ -1,4 +1,4 @@
-import { setup } from 'xstate';
+import { setup, type StateValueFrom } from 'xstate';
 import { failureFromMalformed } from '../../protocols/onion/failures.ts';
 import { stepsOf, type ActorContext } from '../payment/stepping.ts';
 import type { CircuitData, CircuitEffect, CircuitEvent, CircuitFailure } from './circuit.ts';
@@ -117,4 +117,4 @@ export const forwardingMachine = setup({
   },
 });
 
-export type CircuitState = keyof typeof forwardingMachine.states & string;
+export type CircuitState = StateValueFrom<typeof forwardingMachine>;

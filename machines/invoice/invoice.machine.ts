@@ -1,4 +1,4 @@
-import { setup } from 'xstate';
+import { setup, type StateValueFrom } from 'xstate';
 import type { FailureMessage } from '../../protocols/onion/failures.ts';
 import type { HtlcLocation } from '../forwarding/circuit.ts';
 import { stepsOf, type ActorContext } from '../payment/stepping.ts';
@@ -159,4 +159,4 @@ export const invoiceMachine = setup({
   },
 });
 
-export type InvoiceState = keyof typeof invoiceMachine.states & string;
+export type InvoiceState = StateValueFrom<typeof invoiceMachine>;

@@ -1,4 +1,4 @@
-import { not, setup } from 'xstate';
+import { not, setup, type StateValueFrom } from 'xstate';
 import type { PartOutcome, PaymentData, PaymentEffect, PaymentEvent, PaymentFailure, PaymentPart } from './payment.ts';
 import { stepsOf, type ActorContext } from './stepping.ts';
 
@@ -102,4 +102,4 @@ export const paymentMachine = setup({
   },
 });
 
-export type PaymentState = keyof typeof paymentMachine.states & string;
+export type PaymentState = StateValueFrom<typeof paymentMachine>;

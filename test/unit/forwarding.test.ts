@@ -142,7 +142,7 @@ describe('the chart of a forwarding circuit', () => {
   }
 
   it('says of each state what it is', () => {
-    for (const state of states) expect(forwardingMachine.states[state].description).toMatch(/^BOLT \d+/);
+    for (const state of states) expect(forwardingMachine.states[state]!.description).toMatch(/^BOLT \d+/);
   });
 
   it('passes the preimage back as it came, and a failure as it came', () => {

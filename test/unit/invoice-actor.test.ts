@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { createInvoiceActor, restoreInvoice, type InvoiceData, type InvoiceEvent, type InvoicePart, type PartArrived } from '../../machines/invoice/invoice.ts';
+import {
+  createInvoiceActor, restoreInvoice, type InvoiceData, type InvoiceEffect, type InvoiceEvent, type InvoicePart, type PartArrived,
+} from '../../machines/invoice/invoice.ts';
 import { invoiceMachine, type InvoiceState } from '../../machines/invoice/invoice.machine.ts';
 import { MPP_TIMEOUT_MS, partFailure } from '../../machines/invoice/rules.ts';
 import { ignored, reactionOf, unanswered, type Reaction } from './payment-chart-fixtures.ts';
@@ -166,7 +168,7 @@ describe('the chart of an invoice', () => {
   }
 
   it('says of each state what it is', () => {
-    for (const state of states) expect(invoiceMachine.states[state].description).toMatch(/^BOLT \d+/);
+    for (const state of states) expect(invoiceMachine.states[state]!.description).toMatch(/^BOLT \d+/);
   });
 
   it('fails what it held when the time is up, and can be paid afterwards', () => {
@@ -204,7 +206,7 @@ describe('the chart of an invoice', () => {
           const key = String(event.part.id);
           return !seen.has(key) && seen.add(key);
         });
-        const { actor, emitted } = reactionOf((emit) => createInvoiceActor(invoice, emit), events.blockHeight as InvoiceEvent);
+        const { actor, emitted } = reactionOf<InvoiceEvent, InvoiceEffect>((emit) => createInvoiceActor(invoice, emit), events.blockHeight);
         for (const event of unique) actor.send(event);
         const ids = (type: string) => emitted.filter((effect) => effect.type === type).map((effect) => ('part' in effect ? effect.part.id : -1n));
         const fulfilled = ids('fulfillPart');

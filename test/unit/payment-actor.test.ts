@@ -77,7 +77,7 @@ describe('the chart of a payment', () => {
   }
 
   it('says of each state what it is', () => {
-    for (const state of states) expect(paymentMachine.states[state].description).toMatch(/^BOLT \d+/);
+    for (const state of states) expect(paymentMachine.states[state]!.description).toMatch(/^BOLT \d+/);
   });
 
   it('keeps each attempt, and says why it ended', () => {
