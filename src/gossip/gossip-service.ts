@@ -8,6 +8,7 @@ import type { Database } from '../storage/database.ts';
 import { ChannelWatch } from './channel-watch.ts';
 import { defaultGossipLimits, type GossipLimits } from './limits.ts';
 import { GossipStore } from './store.ts';
+import { SyncScheduler } from './sync-scheduler.ts';
 import { SyncResponder } from './sync-responder.ts';
 import { GossipSync, type SyncReport } from './sync.ts';
 import { GossipValidator, type GossipOutcome, type GossipReason } from './validator.ts';
@@ -33,6 +34,8 @@ export interface GossipServiceOptions {
 /** Reasons that say nothing against a message of our own: it is tried again. */
 const PASSING: ReadonlySet<GossipReason> = new Set(['busy', 'chain_unavailable', 'storage_unavailable']);
 const RETRY_MS = 5_000;
+/** What waited for an announcement is passed on a moment after it, so that it does not arrive before it elsewhere. */
+const PASS_ON_DELAY_MS = 20;
 
 /** All of BOLT 7 behind one door: what comes in is judged and kept, what goes out is published, and a late joiner catches up. */
 export class GossipService {
@@ -42,7 +45,8 @@ export class GossipService {
   readonly #watch: ChannelWatch;
   readonly #responder: SyncResponder;
   readonly #sync: GossipSync;
-  readonly #retries = new Set<() => void>();
+  readonly #scheduler: SyncScheduler;
+  readonly #timers = new Set<() => void>();
   #lastPublished: Promise<void> = Promise.resolve();
   #isStopped = false;
 
@@ -55,6 +59,7 @@ export class GossipService {
     this.#watch = new ChannelWatch({ ...options, limits, store: this.store });
     this.#responder = new SyncResponder({ ...options, limits, store: this.store });
     this.#sync = new GossipSync({ ...options, limits, store: this.store, validator: this.#validator });
+    this.#scheduler = new SyncScheduler({ ...options, limits, syncWith: (peer) => this.#caughtUpWith(peer) });
   }
 
   /** Fills the graph from the database. */
@@ -65,8 +70,9 @@ export class GossipService {
   /** Writes what waits to be written, and stops trying. */
   stop(): void {
     this.#isStopped = true;
-    for (const cancel of this.#retries) cancel();
-    this.#retries.clear();
+    this.#scheduler.stop();
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
     this.store.stop();
   }
 
@@ -77,7 +83,7 @@ export class GossipService {
     try {
       const outcome = await this.#validator.validate(message, { from, solicited: false });
       onOutcome?.(outcome, from);
-      await this.#passOn(outcome.released);
+      if (outcome.released.length > 0) this.#after(PASS_ON_DELAY_MS, () => void this.#passOn(outcome.released));
       return outcome.verdict;
     } catch (error) {
       onProblem(asProblem(error));
@@ -90,9 +96,18 @@ export class GossipService {
     yield* this.#responder.answer(from, request);
   }
 
-  /** Catches up with what a connected peer knows: see `GossipSync.syncWith`. */
+  /** Catches up with what a connected peer knows, now: see `GossipSync.syncWith`. */
   syncWith(peer: NodeId): Promise<SyncReport> {
     return this.#sync.syncWith(peer);
+  }
+
+  /** For `NetworkHandlers.onPeerConnected`: catches up with the peer soon and from time to time, if it is among the first few. */
+  peerConnected(peer: NodeId): void {
+    this.#scheduler.peerConnected(peer);
+  }
+
+  peerDisconnected(peer: NodeId): void {
+    this.#scheduler.peerDisconnected(peer);
   }
 
   /**
@@ -119,22 +134,35 @@ export class GossipService {
   }
 
   async #publish(message: Uint8Array): Promise<void> {
-    const { self, clock, onOutcome, onProblem } = this.#options;
+    const { self, onOutcome, onProblem } = this.#options;
     if (this.#isStopped) return;
     try {
       const outcome = await this.#validator.validate(message, { from: self, solicited: true });
       onOutcome?.(outcome, self);
       if (outcome.verdict === 'accept') await this.#passOn([message, ...outcome.released]);
       else if (PASSING.has(outcome.reason) && !this.#isStopped) {
-        const cancel = clock.setTimer(RETRY_MS, () => {
-          this.#retries.delete(cancel);
-          this.publish(message);
-        });
-        this.#retries.add(cancel);
+        this.#after(RETRY_MS, () => this.publish(message));
       }
     } catch (error) {
       onProblem(asProblem(error));
     }
+  }
+
+  /** A sync that the scheduler started has no caller: whatever goes wrong is reported. */
+  async #caughtUpWith(peer: NodeId): Promise<SyncReport> {
+    try {
+      return await this.syncWith(peer);
+    } catch (error) {
+      throw asProblem(error);
+    }
+  }
+
+  #after(delayMs: number, action: () => void): void {
+    const cancel = this.#options.clock.setTimer(delayMs, () => {
+      this.#timers.delete(cancel);
+      action();
+    });
+    this.#timers.add(cancel);
   }
 
   async #passOn(messages: readonly Uint8Array[]): Promise<void> {

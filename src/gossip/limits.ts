@@ -32,6 +32,10 @@ export interface GossipLimits {
   readonly syncBatch: number;
   /** Queries that one peer may ask of us. */
   readonly perSyncPeer: Rate;
+  /** Peers that we catch up with regularly: first after the shortest time, then less and less often. */
+  readonly maxSyncPeers: number;
+  readonly minSyncIntervalMs: number;
+  readonly maxSyncIntervalMs: number;
 }
 
 const DAY = 24 * 60 * 60;
@@ -41,16 +45,19 @@ export const defaultGossipLimits: GossipLimits = {
   forgetSpentAfterBlocks: 72,
   staleAfterSeconds: 14 * DAY,
   maxFutureSeconds: DAY,
-  maxMessageBytes: 4096,
+  maxMessageBytes: 2048,
   perForwarder: { burst: 2_000, perSecond: 100 },
   perOrigin: { burst: 20, perSecond: 1 / 30 },
   maxChainLookups: 64,
-  maxPending: 2_000,
+  maxPending: 500,
   maxBlacklisted: 1_000,
   maxRateKeys: 20_000,
-  maxUnsaved: 20_000,
+  maxUnsaved: 10_000,
   saveDelayMs: 1_000,
   maxSyncChannels: 200_000,
   syncBatch: 500,
   perSyncPeer: { burst: 500, perSecond: 5 },
+  maxSyncPeers: 3,
+  minSyncIntervalMs: 5_000,
+  maxSyncIntervalMs: 60 * 60_000,
 };

@@ -5,7 +5,7 @@ import type { MessageOf } from '../../protocols/wire/messages.ts';
 import { BoundedMap } from './bounded-map.ts';
 
 /** Several, since any of them may be forged; with more, the oldest goes. */
-const MAX_PER_KEY = 8;
+const MAX_PER_KEY = 4;
 
 /**
  * Messages that came too early: before the channel that they speak of was announced, or before it was deep enough. They may be forged, and

@@ -1,7 +1,7 @@
 import { failureFlags, type FailureMessage } from '../../protocols/onion/failures.ts';
 import type { NodeId } from '../network/network.ts';
 import { directionOf } from './channel.ts';
-import { readFailureUpdate } from './failure-update.ts';
+import { readVerifiedUpdate } from './verified-update.ts';
 import type { ChannelGraph } from './graph.ts';
 import type { ChannelDirection, Liquidity } from './liquidity.ts';
 import type { Exclusions, PolicyOverride, RouteRequest } from './request.ts';
@@ -153,7 +153,7 @@ function freshPolicy(
   { graph, chainHash }: LessonContext, nodeId: NodeId, edge: RouteEdge, failure: FailureMessage, overrides: readonly PolicyOverride[],
 ): PolicyOverride | undefined {
   if (!('channelUpdate' in failure)) return undefined;
-  const policy = readFailureUpdate(failure.channelUpdate, chainHash, nodeId, edge);
+  const policy = readVerifiedUpdate(failure.channelUpdate, chainHash, nodeId, edge);
   if (policy === undefined) return undefined;
   const { shortChannelId, direction } = edge;
   const used = overrides.findLast((other) => other.shortChannelId === shortChannelId && other.direction === direction)?.policy

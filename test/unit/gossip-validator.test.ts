@@ -167,6 +167,8 @@ describe('a channel_update', () => {
     const early = [update(CHANNEL, bob, alice), nodeAnnouncement(alice)];
     for (const raw of early) await node.hear(raw);
     expect(await node.hear(announcement(CHANNEL, alice, bob))).toBe('accept new');
+    expect(node.published).toEqual([]);
+    await node.clock.run({ untilMs: START * 1000 + 20 });
     expect(node.published).toEqual(early);
   });
 
@@ -268,6 +270,7 @@ describe('floods', () => {
     for (let n = 0; n < 20; n++) await node.hear(update(CHANNEL, alice, bob, { timestamp: START + n }));
     for (let n = 0; n < 3; n++) await node.hear(update(scid(120 + n), alice, bob));
     await node.hear(announcement(CHANNEL, alice, bob));
+    await node.clock.run({ untilMs: START * 1000 + 20 });
     expect(node.published).toEqual([]);
   });
 

@@ -1,0 +1,250 @@
+import { describe, expect, it } from 'vitest';
+import { decodeGossip, isGossip } from '../../protocols/gossip/gossip-message.ts';
+import { decodeMessage, encodeMessage, type Message } from '../../protocols/wire/messages.ts';
+import type { GossipService } from '../../src/gossip/gossip-service.ts';
+import {
+  announcement, CHAIN_HASH, FakeChain, GossipNode, keysOf, nodeAnnouncement, scid, START, update,
+} from '../harness/graph-gossip.ts';
+
+const [alice, bob, carol] = [1, 2, 3].map(keysOf) as [Keys, Keys, Keys];
+type Keys = ReturnType<typeof keysOf>;
+const DAY = 24 * 60 * 60;
+
+/** One who knows a line of `channels` channels between changing nodes, and one who knows nothing; both see the same chain. */
+async function setUp(channels: number, limits = {}): Promise<{ veteran: GossipNode; novice: GossipNode }> {
+  const chain = new FakeChain();
+  const options = { chain, limits: { perForwarder: { burst: 1e6, perSecond: 0 }, ...limits } };
+  const [veteran, novice] = [new GossipNode(8, options), new GossipNode(9, options)];
+  const nodes = [10, 11, 12, 13, 14].map(keysOf);
+  for (let i = 0; i < channels; i++) {
+    const [a, b] = [nodes[i % 5]!, nodes[(i + 1) % 5]!];
+    await veteran.learn(scid(100 + (i % 7), 1 + i), a, b);
+  }
+  for (const keys of nodes.slice(0, 4)) await veteran.hear(nodeAnnouncement(keys));
+  novice.peers.set(veteran.keys.nodeId, veteran.service);
+  return { veteran, novice };
+}
+
+const known = (node: GossipNode) => [...node.graph.shortChannelIds()]
+  .sort((a, b) => (a < b ? -1 : 1))
+  .map((id) => [id, node.graph.policy(id, 0), node.graph.policy(id, 1)]);
+
+async function answers(service: Pick<GossipService, 'onSyncRequest'>, request: Message): Promise<Message[]> {
+  const found: Message[] = [];
+  for await (const bytes of service.onSyncRequest('a peer', encodeMessage(request))) found.push(decodeMessage(bytes));
+  return found;
+}
+
+/** Answers each query with what the test says. */
+function liar(...replies: readonly (readonly Uint8Array[])[]): Pick<GossipService, 'onSyncRequest'> {
+  const left = [...replies];
+  return {
+    async *onSyncRequest() {
+      yield* left.shift() ?? [];
+    },
+  };
+}
+
+const range = (shortChannelIds: readonly bigint[], changes = {}): Uint8Array => encodeMessage({
+  type: 'reply_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 0, numberOfBlocks: 0xffff_ffff, syncComplete: 1, shortChannelIds, ...changes,
+});
+const end = encodeMessage({ type: 'reply_short_channel_ids_end', chainHash: CHAIN_HASH, fullInformation: 1 });
+
+describe('a late joiner', () => {
+  it('learns all that a peer knows', async () => {
+    const { veteran, novice } = await setUp(40, { syncBatch: 7 });
+    expect(await novice.service.syncWith(veteran.keys.nodeId)).toEqual({ offered: 40, requested: 40, accepted: 40 * 3 + 4 });
+    expect(known(novice)).toEqual(known(veteran));
+    expect(novice.service.store.nodeAnnouncement(keysOf(10).nodeId)).toEqual(nodeAnnouncement(keysOf(10)));
+  });
+
+  it('asks a second time only for what is new', async () => {
+    const { veteran, novice } = await setUp(20);
+    await novice.service.syncWith(veteran.keys.nodeId);
+    // The fifth node has never announced itself, so its channels are asked after again; nothing comes.
+    expect(await novice.service.syncWith(veteran.keys.nodeId)).toEqual({ offered: 20, requested: 8, accepted: 0 });
+    await veteran.hear(update(scid(100, 1), keysOf(10), keysOf(11), { timestamp: START + 1, feeBaseMsat: 1234 }));
+    expect(await novice.service.syncWith(veteran.keys.nodeId)).toMatchObject({ accepted: 1 });
+    expect(known(novice)).toEqual(known(veteran));
+  });
+
+  it('goes on after a broken sync where that one stopped', async () => {
+    const { veteran, novice } = await setUp(30, { syncBatch: 5 });
+    let left = 60;
+    novice.peers.set(veteran.keys.nodeId, {
+      async *onSyncRequest(from, request) {
+        for await (const message of veteran.service.onSyncRequest(from, request)) {
+          if (left-- === 0) throw new Error('the connection was lost');
+          yield message;
+        }
+      },
+    });
+    await expect(novice.service.syncWith(veteran.keys.nodeId)).rejects.toThrow('the connection was lost');
+    const before = novice.graph.channelCount;
+    expect(before).toBeGreaterThan(10);
+    novice.peers.set(veteran.keys.nodeId, veteran.service);
+    const report = await novice.service.syncWith(veteran.keys.nodeId);
+    expect(report.accepted).toBeLessThan(30 * 3);
+    expect(known(novice)).toEqual(known(veteran));
+  });
+
+  it('learns of a channel that has no updates yet, and not of one that is spent or long silent', async () => {
+    const { veteran, novice } = await setUp(2);
+    veteran.chain.fund(scid(150), alice, bob);
+    await veteran.hear(announcement(scid(150), alice, bob));
+    veteran.service.store.setSpent(scid(100, 1), 160);
+    await novice.service.syncWith(veteran.keys.nodeId);
+    expect(known(novice).map(([id]) => id)).toEqual([scid(101, 2), scid(150)]);
+
+    const later = new GossipNode(7, { chain: veteran.chain });
+    later.clock.advance(20 * DAY * 1000);
+    later.peers.set(veteran.keys.nodeId, veteran.service);
+    expect(await later.service.syncWith(veteran.keys.nodeId)).toEqual({ offered: 2, requested: 1, accepted: 1 });
+  });
+});
+
+describe('the answers to queries', () => {
+  it('cover the blocks asked for without a gap, over several replies', async () => {
+    const { veteran } = await setUp(0);
+    const many = Array.from({ length: 4_500 }, (_, i) => scid(100 + Math.floor(i / 1_500), 1 + (i % 1_500)));
+    const template = decodeGossip(announcement(scid(1), alice, bob));
+    if (!isGossip(template, 'channel_announcement')) return expect.fail('an announcement is one');
+    for (const shortChannelId of many) {
+      const facts = { capacitySat: 1n, fundingTxid: '00', addedAt: START, spentHeight: undefined };
+      veteran.service.store.addChannel({ ...template, message: { ...template.message, shortChannelId } }, facts);
+    }
+    const query = { type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 50, numberOfBlocks: 100, queryOption: 1n } as const;
+    const replies = await answers(veteran.service, query);
+    let next = 50;
+    const scids: bigint[] = [];
+    for (const [index, reply] of replies.entries()) {
+      if (reply.type !== 'reply_channel_range') return expect.fail(reply.type);
+      expect([next - 1, next]).toContain(reply.firstBlocknum);
+      next = reply.firstBlocknum + reply.numberOfBlocks;
+      expect(reply.syncComplete).toBe(index === replies.length - 1 ? 1 : 0);
+      expect(reply.timestamps).toHaveLength(reply.shortChannelIds.length);
+      for (const id of reply.shortChannelIds) expect(id >> 40n).toBeLessThan(next);
+      scids.push(...reply.shortChannelIds);
+    }
+    expect(next).toBe(150);
+    expect(scids).toEqual(many);
+  });
+
+  it('keep to the blocks, the timestamps and the flags that were asked for', async () => {
+    const { veteran } = await setUp(7);
+    const ask = { type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 102, numberOfBlocks: 2 } as const;
+    expect(await answers(veteran.service, ask)).toEqual([
+      { type: 'reply_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 102, numberOfBlocks: 2, syncComplete: 1,
+        shortChannelIds: [scid(102, 3), scid(103, 4)] },
+    ]);
+    const shortChannelIds = [scid(100, 1), scid(101, 2), scid(102, 3), scid(199, 1)];
+    const found = await answers(veteran.service, {
+      type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds, queryFlags: [1n, 2n, 24n, 31n],
+    });
+    expect(found.map(({ type }) => type)).toEqual([
+      'channel_announcement', 'channel_update', 'node_announcement', 'node_announcement', 'reply_short_channel_ids_end',
+    ]);
+    const all = await answers(veteran.service, { type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds });
+    // Three channels with two updates each, four nodes, each once, and the end.
+    expect(all).toHaveLength(3 * 3 + 4 + 1);
+  });
+
+  it('are empty for another chain', async () => {
+    const { veteran } = await setUp(3);
+    const chainHash = new Uint8Array(32);
+    expect(await answers(veteran.service, { type: 'query_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: 5 })).toEqual([
+      { type: 'reply_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: 5, syncComplete: 1, shortChannelIds: [] },
+    ]);
+    expect(await answers(veteran.service, { type: 'query_short_channel_ids', chainHash, shortChannelIds: [scid(100, 1)] })).toEqual([
+      { type: 'reply_short_channel_ids_end', chainHash, fullInformation: 0 },
+    ]);
+  });
+
+  it('are refused to what is no query, and to whom asks too often', async () => {
+    const { veteran } = await setUp(1, { perSyncPeer: { burst: 5, perSecond: 0 } });
+    const ask = (request: Uint8Array) => veteran.service.onSyncRequest('a peer', request)[Symbol.asyncIterator]().next();
+    const shortChannelIds = [scid(1)];
+    const nonsense = [
+      new Uint8Array(),
+      end,
+      Uint8Array.of(1, 7, 1, 2, 3),
+      encodeMessage({ type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds, queryFlags: [1n, 1n] }),
+    ];
+    for (const request of nonsense) await expect(ask(request)).rejects.toMatchObject({ code: 'sync_bad_request' });
+    const query = encodeMessage({ type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 0, numberOfBlocks: 5 });
+    await expect(ask(query)).resolves.toMatchObject({ done: false });
+    await expect(ask(query)).rejects.toMatchObject({ code: 'sync_rate' });
+  });
+});
+
+describe('a peer that lies', () => {
+  const forged = update(scid(100), { ...alice, sign: carol.sign }, bob);
+  const honest = announcement(scid(100), alice, bob);
+  const lies: [string, ReturnType<typeof liar>][] = [
+    ['no answer', liar([])],
+    ['bytes that are no message', liar([Uint8Array.of(1, 8, 0)])],
+    ['another message', liar([end])],
+    ['channels of another chain', liar([range([], { chainHash: new Uint8Array(32) })])],
+    ['channels out of order', liar([range([scid(5)], { syncComplete: 0 }), range([scid(4)])])],
+    ['more after the end', liar([range([scid(5)]), range([scid(6)])])],
+    ['too few timestamps', liar([range([scid(5), scid(6)], { timestamps: [{ timestampNodeId1: 1, timestampNodeId2: 1 }] })])],
+    ['more channels than there can be', liar([range([scid(1), scid(2), scid(3), scid(4), scid(5), scid(6)])])],
+    ['no end', liar([range([scid(100)])], [honest])],
+    ['more messages than were asked for', liar([range([scid(100)])], [honest, honest, honest, honest, honest, honest, honest])],
+    ['messages after the end', liar([range([scid(100)])], [end, honest])],
+    ['a forgery', liar([range([scid(100)])], [honest, forged, end])],
+    ['nonsense for gossip', liar([range([scid(100)])], [Uint8Array.of(1, 0, 5), end])],
+  ];
+  it.each(lies)('is found out: %s', async (_, peer) => {
+    const novice = new GossipNode(9, { limits: { maxSyncChannels: 5 } });
+    novice.chain.fund(scid(100), alice, bob);
+    novice.peers.set(carol.nodeId, peer);
+    await expect(novice.service.syncWith(carol.nodeId)).rejects.toMatchObject({ name: 'GossipSyncError', code: 'sync_bad_reply' });
+  });
+
+  it('about channels that do not exist gets nothing into the graph', async () => {
+    const novice = new GossipNode(9);
+    const invented = announcement(scid(150), alice, bob);
+    novice.peers.set(carol.nodeId, liar([range([scid(150)])], [invented, end]));
+    expect(await novice.service.syncWith(carol.nodeId)).toEqual({ offered: 1, requested: 1, accepted: 0 });
+    expect(novice.graph.channelCount).toBe(0);
+  });
+});
+
+describe('the times of catching up', () => {
+  it('are on connecting, then at growing intervals, with a few peers, one at a time', async () => {
+    const novice = new GossipNode(9, { limits: { maxSyncPeers: 2, minSyncIntervalMs: 1_000, maxSyncIntervalMs: 4_000 } });
+    const asked: string[] = [];
+    let running = 0;
+    const names = ['p', 'q', 'r'];
+    for (const name of names) {
+      novice.peers.set(name, {
+        async *onSyncRequest() {
+          asked.push(`${name} ${(novice.clock.now() - START * 1000) / 1000}`);
+          expect(++running).toBe(1);
+          await Promise.resolve();
+          running--;
+          yield range([]);
+        },
+      });
+      novice.service.peerConnected(name);
+    }
+    await novice.clock.run({ untilMs: START * 1000 + 12_000 });
+    expect(asked).toEqual(['p 0', 'q 0', 'p 1', 'q 1', 'p 3', 'q 3', 'p 7', 'q 7', 'p 11', 'q 11']);
+    novice.service.peerDisconnected('p');
+    await novice.clock.run({ untilMs: START * 1000 + 13_000 });
+    expect(asked.slice(10)).toEqual(['r 12', 'r 13']);
+    novice.service.stop();
+    await novice.clock.run({ untilMs: START * 1000 + 99_000 });
+    expect(asked).toHaveLength(12);
+  });
+
+  it('go on after a peer has failed, and the failure is reported', async () => {
+    const novice = new GossipNode(9, { limits: { minSyncIntervalMs: 1_000 } });
+    novice.peers.set('p', liar([end], [range([])]));
+    novice.service.peerConnected('p');
+    await novice.clock.run({ untilMs: START * 1000 + 1_000 });
+    expect(novice.problems.map(({ code }) => code)).toEqual(['sync_bad_reply']);
+    novice.service.stop();
+  });
+});
