@@ -1,7 +1,9 @@
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface';
 import { CODE_P2P, multiaddr } from '@multiformats/multiaddr';
 import type { Multiaddr } from '@multiformats/multiaddr';
+import type { Clock } from '../runtime/clock.ts';
 import type { NodeServices } from './create-node.ts';
+import { deadline } from './deadline.ts';
 import { findAddresses } from './dht.ts';
 import { NetworkError, messageOf } from './errors.ts';
 
@@ -10,6 +12,7 @@ export interface DialOptions {
   readonly address?: string | undefined;
   readonly signal: AbortSignal;
   readonly lookupTimeoutMs: number;
+  readonly clock: Clock;
 }
 
 /**
@@ -17,7 +20,7 @@ export interface DialOptions {
  * @throws NetworkError `invalid_address`, `peer_identity_mismatch`, `peer_unknown_address`, `peer_unreachable`
  */
 export async function dialPeer(node: Libp2p<NodeServices>, peerId: PeerId, options: DialOptions): Promise<Connection> {
-  const { address, signal, lookupTimeoutMs } = options;
+  const { address, signal } = options;
   const given = address === undefined ? undefined : addressOf(peerId, address);
   const standing = node.getConnections(peerId).find(({ status }) => status === 'open');
   if (standing !== undefined) return standing;
@@ -33,8 +36,7 @@ export async function dialPeer(node: Libp2p<NodeServices>, peerId: PeerId, optio
       failure = error;
     }
   }
-  const lookup = AbortSignal.any([signal, AbortSignal.timeout(lookupTimeoutMs)]);
-  const found = await findAddresses(node.services.dht, peerId, lookup);
+  const found = await lookUp(node, peerId, options);
   const untried = found.filter((candidate) => !known.some((tried) => tried.equals(candidate)));
   if (untried.length > 0) return dial(node, peerId, untried, signal);
   throw failure ?? new NetworkError('peer_unknown_address', `no address of ${peerId.toString()} is known`);
@@ -58,6 +60,15 @@ async function dial(
     }
     const message = `could not reach ${peerId.toString()} at ${where}: ${details.errors.join('; ')}`;
     throw new NetworkError('peer_unreachable', message, details, { cause: error });
+  }
+}
+
+async function lookUp(node: Libp2p<NodeServices>, peerId: PeerId, options: DialOptions): Promise<readonly Multiaddr[]> {
+  const limit = deadline(options.clock, options.lookupTimeoutMs, options.signal);
+  try {
+    return await findAddresses(node.services.dht, peerId, limit.signal);
+  } finally {
+    limit.clear();
   }
 }
 

@@ -1,5 +1,6 @@
 import './polyfill.ts';
-import type { Connection, Libp2p, PrivateKey, Stream } from '@libp2p/interface';
+import { setMaxListeners } from 'node:events';
+import type { Connection, Libp2p, PeerId, PrivateKey, Stream } from '@libp2p/interface';
 import { CODE_P2P } from '@multiformats/multiaddr';
 import { fromString } from 'uint8arrays/from-string';
 import { toString as bytesToString } from 'uint8arrays/to-string';
@@ -14,9 +15,11 @@ import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createNode, nodeKey } from './create-node.ts';
 import type { NodeServices } from './create-node.ts';
+import { deadline } from './deadline.ts';
 import { dialPeer } from './dial-peer.ts';
 import { NetworkError, messageOf } from './errors.ts';
 import { GossipTopic } from './gossip-topic.ts';
+import { abortConnection, closeConnections } from './hang-up.ts';
 import { defaultNetworkLimits } from './limits.ts';
 import type { NetworkLimits } from './limits.ts';
 import { LinkTable } from './link-table.ts';
@@ -40,7 +43,6 @@ export interface Libp2pNetworkOptions {
 
 /** How often lost bootstrap nodes are dialled again and lost gossip streams are opened again. */
 const UPKEEP_INTERVAL_MS = 10_000;
-const CLOSE_TIMEOUT_MS = 1_000;
 /** One in use, and one of a peer that has lost it and opens another. */
 const MAX_CHANNEL_STREAMS = 2;
 const MAX_SYNC_STREAMS_PER_PEER = 2;
@@ -82,6 +84,7 @@ class Libp2pNetwork implements Network {
     this.nodeId = bytesToString(this.#privateKey.publicKey.raw, 'hex');
     this.#limits = { ...defaultNetworkLimits, ...options.limits };
     this.#clock = options.clock ?? systemClock;
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   async start(handlers: NetworkHandlers): Promise<void> {
@@ -114,9 +117,12 @@ class Libp2pNetwork implements Network {
       maxInboundStreams: MAX_SYNC_STREAMS_PER_PEER,
       maxOutboundStreams: MAX_SYNC_STREAMS_PER_PEER,
     });
+    // Peers may come before the start is complete, and are answered.
+    this.#running = running;
     try {
       await node.start();
     } catch (error) {
+      this.#running = undefined;
       const message = `could not listen on ${listen.join(', ')}: ${messageOf(error)}`;
       throw new NetworkError('listen_failed', message, { listen }, { cause: error });
     }
@@ -125,7 +131,6 @@ class Libp2pNetwork implements Network {
       throw new NetworkError('network_stopped', 'the network was stopped while it started');
     }
     gossip.start();
-    this.#running = running;
     this.#upkeep(running);
   }
 
@@ -146,21 +151,21 @@ class Libp2pNetwork implements Network {
 
   async connect(nodeId: NodeId, address?: string): Promise<void> {
     const { node, links } = this.#require();
-    const { connectTimeoutMs, lookupTimeoutMs } = this.#limits;
     if (nodeId === this.nodeId) throw new NetworkError('peer_is_self', `${nodeId} is this node itself`);
     const peerId = peerIdOf(nodeId);
     if (links.connection(nodeId) !== undefined) return;
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(connectTimeoutMs)]);
-    for (let attempt = 1; ; attempt++) {
-      const connection = await dialPeer(node, peerId, { address, signal, lookupTimeoutMs });
-      try {
-        return await links.open(nodeId, connection, signal);
-      } catch (error) {
-        // The connection that stood was about to end, as happens when a peer has just hung up: dial a new one.
-        const lost = error instanceof NetworkError && error.details['lost'] === true;
-        if (!lost || signal.aborted || attempt === MAX_LINK_ATTEMPTS) throw error;
+    await this.#inTime(async (signal) => {
+      for (let attempt = 1; ; attempt++) {
+        const connection = await this.#dial(node, peerId, address, signal);
+        try {
+          return await links.open(nodeId, connection, signal);
+        } catch (error) {
+          // The connection that stood was about to end, as happens when a peer has just hung up: dial a new one.
+          const lost = error instanceof NetworkError && error.details['lost'] === true;
+          if (!lost || signal.aborted || attempt === MAX_LINK_ATTEMPTS) throw error;
+        }
       }
-    }
+    });
   }
 
   async disconnect(nodeId: NodeId, reason: string): Promise<void> {
@@ -210,19 +215,27 @@ class Libp2pNetwork implements Network {
   #upkeep(running: Running): void {
     const { node, links } = running;
     for (const { nodeId, address } of this.#options.bootstrap ?? []) {
-      if (nodeId !== this.nodeId) void this.#dialBootstrap(node, nodeId, address);
+      if (nodeId === this.nodeId) continue;
+      void this.#inTime((signal) => this.#dial(node, peerIdOf(nodeId), address, signal)).catch(() => {
+        // It is tried again before long.
+      });
     }
     for (const nodeId of links.linked()) void restoreGossip(node, nodeId);
     this.#cancelUpkeep = this.#clock.setTimer(UPKEEP_INTERVAL_MS, () => this.#upkeep(running));
   }
 
-  async #dialBootstrap(node: Libp2p<NodeServices>, nodeId: NodeId, address: string): Promise<void> {
-    const { connectTimeoutMs, lookupTimeoutMs } = this.#limits;
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(connectTimeoutMs)]);
+  #dial(node: Libp2p<NodeServices>, peerId: PeerId, address: string | undefined, signal: AbortSignal) {
+    const { lookupTimeoutMs } = this.#limits;
+    return dialPeer(node, peerId, { address, signal, lookupTimeoutMs, clock: this.#clock });
+  }
+
+  /** Does what takes a connection, within the time that a connect may take and the network's own. */
+  async #inTime<T>(action: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const limit = deadline(this.#clock, this.#limits.connectTimeoutMs, this.#stopping.signal);
     try {
-      await dialPeer(node, peerIdOf(nodeId), { address, signal, lookupTimeoutMs });
-    } catch {
-      // It is tried again before long.
+      return await action(limit.signal);
+    } finally {
+      limit.clear();
     }
   }
 }
@@ -247,17 +260,8 @@ async function restoreGossip(node: Libp2p<NodeServices>, nodeId: NodeId): Promis
 
 async function hangUp(node: Libp2p<NodeServices>, nodeId: NodeId, gently: boolean): Promise<void> {
   const connections = node.getConnections(peerIdOf(nodeId));
-  await Promise.all(
-    connections.map(async (connection) => {
-      try {
-        if (gently) await connection.close({ signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) });
-      } finally {
-        connection.abort(new Error('hung up'));
-      }
-    }),
-  ).catch(() => {
-    // The connection did not close in time and has been aborted.
-  });
+  if (gently) await closeConnections(connections);
+  else for (const connection of connections) abortConnection(connection, 'hung up');
 }
 
 function nodeIdOf(peerId: string): NodeId | undefined {
@@ -268,7 +272,7 @@ function nodeIdOf(peerId: string): NodeId | undefined {
   }
 }
 
-function peerIdOf(nodeId: NodeId): ReturnType<typeof peerIdFromNodeId> {
+function peerIdOf(nodeId: NodeId): PeerId {
   try {
     return peerIdFromNodeId(fromString(nodeId, 'hex'));
   } catch (error) {

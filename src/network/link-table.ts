@@ -3,6 +3,7 @@ import { CODE_P2P } from '@multiformats/multiaddr';
 import { CHANNEL_PROTOCOL } from '../../protocols/ids.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { NetworkError, messageOf } from './errors.ts';
+import { abortConnection } from './hang-up.ts';
 import type { NetworkLimits } from './limits.ts';
 import { decodeAnswer, decodeHello, encodeAnswer, encodeHello } from './link-handshake.ts';
 import type { NetworkHandlers, NodeId } from './network.ts';
@@ -151,7 +152,7 @@ export class LinkTable {
     } catch (error) {
       const otherwiseFine = error instanceof Error && error.name === 'UnsupportedProtocolError';
       // A connection that takes no more streams is of no use, and stands in the way of a new one.
-      if (!otherwiseFine) connection.abort(new Error('it takes no streams'));
+      if (!otherwiseFine) abortConnection(connection, 'it takes no streams');
       if (peer.own === own) this.#failWaiting(nodeId, peer, messageOf(error), !otherwiseFine);
     }
   }
@@ -161,7 +162,7 @@ export class LinkTable {
     try {
       sequence = decodeHello(hello);
     } catch {
-      connection.abort(new Error('not a hello'));
+      abortConnection(connection, 'not a hello');
       return;
     }
     const peer = this.#peer(nodeId);
@@ -185,7 +186,7 @@ export class LinkTable {
       answer = decodeAnswer(bytes);
     } catch (error) {
       this.#failWaiting(nodeId, peer, messageOf(error));
-      connection.abort(new Error('not an answer'));
+      abortConnection(connection, 'not an answer');
       return;
     }
     if (answer.taken) {
@@ -218,7 +219,7 @@ export class LinkTable {
     delete peer.up;
     if (code === 'closed_by_peer' || code === 'connection_lost') {
       // A peer that is back already may have another connection: that one stays.
-      established.connection.abort(new Error(code));
+      abortConnection(established.connection, code);
     } else {
       void this.#options.hangUp(nodeId, false);
     }
@@ -230,7 +231,7 @@ export class LinkTable {
   #replace(nodeId: NodeId, peer: Peer, old: Established, connection: Connection): void {
     delete peer.up;
     old.link.abort('the peer opened another link');
-    if (old.connection !== connection) old.connection.abort(new Error('the peer opened another link'));
+    if (old.connection !== connection) abortConnection(old.connection, 'the peer opened another link');
     this.#options.handlers.onPeerDisconnected(nodeId, 'connection_lost: the peer opened another link');
   }
 
