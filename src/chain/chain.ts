@@ -42,8 +42,15 @@ export interface Chain {
   /**
    * Follows the best chain from just after `from` (undefined: from the present tip on, without history), giving each event to `onEvent` and
    * waiting for its promise before the next. Survives an unreachable backend by retrying; the returned function stops it.
+   *
+   * `onError` is called at most once, when following has ended by itself and no event will come any more: `UnknownBlockError` (the backend has
+   * never seen `from`), `ReorgTooDeepError` (more blocks would have to be disconnected than a node may undo), or what `onEvent` rejected with.
    */
-  follow(from: BlockRef | undefined, onEvent: (event: ChainEvent) => Promise<void>): () => void;
+  follow(
+    from: BlockRef | undefined,
+    onEvent: (event: ChainEvent) => Promise<void>,
+    onError: (error: Error) => void,
+  ): () => void;
   /** Idempotent: a transaction that is already in the mempool or a block is a success. Throws `BroadcastRejectedError` with the reason. */
   broadcast(transaction: Transaction): Promise<void>;
   /** The unspent output at a BOLT 7 short channel id's position (confirmed only), or undefined if absent or spent. */

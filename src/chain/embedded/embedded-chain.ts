@@ -30,6 +30,8 @@ export interface EmbeddedChainOptions {
   readonly clock: Clock;
   readonly log?: ChainLog;
   readonly maxMempoolBytes?: number;
+  /** Told once if the log cannot be written; the chain then refuses every call. */
+  readonly onBroken?: (error: ChainBrokenError) => void;
 }
 
 /** The chain's records could not be written: what it holds in memory is ahead of its file, so it answers nothing more. */
@@ -54,14 +56,19 @@ export class EmbeddedChain {
   readonly #acceptance: MempoolAcceptance;
   readonly #packages: PackageAcceptance;
   readonly #log: ChainLog | undefined;
+  readonly #onBroken: ((error: ChainBrokenError) => void) | undefined;
   #broken: ChainBrokenError | undefined;
 
   /** @param history the records of an earlier run, in order; its verified blocks are taken without running their scripts again. */
-  constructor({ clock, log, maxMempoolBytes = DEFAULT_MAX_MEMPOOL_BYTES }: EmbeddedChainOptions, history: Iterable<ChainRecord> = []) {
+  constructor(
+    { clock, log, maxMempoolBytes = DEFAULT_MAX_MEMPOOL_BYTES, onBroken }: EmbeddedChainOptions,
+    history: Iterable<ChainRecord> = [],
+  ) {
     this.clock = clock;
     this.maxMempoolBytes = maxMempoolBytes;
     this.startedMs = clock.now();
     this.#log = log;
+    this.#onBroken = onBroken;
     const scripts = new ScriptChecker();
     this.state = new ChainState(scripts);
     this.floor = new MempoolFloor(this.mempool, maxMempoolBytes);
@@ -248,6 +255,7 @@ export class EmbeddedChain {
     } catch (error) {
       if (error instanceof RejectedError) throw error;
       this.#broken = new ChainBrokenError(error);
+      this.#onBroken?.(this.#broken);
       throw this.#broken;
     }
   }

@@ -1,0 +1,62 @@
+import { Block as RawBlock } from 'bitcoinjs-lib';
+import { fromString, toString } from 'uint8arrays';
+import { z } from 'zod';
+import type { Block, ChainRpc } from './chain.ts';
+import { ChainAnswerError } from './errors.ts';
+
+const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
+const heightSchema = z.number().int().min(0).max(0x7fffffff);
+
+/** What this node reads of bitcoind's answers; other fields are let through unread. */
+export const answers = {
+  hash: hashSchema,
+  hex: z.string().regex(/^([0-9a-f]{2})*$/),
+  blockchainInfo: z.object({ chain: z.string(), blocks: heightSchema, bestblockhash: hashSchema }),
+  header: z.object({
+    hash: hashSchema,
+    height: heightSchema,
+    confirmations: z.number().int(),
+    previousblockhash: hashSchema.optional(),
+    nextblockhash: hashSchema.optional(),
+  }),
+  blockTxids: z.object({ tx: z.array(hashSchema).min(1) }),
+  txOut: z
+    .object({
+      confirmations: z.number().int().min(0),
+      value: z.number(),
+      scriptPubKey: z.object({ hex: z.string().regex(/^([0-9a-f]{2})*$/) }),
+    })
+    .nullable(),
+  smartFee: z.object({ feerate: z.number().optional() }),
+  mempoolInfo: z.object({ mempoolminfee: z.number() }),
+  transaction: z.object({ confirmations: z.number().int().optional() }),
+} as const;
+
+/** Calls and checks the answer's shape. Rejects as `ChainRpc` does, and with `ChainAnswerError` for an answer of another shape. */
+export async function ask<T>(
+  rpc: ChainRpc,
+  schema: z.ZodType<T>,
+  method: string,
+  params: readonly unknown[] = [],
+): Promise<T> {
+  const result = schema.safeParse(await rpc.call(method, params));
+  if (result.success) return result.data;
+  const problem = result.error.issues.map(({ path, message }) => `${path.join('.') || 'answer'}: ${message}`).join('; ');
+  throw new ChainAnswerError(`the chain backend's answer to ${method} is not bitcoind's: ${problem}`, { method });
+}
+
+/** Fetches a block with its transactions, and checks that they are the ones that its hash stands for. */
+export async function fetchBlock(rpc: ChainRpc, hash: string, height: number): Promise<Block> {
+  const hex = await ask(rpc, answers.hex, 'getblock', [hash, 0]);
+  let block: RawBlock;
+  try {
+    block = RawBlock.fromBuffer(fromString(hex, 'base16'));
+  } catch (cause) {
+    throw new ChainAnswerError(`the chain backend's bytes of block ${hash} are no block`, { hash }, { cause });
+  }
+  const { transactions, prevHash } = block;
+  if (transactions === undefined || prevHash === undefined || block.getId() !== hash || !block.checkTxRoots()) {
+    throw new ChainAnswerError(`the chain backend's bytes of block ${hash} are not that block`, { hash });
+  }
+  return { height, hash, previousHash: toString(Uint8Array.from(prevHash).reverse(), 'base16'), transactions };
+}

@@ -1,0 +1,191 @@
+import { readFile } from 'node:fs/promises';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { z } from 'zod';
+import type { ChainRpc } from './chain.ts';
+import { ChainAnswerError, ChainRpcError, ChainUnavailableError } from './errors.ts';
+
+/** How to show who calls: the file that bitcoind writes at each start, or a user and password of its configuration. */
+export type RpcCredentials = { readonly cookieFile: string } | { readonly user: string; readonly password: string };
+
+export interface HttpRpcOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly credentials: RpcCredentials;
+  /** For the whole of a call; 30 seconds unless told otherwise. */
+  readonly timeoutMs?: number;
+}
+
+/** bitcoind works on 16 calls at once and refuses what more than fills its queue; the rest waits here. */
+const MAX_CONNECTIONS = 8;
+/** A block with everything about its transactions; more than that no call of this node asks for. */
+const MAX_ANSWER_BYTES = 64_000_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
+const IN_WARMUP = -28;
+
+const answerSchema = z.object({
+  result: z.unknown(),
+  error: z.object({ code: z.number().int(), message: z.string() }).nullish(),
+});
+
+interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/**
+ * bitcoind's JSON-RPC over HTTP, with connections kept open. The cookie file is read anew when the server no longer takes what it
+ * held, since each start of bitcoind writes another.
+ */
+export class HttpChainRpc implements ChainRpc {
+  readonly #options: HttpRpcOptions;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
+  #authorization: string | undefined;
+  #nextId = 1;
+
+  constructor(options: HttpRpcOptions) {
+    this.#options = options;
+  }
+
+  /** The result of a call. Rejects with `ChainRpcError`, `ChainUnavailableError` or `ChainAnswerError`. */
+  async call(method: string, params: readonly unknown[] = []): Promise<unknown> {
+    const body = JSON.stringify({ jsonrpc: '1.0', id: this.#nextId++, method, params });
+    const hadAuthorization = this.#authorization !== undefined;
+    let answer = await this.#post(method, body, this.#authorization ?? (await this.#readAuthorization()));
+    if (answer.status === 401 && hadAuthorization) {
+      answer = await this.#post(method, body, await this.#readAuthorization());
+    }
+    if (answer.status === 401) throw this.#refused();
+    return this.#resultOf(method, answer);
+  }
+
+  /** Closes the connections that are kept open. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #resultOf(method: string, { status, body }: HttpAnswer): unknown {
+    if (status === 503) {
+      throw new ChainUnavailableError(`${this.#where} is overloaded (${body.trim() || 'work queue depth exceeded'})`);
+    }
+    if (status === 403) {
+      throw new ChainUnavailableError(`${this.#where} does not allow this caller: look at rpcallowip and rpcwhitelist`);
+    }
+    let json: unknown;
+    try {
+      json = JSON.parse(body);
+    } catch (cause) {
+      const message = `${this.#where} answered ${method} with HTTP ${status} and no JSON: is it a bitcoind?`;
+      throw new ChainAnswerError(message, { method, status }, { cause });
+    }
+    const answer = answerSchema.safeParse(json);
+    if (!answer.success) {
+      const message = `${this.#where} answered ${method} with something that is no JSON-RPC answer: is it a bitcoind?`;
+      throw new ChainAnswerError(message, { method, status }, { cause: answer.error });
+    }
+    const { error, result } = answer.data;
+    if (error === undefined || error === null) return result;
+    if (error.code === IN_WARMUP) {
+      throw new ChainUnavailableError(`${this.#where} is still starting: ${error.message}`, { method });
+    }
+    throw new ChainRpcError(error.code, error.message);
+  }
+
+  async #post(method: string, body: string, authorization: string): Promise<HttpAnswer> {
+    // A kept connection may have been closed by the other side just now; what makes blocks must not be done twice for that.
+    const attempts = method.startsWith('generate') ? 1 : 2;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#postOnce(body, authorization);
+      } catch (error) {
+        if (attempt < attempts && error instanceof StaleConnectionError) continue;
+        if (error instanceof ChainAnswerError) throw error;
+        const cause = error instanceof StaleConnectionError ? error.cause : error;
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        const message = `${this.#where} cannot be reached (${reason}): is it running, and are the host and port right?`;
+        throw new ChainUnavailableError(message, { method }, { cause });
+      }
+    }
+  }
+
+  #postOnce(body: string, authorization: string): Promise<HttpAnswer> {
+    const { host, port, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    return new Promise((resolve, reject) => {
+      const call = request({
+        host,
+        port,
+        method: 'POST',
+        path: '/',
+        agent: this.#agent,
+        signal: AbortSignal.timeout(timeoutMs),
+        headers: {
+          Authorization: authorization,
+          'Content-Type': 'application/json',
+          'Content-Length': Buffer.byteLength(body),
+        },
+      });
+      call.once('response', (response) => readAnswer(response).then(resolve, reject));
+      call.once('error', (error: NodeJS.ErrnoException) => {
+        const stale = call.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+        const timedOut = error.name === 'TimeoutError' || error.name === 'AbortError';
+        const reported = timedOut ? new Error(`no answer within ${timeoutMs} ms`) : error;
+        reject(stale ? new StaleConnectionError(error) : reported);
+      });
+      call.end(body);
+    });
+  }
+
+  async #readAuthorization(): Promise<string> {
+    const { credentials } = this.#options;
+    const userAndPassword =
+      'cookieFile' in credentials
+        ? await readCookie(credentials.cookieFile)
+        : `${credentials.user}:${credentials.password}`;
+    this.#authorization = `Basic ${Buffer.from(userAndPassword).toString('base64')}`;
+    return this.#authorization;
+  }
+
+  #refused(): ChainUnavailableError {
+    const { credentials } = this.#options;
+    const advice =
+      'cookieFile' in credentials
+        ? `is ${credentials.cookieFile} the cookie file of this very bitcoind?`
+        : 'are the user and password those of rpcuser and rpcpassword (or rpcauth)?';
+    return new ChainUnavailableError(`${this.#where} does not accept the credentials: ${advice}`);
+  }
+
+  get #where(): string {
+    return `the chain backend at ${this.#options.host}:${this.#options.port}`;
+  }
+}
+
+/** A connection that was kept open turned out to be closed. */
+class StaleConnectionError extends Error {
+  constructor(cause: Error) {
+    super(cause.message, { cause });
+  }
+}
+
+async function readCookie(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `the chain backend's cookie file cannot be read (${reason}): is the backend running, and is this its data folder?`;
+    throw new ChainUnavailableError(message, { path }, { cause });
+  }
+}
+
+async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of response) {
+    if (!(part instanceof Buffer)) throw new TypeError('a response arrives in buffers');
+    size += part.length;
+    if (size > MAX_ANSWER_BYTES) {
+      response.destroy();
+      throw new ChainAnswerError(`the chain backend's answer is longer than ${MAX_ANSWER_BYTES} bytes`);
+    }
+    parts.push(part);
+  }
+  return { status: response.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') };
+}
