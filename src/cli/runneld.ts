@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** `runneld`: the daemon. See `runneld --help`. */
 import { Command, CommanderError, Option } from 'commander';
-import type { StartNode } from '../api/facade.ts';
 import { CONFIG_FILE, ConfigError, loadConfig } from '../config/config.ts';
 import { dataDirectory } from '../config/data-directory.ts';
 import { configKeys, type ConfigKey } from '../config/keys.ts';
@@ -68,10 +67,10 @@ async function main(args: readonly string[]): Promise<number> {
     const { dataDir, flags } = parseFlags(args);
     const { config, warnings } = loadConfig({ dataDir, flags, environment: process.env });
     // Loaded only once flags and configuration are right: help and errors come at once.
-    const [{ createLogger }, { runDaemon }, startNode] = await Promise.all([
+    const [{ createLogger }, { runDaemon }, { startNode }] = await Promise.all([
       import('../logging.ts'),
       import('./daemon.ts'),
-      findStartNode(),
+      import('../node.ts'),
     ]);
     const logger = createLogger(config.log);
     for (const warning of warnings) logger.warn(warning);
@@ -96,12 +95,6 @@ function endSignal(): AbortSignal {
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return controller.signal;
-}
-
-async function findStartNode(): Promise<StartNode> {
-  // Not a literal, so that the daemon's command line compiles apart from the node.
-  const place: string = '../node.ts';
-  return ((await import(place)) as { startNode: StartNode }).startNode;
 }
 
 // Whoever reads the log may go away; the node must not go with them.

@@ -68,7 +68,7 @@ export const configSchema = z.strictObject({
   passphraseFile: file.optional().describe('File whose first line is the passphrase that the seed is encrypted with'),
   chain: z.strictObject({
     rpcUrl: z
-      .url({ protocol: /^https?$/, error: 'expected an http URL such as http://127.0.0.1:18443' })
+      .url({ protocol: /^http$/, error: 'expected an http URL such as http://127.0.0.1:18443' })
       .optional()
       .describe("bitcoind's RPC (default: 127.0.0.1 at the network's usual port)"),
     rpcCookieFile: file.optional().describe("bitcoind's cookie file"),

@@ -98,6 +98,7 @@ describe('the configuration', () => {
     ['[chain]\nrpc_user = "a"', /expected both or neither/],
     ['[chain]\nrpc_user = "a"\nrpc_password = "b"\nrpc_cookie_file = "c"', /either a cookie file/],
     ['[chain]\nrpc_url = "ftp://x"', /expected an http URL/],
+    ['[chain]\nrpc_url = "https://x"', /expected an http URL/],
     [
       '[channel]\nmin_funding_sat = 50000\nmax_funding_sat = 40000',
       /expected at most 40000 \(max_funding_sat\), got 50000/,
