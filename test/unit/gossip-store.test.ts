@@ -127,6 +127,8 @@ describe('a channel whose output is spent', () => {
   it('stands again when the block that spent it is reorganised away', async () => {
     const node = await network();
     await node.service.blockConnected(block(150, [CHANNEL]));
+    node.service.blockDisconnected({ height: 151, hash: '' });
+    expect(node.graph.channel(CHANNEL)?.usable).toBe(false);
     node.service.blockDisconnected({ height: 150, hash: '' });
     expect(node.graph.channel(CHANNEL)?.usable).toBe(true);
   });

@@ -123,7 +123,10 @@ describe('the answers to queries', () => {
       next = reply.firstBlocknum + reply.numberOfBlocks;
       expect(reply.syncComplete).toBe(index === replies.length - 1 ? 1 : 0);
       expect(reply.timestamps).toHaveLength(reply.shortChannelIds.length);
-      for (const id of reply.shortChannelIds) expect(id >> 40n).toBeLessThan(next);
+      for (const id of reply.shortChannelIds) {
+        expect(id >> 40n).toBeGreaterThanOrEqual(reply.firstBlocknum);
+        expect(id >> 40n).toBeLessThan(next);
+      }
       scids.push(...reply.shortChannelIds);
     }
     expect(next).toBe(150);

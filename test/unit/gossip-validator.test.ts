@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { concat } from 'uint8arrays';
 import { describe, expect, it } from 'vitest';
+import { decodeGossip, encodeGossip, signedHash } from '../../protocols/gossip/gossip-message.ts';
 import { encodeFeatureBits } from '../../protocols/wire/features.ts';
 import { encodeMessage } from '../../protocols/wire/messages.ts';
 import { announcement, GossipNode, keysOf, nodeAnnouncement, scid, START, update } from '../harness/graph-gossip.ts';
@@ -200,6 +201,19 @@ describe('a node_announcement', () => {
   it('is rejected when the node has not signed it', async () => {
     const node = await withChannel();
     expect(await node.hear(nodeAnnouncement({ ...alice, sign: bob.sign }))).toBe('reject bad_signature');
+  });
+
+  const port = [0x26, 0x07];
+  it.each([
+    ['two hostnames', [5, 1, 0x61, ...port, 5, 1, 0x62, ...port]],
+    ['an address that is cut off', [1, 127, 0, 0]],
+  ])('with %s is not passed on, its bearer unpunished', async (_, addresses) => {
+    const node = await withChannel();
+    const template = decodeGossip(nodeAnnouncement(alice)).message;
+    if (template.type !== 'node_announcement') return expect.fail(template.type);
+    const message = { ...template, addresses: Uint8Array.from(addresses) };
+    const signature = alice.sign(signedHash(encodeGossip<'node_announcement'>(message)));
+    expect(await node.hear(encodeGossip<'node_announcement'>({ ...message, signature }).raw)).toBe('ignore bad_addresses');
   });
 
   it('with features that we do not know keeps payments away from the node', async () => {
