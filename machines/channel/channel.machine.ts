@@ -158,6 +158,8 @@ export const channelMachine = channelSetup.createMachine({
           onDone: [{ guard: online, target: 'normal', actions: 'tellUsable' }, { target: 'normal' }],
           on: {
             ...redundantReady,
+            // Blocks go on while the peer's channel_ready is awaited.
+            fundingDepth: { actions: 'noteDepth' },
             fundingTimedOut: { target: 'abandoned', actions: 'abandon' },
             shutdown: [refuse, { target: 'shuttingDown.replying', actions: 'receiveShutdown' }],
             close: { target: 'shuttingDown.requested', actions: 'noteClose' },
