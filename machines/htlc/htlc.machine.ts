@@ -1,4 +1,4 @@
-import { assign, setup } from 'xstate';
+import { assign, setup, type StateValueFrom } from 'xstate';
 
 /**
  * One HTLC through the commit/revoke dance: ten states for an HTLC that we offered and ten for one that we received,
@@ -176,4 +176,4 @@ export const htlcMachine = setup({
   },
 });
 
-export type HtlcState = keyof typeof htlcMachine.states & string;
+export type HtlcState = StateValueFrom<typeof htlcMachine>;
