@@ -2,7 +2,7 @@ import type { ChannelPolicy } from '../../machines/channel/policy.ts';
 import type { PeerTiming } from '../../machines/peer/peer.machine.ts';
 import { fromMultiaddr } from '../../protocols/gossip/addresses.ts';
 import type { EventHub } from '../api/events.ts';
-import type { Chain } from '../chain/chain.ts';
+import type { Chain, ChainEvent } from '../chain/chain.ts';
 import { ChannelManager, type ChannelWorld } from '../channels/channel-manager.ts';
 import { ChannelStore, hexOf } from '../channels/channel-store.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
@@ -18,13 +18,15 @@ import { ChannelGraph } from '../routing/graph.ts';
 import { Liquidity } from '../routing/liquidity.ts';
 import { Router } from '../routing/router.ts';
 import type { Clock, RandomBytes } from '../runtime/clock.ts';
-import { Dispatcher } from '../runtime/dispatcher.ts';
+import { Dispatcher, TurnDiscardedError } from '../runtime/dispatcher.ts';
+import type { Turn } from '../runtime/turn.ts';
 import { StorageError, type Database } from '../storage/database.ts';
 import { addressToScript, bitcoinNetwork } from '../wallet/address.ts';
 import { Wallet } from '../wallet/wallet.ts';
 import { ChainFeed } from './chain-feed.ts';
 import { ChannelOpener } from './channel-opener.ts';
 import { initFeatures, nodeFeatures } from './features.ts';
+import { FeeUpdater } from './fee-updater.ts';
 import { ForwardingPolicies, type ChosenPolicy } from './forwarding-policies.ts';
 import { Funding } from './funding.ts';
 import { OwnChannels } from './own-channels.ts';
@@ -56,6 +58,9 @@ export interface NodeOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
+/** Each channel at fault is frozen after one attempt; more than this is no passing fault. */
+const MAX_ATTEMPTS = 10;
+
 /** A node: its parts, wired. Behaviour lives in the machines, effects in the parts; here is only who knows whom. */
 export class Node {
   readonly options: NodeOptions;
@@ -65,6 +70,7 @@ export class Node {
   readonly peers: PeerManager;
   readonly dispatcher: Dispatcher;
   readonly funding: Funding;
+  readonly fees: FeeUpdater;
   readonly feed: ChainFeed;
   readonly opener: ChannelOpener;
   readonly policies: ForwardingPolicies;
@@ -127,6 +133,7 @@ export class Node {
       schedule: options.schedule,
       onDiscarded: (error) => this.#turnDiscarded(error),
     });
+    this.fees = new FeeUpdater({ chain, channels: this.channels, dispatcher: this.dispatcher });
     this.funding = new Funding({
       wallet: this.wallet,
       chain,
@@ -210,21 +217,36 @@ export class Node {
   }
 
   async #startFollowing(chain: Chain): Promise<void> {
-    const { events, logger } = this.options;
     // A first start has no history to look at: the wallet's seed is new, or its addresses were never given out on this machine.
     const from = this.feed.tip ?? (await chain.tip());
     await this.dispatcher.inTurn(() => this.feed.startAt(from));
-    this.#stopFollowing = chain.follow(from, async (event) => {
-      await this.dispatcher.inTurn((turn) => this.feed.handle(event, turn));
-      if (event.type === 'blockDisconnected') {
-        this.gossip.blockDisconnected(event.block);
+    this.#stopFollowing = chain.follow(from, (event) => this.#chainEvent(event), this.options.onFatal);
+  }
+
+  async #chainEvent(event: ChainEvent): Promise<void> {
+    const { events, logger, clock } = this.options;
+    await this.#inLastingTurn((turn) => this.feed.handle(event, turn));
+    if (event.type === 'blockDisconnected') {
+      this.gossip.blockDisconnected(event.block);
+      return;
+    }
+    const { block } = event;
+    events.publish({ type: 'block', timeMs: clock.now(), height: block.height, hash: block.hash });
+    this.funding.rebroadcast();
+    this.fees.update().catch((error: unknown) => logger.debug({ err: error }, 'no feerate for the commitments'));
+    void this.gossip.blockConnected(block).catch((error: unknown) => logger.warn({ err: error }, 'gossip'));
+  }
+
+  /** A block must not be lost with a turn: the actor whose fault discarded it is frozen now, and the others must see the block. */
+  async #inLastingTurn(work: (turn: Turn) => void): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.dispatcher.inTurn(work);
         return;
+      } catch (error) {
+        if (!(error instanceof TurnDiscardedError) || attempt === MAX_ATTEMPTS) throw error;
       }
-      const { block } = event;
-      events.publish({ type: 'block', timeMs: this.options.clock.now(), height: block.height, hash: block.hash });
-      this.funding.rebroadcast();
-      void this.gossip.blockConnected(block).catch((error: unknown) => logger.warn({ err: error }, 'gossip'));
-    });
+    }
   }
 
   #world(): ChannelWorld {

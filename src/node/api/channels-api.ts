@@ -8,6 +8,7 @@ import type { ChannelData } from '../../../machines/channel/data.ts';
 import { hexOf, mustLoad } from '../../channels/channel-store.ts';
 import type { LiveChannel } from '../../channels/live-channel.ts';
 import { addressToScript, bitcoinNetwork } from '../../wallet/address.ts';
+import { COMMITMENT_TARGET_BLOCKS } from '../fee-updater.ts';
 import type { Node } from '../node.ts';
 import { detailOf, displayTxid, entryView, localPolicy, summaryOf, type ShownChannel } from './channel-views.ts';
 
@@ -15,7 +16,6 @@ const JOURNAL_TAIL = 10;
 const JOURNAL_PAGE = 100;
 /** Blocks within which a funding or closing transaction should confirm, where the user names no feerate. */
 const FUNDING_TARGET_BLOCKS = 6;
-const COMMITMENT_TARGET_BLOCKS = 12;
 
 type Methods = Pick<NodeApi, 'open' | 'channels' | 'channel' | 'journal' | 'setpolicy' | 'close'>;
 
