@@ -24,7 +24,9 @@ import { StorageError, type Database } from '../storage/database.ts';
 import { addressToScript, bitcoinNetwork } from '../wallet/address.ts';
 import { Wallet } from '../wallet/wallet.ts';
 import { ChainFeed } from './chain-feed.ts';
+import { channelDirectory } from './channel-directory.ts';
 import { ChannelOpener } from './channel-opener.ts';
+import { ChannelUpdates } from './channel-updates.ts';
 import { initFeatures, nodeFeatures } from './features.ts';
 import { FeeUpdater } from './fee-updater.ts';
 import { ForwardingPolicies, type ChosenPolicy } from './forwarding-policies.ts';
@@ -80,6 +82,7 @@ export class Node {
   readonly announcer: Announcer;
   readonly payments: PaymentHub;
   readonly ownChannels: OwnChannels;
+  readonly updates: ChannelUpdates;
   readonly channelStore: ChannelStore;
   #stopFollowing: () => void = () => {};
   #closingScript: Uint8Array | undefined;
@@ -92,6 +95,7 @@ export class Node {
     this.channelStore = new ChannelStore(database);
     this.channels = new ChannelManager({ store: this.channelStore, signer, clock, policy: channelPolicy, world: this.#world() });
     this.policies = new ForwardingPolicies(database, options.forwardingPolicy);
+    this.updates = new ChannelUpdates({ self: this.nodeId, chainHash, channels: this.channels });
     this.ownChannels = new OwnChannels(this.channels, this.policies);
     this.router = new Router({
       self: this.nodeId,
@@ -120,7 +124,14 @@ export class Node {
       signer: signer.node,
       network: chainName,
       router: this.router,
-      directory: this.ownChannels.directory(this.gossip.store, () => this.height),
+      directory: channelDirectory({
+        self: this.nodeId,
+        channels: this.channels,
+        policies: this.policies,
+        updates: this.updates,
+        gossip: () => this.gossip.store,
+        blockHeight: () => this.height,
+      }),
       submit: (event) => this.dispatcher.submit({ to: 'payments', event }),
       onEvent: (event) => options.events.publish(event),
     });
@@ -272,7 +283,10 @@ export class Node {
       this.peers.want(nodeId);
       this.ownChannels.tell(channel, this.announcer);
     }
-    if (channel.isEnded && this.channels.ofPeer(nodeId).length === 0) this.peers.unwant(nodeId);
+    if (channel.isEnded) {
+      this.updates.prune();
+      if (this.channels.ofPeer(nodeId).length === 0) this.peers.unwant(nodeId);
+    }
     this.options.events.publish(this.ownChannels.event(channel, this.options.clock.now()));
   }
 
@@ -298,7 +312,7 @@ export class Node {
 
   /** BOLT 7: a channel_update that the peer sends directly is for a channel that is not announced, or of which we just learn. */
   #gossipFromPeer(nodeId: NodeId, bytes: Uint8Array): void {
-    if (this.payments.noteDirectUpdate(nodeId, bytes)) return;
+    this.updates.noteTheirs(nodeId, bytes);
     void this.gossip.onGossip(bytes, nodeId);
   }
 
@@ -316,8 +330,14 @@ export class Node {
       },
       lastPolicy: (shortChannelId, direction) => this.graph.policy(shortChannelId, direction),
       lastNodeTimestamp: () => this.gossip.store.nodeTimestamp(this.nodeId),
-      publish: (message) => this.gossip.publish(message),
-      sendToPeer: (peer, message) => this.peers.send(peer, [message]),
+      publish: (message) => {
+        this.updates.noteOurs(message);
+        this.gossip.publish(message);
+      },
+      sendToPeer: (peer, message) => {
+        this.updates.noteOurs(message);
+        this.peers.send(peer, [message]);
+      },
       ...(this.options.announcerTimes && { times: this.options.announcerTimes }),
     });
   }

@@ -1,0 +1,66 @@
+import { spendableMsat } from '../../machines/channel/balances.ts';
+import { negotiated } from '../../machines/channel/context.ts';
+import type { ChannelManager } from '../channels/channel-manager.ts';
+import { hexOf } from '../channels/channel-store.ts';
+import type { LiveChannel } from '../channels/live-channel.ts';
+import type { GossipStore } from '../gossip/store.ts';
+import type { NodeId } from '../network/network.ts';
+import type { ChannelDirectory, OwnChannel } from '../payments/directory.ts';
+import { directionOf } from '../routing/channel.ts';
+import type { ChannelUpdates } from './channel-updates.ts';
+import type { ForwardingPolicies } from './forwarding-policies.ts';
+
+export interface DirectoryOptions {
+  readonly self: NodeId;
+  readonly channels: ChannelManager;
+  readonly policies: ForwardingPolicies;
+  readonly updates: ChannelUpdates;
+  readonly gossip: () => Pick<GossipStore, 'update' | 'graph'>;
+  readonly blockHeight: () => number;
+}
+
+/** The node's channels as its payments see them. */
+export function channelDirectory({ self, channels, policies, updates, gossip, blockHeight }: DirectoryOptions): ChannelDirectory {
+  const view = (channel: LiveChannel): OwnChannel[] => {
+    const { data, lifecycle, htlcs } = channel;
+    const { remote, shortChannelId } = data;
+    if (remote === undefined || shortChannelId === undefined || lifecycle !== 'normal') return [];
+    const peer = hexOf(data.remoteNodeId);
+    const capacityMsat = data.fundingSatoshis * 1000n;
+    const allowedMsat = remote.maxHtlcValueInFlightMsat;
+    const theirs = updates.theirs(shortChannelId) ?? gossip().graph.policy(shortChannelId, directionOf(peer, self));
+    return [
+      {
+        channelIndex: channel.index,
+        peer,
+        policy: {
+          ...policies.of(channel.index),
+          htlcMinimumMsat: remote.htlcMinimumMsat,
+          htlcMaximumMsat: allowedMsat < capacityMsat ? allowedMsat : capacityMsat,
+        },
+        isDisabled: false,
+        isUsable: channel.isUsable,
+        isAnnounced: channel.value.announcement === 'announced',
+        receivableMsat: spendableMsat(negotiated(data), htlcs, 'remote'),
+        inbound: theirs && {
+          shortChannelId,
+          feeBaseMsat: theirs.feeBaseMsat,
+          feeProportionalMillionths: theirs.feeProportionalMillionths,
+          cltvExpiryDelta: theirs.cltvExpiryDelta,
+        },
+      },
+    ];
+  };
+  return {
+    blockHeight,
+    byShortChannelId: (scid) => [...channels.all()].filter(({ data }) => data.shortChannelId === scid).flatMap(view)[0],
+    channels: () => [...channels.all()].flatMap(view),
+    channelUpdate(_channelIndex, scid) {
+      const channel = gossip().graph.channel(scid);
+      const known = updates.ours(scid) ?? (channel && gossip().update(scid, channel.nodeId1 === self ? 0 : 1));
+      return known ?? new Uint8Array();
+    },
+    offeredHtlcs: (channelIndex) =>
+      [...(channels.get(channelIndex)?.htlcs.rows() ?? [])].map(({ details }) => details).filter(({ direction }) => direction === 'offered'),
+  };
+}
