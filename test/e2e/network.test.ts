@@ -113,21 +113,24 @@ describe('links over libp2p', () => {
     await alice.network.connect(bob.id, bob.address);
     alice.network.send(bob.id, numbered(4_000, 1_000));
     await until(() => expect(bob.messages).toHaveLength(1));
+    // These find the stream full and wait in the link.
+    alice.network.send(bob.id, numbered(1_000, 100, 4_000));
     release();
     await until(() => expect(bob.messages).toHaveLength(2));
     expect(alice.events).toHaveLength(1);
     bob.handlers = {};
     release();
-    await until(() => expect(bob.messages).toHaveLength(4_000));
-    expect(bob.messages.map(numberOf)).toEqual(numbered(4_000, 6).map(numberOf));
+    await until(() => expect(bob.messages).toHaveLength(5_000));
+    expect(bob.messages.map(numberOf)).toEqual(numbered(5_000, 6).map(numberOf));
 
     bob.handlers.onMessage = () => new Promise(() => {});
     for (let sent = 0; sent < 20 && alice.events.length === 1; sent++) {
       alice.network.send(bob.id, numbered(1_000, 1_000));
-      await new Promise(setImmediate);
+      // Time enough for a receiver that takes all it is sent.
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
     expect(alice.events[1]).toMatch('outgoing_queue_full');
-    expect(bob.messages).toHaveLength(4_001);
+    expect(bob.messages).toHaveLength(5_001);
   });
 
   it('ends a link whose receiver fails', async () => {
