@@ -25,7 +25,9 @@ export interface ForwardingPolicy {
 export interface AnnouncedChannel {
   readonly shortChannelId: bigint;
   readonly peer: NodeId;
-  /** Both sides have signed the announcement (`announceChannel`): the world may know. Until then only the peer is told. */
+  /**
+   * Both sides have signed the announcement (`announceChannel`): the world may know. Until then only the peer is told.
+   */
   readonly announced: boolean;
   /** The peer is connected and takes HTLCs. */
   readonly online: boolean;
@@ -64,7 +66,10 @@ export interface AnnouncerOptions {
   /** With the node's key. */
   readonly sign: Sign;
   readonly profile: () => NodeProfile;
-  /** What we said last in an earlier run, as far as it is known: the policy of our direction, the time of our node's announcement. */
+  /**
+   * What we said last in an earlier run, as far as it is known: the policy of our direction, the time of our node's
+   * announcement.
+   */
   readonly lastPolicy: (shortChannelId: bigint, direction: Direction) => EdgePolicy | undefined;
   readonly lastNodeTimestamp: () => number | undefined;
   /** To the world, in the order of the calls. */
@@ -85,8 +90,8 @@ interface Entry {
 }
 
 /**
- * Says to the network what there is to say of this node: its channels once both sides have signed, its policies when they change, itself.
- * It makes and times the messages; keys and wires are given to it.
+ * Says to the network what there is to say of this node: its channels once both sides have signed, its policies when
+ * they change, itself. It makes and times the messages; keys and wires are given to it.
  */
 export class Announcer {
   readonly #options: AnnouncerOptions;
@@ -101,10 +106,13 @@ export class Announcer {
   }
 
   /**
-   * Publishes the channel from what both sides signed. BOLT 7: not before six confirmations, which is when the sides exchange
-   * `announcement_signatures`. Our policy and our node follow; both are needed before anyone routes through it.
+   * Publishes the channel from what both sides signed. BOLT 7: not before six confirmations, which is when the sides
+   * exchange `announcement_signatures`. Our policy and our node follow; both are needed before anyone routes through
+   * it.
    */
-  announceChannel(unsigned: UnsignedChannelAnnouncement, ours: AnnouncementSignatures, theirs: AnnouncementSignatures): void {
+  announceChannel(
+    unsigned: UnsignedChannelAnnouncement, ours: AnnouncementSignatures, theirs: AnnouncementSignatures,
+  ): void {
     const { self, publish } = this.#options;
     publish(assembleChannelAnnouncement(unsigned, fromString(self, 'hex'), ours, theirs).raw);
     const entry = this.#channels.get(unsigned.shortChannelId);
@@ -113,7 +121,8 @@ export class Announcer {
   }
 
   /**
-   * A channel is new, or something of it may have changed: call it as often as you like. BOLT 7: not before `channel_ready` was received.
+   * A channel is new, or something of it may have changed: call it as often as you like. BOLT 7: not before
+   * `channel_ready` was received.
    */
   setChannel(channel: AnnouncedChannel): void {
     const known = this.#channels.get(channel.shortChannelId);
@@ -136,15 +145,17 @@ export class Announcer {
   }
 
   /**
-   * Publishes who we are and where, once a channel of ours is announced (others would ignore it before), and again before that grows
-   * old. Call it when the profile changes.
+   * Publishes who we are and where, once a channel of ours is announced (others would ignore it before), and again
+   * before that grows old. Call it when the profile changes.
    */
   announceNode(): void {
     const { self, clock, sign, profile, lastNodeTimestamp, publish } = this.#options;
     this.#cancelNodeTimer();
     if (![...this.#channels.values()].some(({ channel }) => channel.announced)) return;
     this.#nodeTimestamp = this.#timestampAfter(Math.max(this.#nodeTimestamp, lastNodeTimestamp() ?? 0));
-    publish(signNodeAnnouncement({ ...profile(), nodeId: fromString(self, 'hex'), timestamp: this.#nodeTimestamp }, sign).raw);
+    publish(
+      signNodeAnnouncement({ ...profile(), nodeId: fromString(self, 'hex'), timestamp: this.#nodeTimestamp }, sign).raw,
+    );
     this.#cancelNodeTimer = clock.setTimer(this.#times.refreshMs, () => this.announceNode());
   }
 
@@ -156,7 +167,9 @@ export class Announcer {
   }
 
   #newEntry(channel: AnnouncedChannel): Entry {
-    const told = channel.announced ? this.#options.lastPolicy(channel.shortChannelId, this.#direction(channel)) : undefined;
+    const told = channel.announced
+      ? this.#options.lastPolicy(channel.shortChannelId, this.#direction(channel))
+      : undefined;
     return { channel, told, toldTheWorld: told !== undefined, timestamp: told?.timestamp ?? 0, cancelTimer: () => {} };
   }
 
@@ -193,7 +206,8 @@ export class Announcer {
     const policy = { ...this.#policy(channel), timestamp: this.#timestampAfter(entry.timestamp) };
     // BOLT 7: an update without a `channel_announcement` before it is for the peer alone, and says so.
     const message = signChannelUpdate(
-      { ...policy, chainHash, shortChannelId: channel.shortChannelId, direction, dontForward: !channel.announced }, sign,
+      { ...policy, chainHash, shortChannelId: channel.shortChannelId, direction, dontForward: !channel.announced },
+      sign,
     ).raw;
     Object.assign(entry, { told: policy, toldTheWorld: channel.announced, timestamp: policy.timestamp });
     if (channel.announced) publish(message);
@@ -203,8 +217,12 @@ export class Announcer {
 
   /** BOLT 7: the maximum is at most the capacity and what the peer allows in flight, and at least the minimum. */
   #policy({ online, capacityMsat, maxHtlcValueInFlightMsat, policy }: AnnouncedChannel): Omit<EdgePolicy, 'timestamp'> {
-    const { cltvExpiryDelta, feeBaseMsat, feeProportionalMillionths, htlcMinimumMsat, htlcMaximumMsat = capacityMsat } = policy;
-    const upper = [htlcMaximumMsat, capacityMsat, maxHtlcValueInFlightMsat].reduce((least, value) => (value < least ? value : least));
+    const {
+      cltvExpiryDelta, feeBaseMsat, feeProportionalMillionths, htlcMinimumMsat, htlcMaximumMsat = capacityMsat,
+    } = policy;
+    const upper = [
+      htlcMaximumMsat, capacityMsat, maxHtlcValueInFlightMsat,
+    ].reduce((least, value) => (value < least ? value : least));
     return {
       disabled: !online || upper < htlcMinimumMsat,
       cltvExpiryDelta,
@@ -226,6 +244,8 @@ export class Announcer {
 }
 
 function isSamePolicy(a: Omit<EdgePolicy, 'timestamp'>, b: Omit<EdgePolicy, 'timestamp'>): boolean {
-  const fields = ['disabled', 'cltvExpiryDelta', 'feeBaseMsat', 'feeProportionalMillionths', 'htlcMinimumMsat', 'htlcMaximumMsat'] as const;
+  const fields = [
+    'disabled', 'cltvExpiryDelta', 'feeBaseMsat', 'feeProportionalMillionths', 'htlcMinimumMsat', 'htlcMaximumMsat',
+  ] as const;
   return fields.every((field) => a[field] === b[field]);
 }

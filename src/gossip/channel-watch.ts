@@ -14,8 +14,9 @@ export interface ChannelWatchOptions {
 }
 
 /**
- * Keeps the announced channels in step with the chain and with time. It must be told every block from the one on where it was told
- * last, those of the time that the node was down included: a channel that was spent in a block it never saw stands until it is stale.
+ * Keeps the announced channels in step with the chain and with time. It must be told every block from the one on where
+ * it was told last, those of the time that the node was down included: a channel that was spent in a block it never saw
+ * stands until it is stale.
  */
 export class ChannelWatch {
   readonly #store: GossipStore;
@@ -36,7 +37,9 @@ export class ChannelWatch {
     for (const transaction of block.transactions) {
       for (const { hash, index } of transaction.ins) {
         const scid = this.#store.channelAt(toString(Uint8Array.from(hash).reverse(), 'hex'), index);
-        if (scid !== undefined && this.#store.channel(scid)?.spentHeight === undefined) this.#store.setSpent(scid, block.height);
+        if (scid !== undefined && this.#store.channel(scid)?.spentHeight === undefined) {
+          this.#store.setSpent(scid, block.height);
+        }
       }
     }
     this.#prune(block.height);
@@ -73,8 +76,8 @@ export class ChannelWatch {
   }
 
   /**
-   * BOLT 7, "Recommendation on Pruning Stale Entries": the older of the two sides' newest updates counts, since a channel needs both. A
-   * side that has never said anything has until as long after the announcement.
+   * BOLT 7, "Recommendation on Pruning Stale Entries": the older of the two sides' newest updates counts, since a
+   * channel needs both. A side that has never said anything has until as long after the announcement.
    */
   #lastSign(scid: bigint, addedAt: number): number {
     const { graph } = this.#store;

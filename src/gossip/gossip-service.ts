@@ -37,7 +37,10 @@ const RETRY_MS = 5_000;
 /** What waited for an announcement is passed on a moment after it, so that it does not arrive before it elsewhere. */
 const PASS_ON_DELAY_MS = 20;
 
-/** All of BOLT 7 behind one door: what comes in is judged and kept, what goes out is published, and a late joiner catches up. */
+/**
+ * All of BOLT 7 behind one door: what comes in is judged and kept, what goes out is published, and a late joiner
+ * catches up.
+ */
 export class GossipService {
   readonly store: GossipStore;
   readonly #options: GossipServiceOptions;
@@ -101,7 +104,10 @@ export class GossipService {
     return this.#sync.syncWith(peer);
   }
 
-  /** For `NetworkHandlers.onPeerConnected`: catches up with the peer soon and from time to time, if it is among the first few. */
+  /**
+   * For `NetworkHandlers.onPeerConnected`: catches up with the peer soon and from time to time, if it is among the
+   * first few.
+   */
   peerConnected(peer: NodeId): void {
     this.#scheduler.peerConnected(peer);
   }
@@ -111,8 +117,8 @@ export class GossipService {
   }
 
   /**
-   * Publishes a message of our own, after those before it. It is judged like any other, so that nothing leaves which others must refuse; what only
-   * has to wait (for a block, for the chain to answer) is published later.
+   * Publishes a message of our own, after those before it. It is judged like any other, so that nothing leaves which
+   * others must refuse; what only has to wait (for a block, for the chain to answer) is published later.
    */
   publish(message: Uint8Array): void {
     this.#lastPublished = this.#lastPublished.then(() => this.#publish(message));

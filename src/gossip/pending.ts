@@ -8,8 +8,9 @@ import { BoundedMap } from './bounded-map.ts';
 const MAX_PER_KEY = 4;
 
 /**
- * Messages that came too early: before the channel that they speak of was announced, or before it was deep enough. They may be forged, and
- * there are at most so many: a flood pushes out what is older, and what is lost comes with the next sync.
+ * Messages that came too early: before the channel that they speak of was announced, or before it was deep enough. They
+ * may be forged, and there are at most so many: a flood pushes out what is older, and what is lost comes with the next
+ * sync.
  */
 export class PendingGossip {
   readonly #updates: BoundedMap<bigint, readonly Uint8Array[]>;
@@ -41,13 +42,17 @@ export class PendingGossip {
   /** Takes out what waited for the announcement of this channel, in the order in which it came. */
   takeFor({ shortChannelId, nodeId1, nodeId2 }: MessageOf<'channel_announcement'>): Uint8Array[] {
     return [
-      ...take(this.#updates, shortChannelId), ...take(this.#nodes, toString(nodeId1, 'hex')), ...take(this.#nodes, toString(nodeId2, 'hex')),
+      ...take(this.#updates, shortChannelId),
+      ...take(this.#nodes, toString(nodeId1, 'hex')),
+      ...take(this.#nodes, toString(nodeId2, 'hex')),
     ];
   }
 
   /** Takes out the announcements whose output has at least this depth when the tip has this height. */
   takeDeepEnough(tipHeight: number, minConfirmations: number): Uint8Array[] {
-    const scids = [...this.#announcements.keys()].filter((scid) => scidToParts(scid).blockHeight + minConfirmations - 1 <= tipHeight);
+    const scids = [...this.#announcements.keys()].filter(
+      (scid) => scidToParts(scid).blockHeight + minConfirmations - 1 <= tipHeight,
+    );
     return scids.flatMap((scid) => [...take(this.#announcements, scid)]);
   }
 }

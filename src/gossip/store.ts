@@ -53,8 +53,8 @@ interface ChannelRow {
 const PAGE = 1000;
 
 /**
- * The gossip that was accepted: the messages in the database, what must be looked up at once in memory, and the graph that follows from
- * both. Nothing is checked here.
+ * The gossip that was accepted: the messages in the database, what must be looked up at once in memory, and the graph
+ * that follows from both. Nothing is checked here.
  */
 export class GossipStore {
   readonly #options: GossipStoreOptions;
@@ -86,7 +86,10 @@ export class GossipStore {
     const { database } = this.#options;
     this.#pages<ChannelRow, bigint>(
       -(2n ** 63n),
-      (after) => database.all('SELECT * FROM gossip_channels WHERE short_channel_id_u64 > ? ORDER BY short_channel_id_u64 LIMIT ?', after, PAGE),
+      (after) => database.all(
+        'SELECT * FROM gossip_channels WHERE short_channel_id_u64 > ? ORDER BY short_channel_id_u64 LIMIT ?',
+        after, PAGE,
+      ),
       (row) => u64(row.short_channel_id_u64),
       (row) => this.#loadChannel(row),
     );
@@ -119,7 +122,9 @@ export class GossipStore {
 
   /** The channel's announcement, byte for byte. */
   announcement(scid: bigint): Uint8Array | undefined {
-    return this.#message(channelKey(scid), 'SELECT message FROM gossip_channels WHERE short_channel_id_u64 = ?', u64(scid));
+    return this.#message(
+      channelKey(scid), 'SELECT message FROM gossip_channels WHERE short_channel_id_u64 = ?', u64(scid),
+    );
   }
 
   /** The newest update of one direction. */
@@ -144,7 +149,8 @@ export class GossipStore {
     this.#takeChannel(gossip, facts);
     this.#writes.put(
       channelKey(scid), gossip.raw,
-      'INSERT OR REPLACE INTO gossip_channels (short_channel_id_u64, message, capacity_sat, funding_txid, added_at, spent_height) '
+      'INSERT OR REPLACE INTO gossip_channels '
+        + '(short_channel_id_u64, message, capacity_sat, funding_txid, added_at, spent_height) '
         + 'VALUES (?, ?, ?, ?, ?, ?)',
       u64(scid), gossip.raw, facts.capacitySat, facts.fundingTxid, facts.addedAt, facts.spentHeight,
     );
@@ -157,7 +163,8 @@ export class GossipStore {
     this.#takeUpdate(gossip);
     this.#writes.put(
       updateKey(scid, direction), gossip.raw,
-      'INSERT OR REPLACE INTO gossip_updates (short_channel_id_u64, direction, message) VALUES (?, ?, ?)', u64(scid), direction, gossip.raw,
+      'INSERT OR REPLACE INTO gossip_updates (short_channel_id_u64, direction, message) VALUES (?, ?, ?)',
+      u64(scid), direction, gossip.raw,
     );
   }
 
@@ -165,7 +172,10 @@ export class GossipStore {
   addNode(gossip: GossipOf<'node_announcement'>): void {
     const nodeId = toString(gossip.message.nodeId, 'hex');
     this.#takeNode(gossip);
-    this.#writes.put(nodeKey(nodeId), gossip.raw, 'INSERT OR REPLACE INTO gossip_nodes (node_id, message) VALUES (?, ?)', nodeId, gossip.raw);
+    this.#writes.put(
+      nodeKey(nodeId), gossip.raw,
+      'INSERT OR REPLACE INTO gossip_nodes (node_id, message) VALUES (?, ?)', nodeId, gossip.raw,
+    );
   }
 
   /** The funding output was spent at this height, or stands again (undefined). */
@@ -187,7 +197,9 @@ export class GossipStore {
     this.#channels.delete(scid);
     this.#byOutpoint.delete(outpointOf(scid, known.fundingTxid));
     this.#options.apply({ type: 'channel_removed', shortChannelId: scid });
-    this.#writes.put(channelKey(scid), undefined, 'DELETE FROM gossip_channels WHERE short_channel_id_u64 = ?', u64(scid));
+    this.#writes.put(
+      channelKey(scid), undefined, 'DELETE FROM gossip_channels WHERE short_channel_id_u64 = ?', u64(scid),
+    );
     for (const direction of [0, 1] as const) {
       const sql = 'DELETE FROM gossip_updates WHERE short_channel_id_u64 = ? AND direction = ?';
       this.#writes.put(updateKey(scid, direction), undefined, sql, u64(scid), direction);
@@ -215,7 +227,10 @@ export class GossipStore {
 
   #loadChannel(row: ChannelRow): void {
     const facts = {
-      capacitySat: row.capacity_sat, fundingTxid: row.funding_txid, addedAt: row.added_at, spentHeight: row.spent_height ?? undefined,
+      capacitySat: row.capacity_sat,
+      fundingTxid: row.funding_txid,
+      addedAt: row.added_at,
+      spentHeight: row.spent_height ?? undefined,
     };
     this.#readable(row.message, 'channel_announcement', (gossip) => this.#takeChannel(gossip, facts));
   }
@@ -240,7 +255,9 @@ export class GossipStore {
 
   #takeUpdate({ message }: GossipOf<'channel_update'>): void {
     const { shortChannelId } = message;
-    this.#options.apply({ type: 'channel_updated', shortChannelId, direction: updateDirection(message), policy: policyOf(message) });
+    this.#options.apply(
+      { type: 'channel_updated', shortChannelId, direction: updateDirection(message), policy: policyOf(message) },
+    );
   }
 
   #takeNode({ message }: GossipOf<'node_announcement'>): void {

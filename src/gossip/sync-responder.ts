@@ -1,6 +1,8 @@
 import { equals } from 'uint8arrays';
 import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
-import { decodeMessage, encodeMessage, WireError, type Message, type MessageOf } from '../../protocols/wire/messages.ts';
+import {
+  decodeMessage, encodeMessage, WireError, type Message, type MessageOf,
+} from '../../protocols/wire/messages.ts';
 import type { NodeId } from '../network/network.ts';
 import type { Direction } from '../routing/channel.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -17,23 +19,32 @@ const WANT_TIMESTAMPS = 1n;
 export const WANT = { announcement: 1n, updates: [2n, 4n], nodes: [8n, 16n] } as const;
 export const WANT_EVERYTHING = 31n;
 
+export interface SyncResponderOptions {
+  readonly store: GossipStore;
+  readonly chainHash: Uint8Array;
+  readonly clock: Clock;
+  readonly limits: GossipLimits;
+}
+
 /**
  * Answers BOLT 7's two queries: which channels are known (`query_channel_range`), and the messages about some of them
- * (`query_short_channel_ids`). Holds nothing between two queries; what one answer costs is bounded by the query's own length.
+ * (`query_short_channel_ids`). Holds nothing between two queries; what one answer costs is bounded by the query's own
+ * length.
  */
 export class SyncResponder {
   readonly #store: GossipStore;
   readonly #chainHash: Uint8Array;
   readonly #perPeer: RateLimiter;
 
-  constructor(options: { readonly store: GossipStore; readonly chainHash: Uint8Array; readonly clock: Clock; readonly limits: GossipLimits }) {
-    const { store, chainHash, clock, limits } = options;
+  constructor({ store, chainHash, clock, limits }: SyncResponderOptions) {
     this.#store = store;
     this.#chainHash = chainHash;
     this.#perPeer = new RateLimiter(clock, limits.perSyncPeer, limits.maxRateKeys);
   }
 
-  /** The messages that answer a query, in order. Throws `GossipSyncError` for what is not one, and for too many of them. */
+  /**
+   * The messages that answer a query, in order. Throws `GossipSyncError` for what is not one, and for too many of them.
+   */
   *answer(from: NodeId, request: Uint8Array): Generator<Uint8Array, void> {
     if (!this.#perPeer.take(from)) throw new GossipSyncError('sync_rate', `more queries than allowed from ${from}`);
     const query = readQuery(request);
@@ -41,7 +52,10 @@ export class SyncResponder {
     else yield* this.#channels(query);
   }
 
-  /** BOLT 7, "The `query_channel_range` and `reply_channel_range` Messages": replies that follow one another without a gap. */
+  /**
+   * BOLT 7, "The `query_channel_range` and `reply_channel_range` Messages": replies that follow one another without a
+   * gap.
+   */
   *#channelRange(query: MessageOf<'query_channel_range'>): Generator<Uint8Array, void> {
     const { chainHash, firstBlocknum, numberOfBlocks } = query;
     const end = firstBlocknum + numberOfBlocks;
@@ -66,7 +80,10 @@ export class SyncResponder {
     }
   }
 
-  /** BOLT 7, "The `query_short_channel_ids`/`reply_short_channel_ids_end` Messages": each node's announcement once, and last. */
+  /**
+   * BOLT 7, "The `query_short_channel_ids`/`reply_short_channel_ids_end` Messages": each node's announcement once, and
+   * last.
+   */
   *#channels(query: MessageOf<'query_short_channel_ids'>): Generator<Uint8Array, void> {
     const { chainHash, shortChannelIds, queryFlags } = query;
     const isOurChain = equals(chainHash, this.#chainHash);
@@ -97,17 +114,24 @@ export class SyncResponder {
 
   #timestamps(scid: bigint): { timestampNodeId1: number; timestampNodeId2: number } {
     const { graph } = this.#store;
-    return { timestampNodeId1: graph.policy(scid, 0)?.timestamp ?? 0, timestampNodeId2: graph.policy(scid, 1)?.timestamp ?? 0 };
+    return {
+      timestampNodeId1: graph.policy(scid, 0)?.timestamp ?? 0,
+      timestampNodeId2: graph.policy(scid, 1)?.timestamp ?? 0,
+    };
   }
 }
 
 function readQuery(request: Uint8Array): MessageOf<'query_channel_range' | 'query_short_channel_ids'> {
   const query = readMessage(request, 'sync_bad_request');
   if (query.type === 'query_channel_range') return query;
-  if (query.type !== 'query_short_channel_ids') throw new GossipSyncError('sync_bad_request', `expected a query, got ${query.type}`);
+  if (query.type !== 'query_short_channel_ids') {
+    throw new GossipSyncError('sync_bad_request', `expected a query, got ${query.type}`);
+  }
   const { queryFlags, shortChannelIds } = query;
   if (queryFlags !== undefined && queryFlags.length !== shortChannelIds.length) {
-    throw new GossipSyncError('sync_bad_request', `expected ${shortChannelIds.length} query flags, got ${queryFlags.length}`);
+    throw new GossipSyncError(
+      'sync_bad_request', `expected ${shortChannelIds.length} query flags, got ${queryFlags.length}`,
+    );
   }
   return query;
 }

@@ -18,8 +18,9 @@ interface Turn {
 }
 
 /**
- * When to catch up with whom: with the first few connected peers, one at a time, on connecting and then at growing intervals. The broadcast is
- * fast but may miss a message (published before the mesh stood, or come too early and been ignored); this is what finds it.
+ * When to catch up with whom: with the first few connected peers, one at a time, on connecting and then at growing
+ * intervals. The broadcast is fast but may miss a message (published before the mesh stood, or come too early and been
+ * ignored); this is what finds it.
  */
 export class SyncScheduler {
   readonly #options: SyncSchedulerOptions;

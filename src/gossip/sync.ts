@@ -31,12 +31,13 @@ const ALL_BLOCKS = 0xffff_ffff;
 const WANT_TIMESTAMPS = 1n;
 
 /**
- * Catches up with what a peer knows, with BOLT 7's own queries: first which channels there are and how new their updates, then the
- * messages that are missing here, some hundred channels at a time, each judged like any other gossip.
+ * Catches up with what a peer knows, with BOLT 7's own queries: first which channels there are and how new their
+ * updates, then the messages that are missing here, some hundred channels at a time, each judged like any other gossip.
  *
- * Why these and nothing of our own: they are specified, other implementations' vectors exist, and they make a sync resumable without any
- * state. What was accepted is in the store and is not asked for again, so that a sync which broke off is just started anew, with any peer.
- * Bounded are the channels that a peer may claim, the messages that answer a query, and (by the network) bytes and time.
+ * Why these and nothing of our own: they are specified, other implementations' vectors exist, and they make a sync
+ * resumable without any state. What was accepted is in the store and is not asked for again, so that a sync which broke
+ * off is just started anew, with any peer. Bounded are the channels that a peer may claim, the messages that answer a
+ * query, and (by the network) bytes and time.
  */
 export class GossipSync {
   readonly #options: GossipSyncOptions;
@@ -45,7 +46,10 @@ export class GossipSync {
     this.#options = options;
   }
 
-  /** Throws `GossipSyncError` for answers that are none, and what `Network.requestSync` throws. What was accepted until then stays. */
+  /**
+   * Throws `GossipSyncError` for answers that are none, and what `Network.requestSync` throws. What was accepted until
+   * then stays.
+   */
   async syncWith(peer: NodeId): Promise<SyncReport> {
     const wanted = new Map<bigint, bigint>();
     const offered = await this.#askForRange(peer, wanted);
@@ -61,14 +65,20 @@ export class GossipSync {
   async #askForRange(peer: NodeId, wanted: Map<bigint, bigint>): Promise<number> {
     const { network, chainHash, limits } = this.#options;
     const query = encodeMessage({
-      type: 'query_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: ALL_BLOCKS, queryOption: WANT_TIMESTAMPS,
+      type: 'query_channel_range',
+      chainHash,
+      firstBlocknum: 0,
+      numberOfBlocks: ALL_BLOCKS,
+      queryOption: WANT_TIMESTAMPS,
     });
     let offered = 0;
     let previous = -1n;
     let complete = false;
     for await (const bytes of network.requestSync(peer, query)) {
       const reply = readMessage(bytes, 'sync_bad_reply');
-      if (reply.type !== 'reply_channel_range' || complete) throw badReply(`expected reply_channel_range, got ${reply.type}`);
+      if (reply.type !== 'reply_channel_range' || complete) {
+        throw badReply(`expected reply_channel_range, got ${reply.type}`);
+      }
       if (!equals(reply.chainHash, chainHash)) throw badReply('expected channels of our chain, got those of another');
       if (reply.timestamps !== undefined && reply.timestamps.length !== reply.shortChannelIds.length) {
         throw badReply(`expected ${reply.shortChannelIds.length} pairs of timestamps, got ${reply.timestamps.length}`);
@@ -90,21 +100,28 @@ export class GossipSync {
   #missing(scid: bigint, timestamps: Timestamps | undefined): bigint {
     const { store, clock, limits } = this.#options;
     const oldest = Math.floor(clock.now() / 1000) - limits.staleAfterSeconds;
-    const theirs = timestamps === undefined ? [Infinity, Infinity] : [timestamps.timestampNodeId1, timestamps.timestampNodeId2];
+    const theirs = timestamps === undefined
+      ? [Infinity, Infinity]
+      : [timestamps.timestampNodeId1, timestamps.timestampNodeId2];
     const known = store.graph.channel(scid);
-    // Both sides have been silent for two weeks: it would be pruned at once. (0 is no update, perhaps since the channel is new.)
+    // Both sides have been silent for two weeks: it would be pruned at once. (0 is no update, perhaps since the channel
+    // is new.)
     if (known === undefined && theirs.every((timestamp) => timestamp !== 0 && timestamp < oldest)) return 0n;
     let flags = known === undefined ? WANT.announcement : 0n;
     for (const direction of [0, 1] as const) {
       const timestamp = theirs[direction] ?? 0;
-      if (timestamp >= oldest && timestamp > (store.graph.policy(scid, direction)?.timestamp ?? 0)) flags |= WANT.updates[direction];
+      if (timestamp >= oldest && timestamp > (store.graph.policy(scid, direction)?.timestamp ?? 0)) {
+        flags |= WANT.updates[direction];
+      }
       const nodeId = direction === 0 ? known?.nodeId1 : known?.nodeId2;
       if (nodeId === undefined || store.nodeTimestamp(nodeId) === undefined) flags |= WANT.nodes[direction];
     }
     return flags;
   }
 
-  async #askForChannels(peer: NodeId, shortChannelIds: readonly bigint[], wanted: ReadonlyMap<bigint, bigint>): Promise<number> {
+  async #askForChannels(
+    peer: NodeId, shortChannelIds: readonly bigint[], wanted: ReadonlyMap<bigint, bigint>,
+  ): Promise<number> {
     const { network, chainHash } = this.#options;
     const queryFlags = shortChannelIds.map((scid) => wanted.get(scid) ?? 0n);
     const query = encodeMessage({ type: 'query_short_channel_ids', chainHash, shortChannelIds, queryFlags });
@@ -139,7 +156,9 @@ class JudgingQueue {
     this.#from = from;
   }
 
-  /** Resolves when there is room for another. Throws `GossipSyncError` after a message that no honest peer passes on. */
+  /**
+   * Resolves when there is room for another. Throws `GossipSyncError` after a message that no honest peer passes on.
+   */
   async push(raw: Uint8Array): Promise<void> {
     this.#running.push(this.#judge(raw));
     if (this.#running.length >= CONCURRENCY) await this.#running.shift();

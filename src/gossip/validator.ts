@@ -1,18 +1,21 @@
 import { equals, fromString, toString } from 'uint8arrays';
-import { fundingOutput } from '../../machines/commitment/funding.ts';
 import { decodeAddresses } from '../../protocols/gossip/addresses.ts';
 import { verifyChannelAnnouncement } from '../../protocols/gossip/channel-announcement.ts';
-import { isDisabled, isDontForward, updateDirection, verifyChannelUpdate } from '../../protocols/gossip/channel-update.ts';
+import {
+  isDisabled, isDontForward, updateDirection, verifyChannelUpdate,
+} from '../../protocols/gossip/channel-update.ts';
 import { GossipError } from '../../protocols/gossip/errors.ts';
-import { decodeGossip, isGossip, signedHash, type Gossip, type GossipOf } from '../../protocols/gossip/gossip-message.ts';
+import {
+  decodeGossip, isGossip, signedHash, type Gossip, type GossipOf,
+} from '../../protocols/gossip/gossip-message.ts';
 import { verifyNodeAnnouncement } from '../../protocols/gossip/node-announcement.ts';
-import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
 import { UnknownMessageError, WireError } from '../../protocols/wire/errors.ts';
 import { RunnelError } from '../../protocols/errors.ts';
-import type { Chain, UnspentOutput } from '../chain/chain.ts';
+import type { Chain } from '../chain/chain.ts';
 import type { GossipVerdict, NodeId } from '../network/network.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BoundedMap } from './bounded-map.ts';
+import { checkFunding, type FundingFault } from './funding-check.ts';
 import type { GossipLimits } from './limits.ts';
 import { PendingGossip } from './pending.ts';
 import { RateLimiter } from './rate-limiter.ts';
@@ -23,10 +26,10 @@ export type GossipReason =
   | 'new'
   | 'malformed' | 'bad_signature'
   | 'duplicate' | 'stale' | 'future' | 'other_chain' | 'unknown_type' | 'oversized' | 'dont_forward' | 'bad_addresses'
-  | 'unknown_channel' | 'unknown_node' | 'unconfirmed'
-  | 'no_output' | 'wrong_output' | 'spent'
+  | 'unknown_channel' | 'unknown_node' | 'spent'
+  | FundingFault
   | 'equivocation' | 'blacklisted'
-  | 'rate_limited' | 'busy' | 'chain_unavailable' | 'storage_unavailable';
+  | 'rate_limited' | 'busy' | 'storage_unavailable';
 
 /** What becomes of a message, and of those that had waited for it. */
 export interface GossipOutcome {
@@ -56,9 +59,9 @@ type Announcement = GossipOf<'channel_announcement'>;
 /**
  * Decides what is believed and passed on, by BOLT 7's rules for receivers.
  *
- * 'reject' is for what no honest node can have passed on: what is no gossip message, and what its origin has not signed. Everything that
- * may be early, late, or true on another node's view of the chain is 'ignore': nobody is punished for it. What is accepted is in the
- * store when the verdict is given.
+ * 'reject' is for what no honest node can have passed on: what is no gossip message, and what its origin has not
+ * signed. Everything that may be early, late, or true on another node's view of the chain is 'ignore': nobody is
+ * punished for it. What is accepted is in the store when the verdict is given.
  */
 export class GossipValidator {
   readonly #options: GossipValidatorOptions;
@@ -107,7 +110,9 @@ export class GossipValidator {
   #undecodable(error: unknown): GossipOutcome {
     // It's OK to be odd, and a later version may know what we do not.
     if (error instanceof UnknownMessageError) return error.ignorable ? ignore('unknown_type') : REJECT_MALFORMED;
-    if (error instanceof WireError) return error.code === 'wire_unknown_even_tlv' ? ignore('unknown_type') : REJECT_MALFORMED;
+    if (error instanceof WireError) {
+      return error.code === 'wire_unknown_even_tlv' ? ignore('unknown_type') : REJECT_MALFORMED;
+    }
     if (error instanceof GossipError) return REJECT_MALFORMED;
     throw error;
   }
@@ -126,9 +131,9 @@ export class GossipValidator {
     if (!this.#mayForward(provenance)) return ignore('rate_limited');
     if (!isSigned(() => verifyChannelAnnouncement(gossip))) return REJECT_SIGNATURE;
 
-    const done = this.#checkOutput(gossip);
+    const done = checkFunding(this.#options.chain, message, limits.minConfirmations);
     this.#inFlight.set(scid, { announcement: gossip, done });
-    let output: (UnspentOutput & { readonly txid: string }) | GossipReason;
+    let output: Awaited<typeof done>;
     try {
       output = await done;
     } finally {
@@ -140,35 +145,15 @@ export class GossipValidator {
     }
     if (store.channel(scid) !== undefined) return this.#equivocation(gossip);
     const addedAt = this.#nowSeconds();
-    store.addChannel(gossip, { capacitySat: output.amountSat, fundingTxid: output.txid, addedAt, spentHeight: undefined });
+    store.addChannel(
+      gossip, { capacitySat: output.amountSat, fundingTxid: output.txid, addedAt, spentHeight: undefined },
+    );
     return { verdict: 'accept', reason: 'new', released: await this.#release(gossip, provenance) };
   }
 
   /**
-   * BOLT 7: the output at the short channel id must be the P2WSH of the two bitcoin keys, unspent, and six blocks deep. Gives the output, or
-   * why there is none. Never rejects.
-   */
-  async #checkOutput({ message }: Announcement): Promise<(UnspentOutput & { readonly txid: string }) | GossipReason> {
-    const { chain, limits } = this.#options;
-    const { blockHeight, transactionIndex, outputIndex } = scidToParts(message.shortChannelId);
-    try {
-      const output = await chain.outputAt(blockHeight, transactionIndex, outputIndex);
-      if (output === undefined) {
-        // Spent, or never there; unless its block has not come to us, or could still be replaced by the one that has it.
-        const tip = await chain.tip();
-        return blockHeight + limits.minConfirmations > tip.height + 1 ? 'unconfirmed' : 'no_output';
-      }
-      if (!equals(output.script, fundingOutput(message.bitcoinKey1, message.bitcoinKey2).scriptPubkey)) return 'wrong_output';
-      return output.confirmations < limits.minConfirmations ? 'unconfirmed' : output;
-    } catch (error) {
-      if (error instanceof RunnelError) return 'chain_unavailable';
-      throw error;
-    }
-  }
-
-  /**
-   * BOLT 7: two valid announcements of one output, by different nodes, mean that funding keys have leaked. All nodes in them are
-   * blacklisted and their channels forgotten. Who passed the second one on may not have seen the first.
+   * BOLT 7: two valid announcements of one output, by different nodes, mean that funding keys have leaked. All nodes in
+   * them are blacklisted and their channels forgotten. Who passed the second one on may not have seen the first.
    */
   #equivocation({ message }: Announcement): GossipOutcome {
     const { store, self } = this.#options;

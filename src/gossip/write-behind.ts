@@ -22,8 +22,8 @@ export interface WriteBehindOptions {
 const FLUSH_AT = 1_000;
 
 /**
- * Gathers writes and does them together a moment later, since a commit costs as much for one row as for hundreds. Only for what a
- * crash may take: here, gossip, of which a node gets back the last second's worth from its peers.
+ * Gathers writes and does them together a moment later, since a commit costs as much for one row as for hundreds. Only
+ * for what a crash may take: here, gossip, of which a node gets back the last second's worth from its peers.
  */
 export class WriteBehind {
   readonly #options: WriteBehindOptions;

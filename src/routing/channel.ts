@@ -6,7 +6,10 @@ import { RoutingError } from './errors.ts';
 /** 0: from `nodeId1` to `nodeId2`; 1: the other way. BOLT 7's `direction` bit of `channel_flags`. */
 export type Direction = 0 | 1;
 
-/** What one side of a channel asks of those who route through it towards the other side: the content of a `channel_update`. */
+/**
+ * What one side of a channel asks of those who route through it towards the other side: the content of a
+ * `channel_update`.
+ */
 export interface EdgePolicy {
   readonly timestamp: number;
   readonly disabled: boolean;
@@ -34,7 +37,9 @@ const MAX_U32 = 2 ** 32 - 1;
 /** Throws `RoutingError` unless it is a 33-byte compressed public key in lower-case hex. */
 export function checkNodeId(nodeId: string): void {
   if (!NODE_ID.test(nodeId)) {
-    throw new RoutingError('invalid_node_id', `expected a node id of 66 lower-case hex digits, got ${JSON.stringify(nodeId).slice(0, 80)}`);
+    throw new RoutingError(
+      'invalid_node_id', `expected a node id of 66 lower-case hex digits, got ${JSON.stringify(nodeId).slice(0, 80)}`,
+    );
   }
 }
 
@@ -45,9 +50,14 @@ export function directionOf(from: NodeId, to: NodeId): Direction {
 
 /** The policy that an update announces, as the graph has it. */
 export function policyOf(update: MessageOf<'channel_update'>): EdgePolicy {
-  const { timestamp, cltvExpiryDelta, htlcMinimumMsat, htlcMaximumMsat, feeBaseMsat, feeProportionalMillionths } = update;
   return {
-    timestamp, disabled: isDisabled(update), cltvExpiryDelta, htlcMinimumMsat, htlcMaximumMsat, feeBaseMsat, feeProportionalMillionths,
+    timestamp: update.timestamp,
+    disabled: isDisabled(update),
+    cltvExpiryDelta: update.cltvExpiryDelta,
+    htlcMinimumMsat: update.htlcMinimumMsat,
+    htlcMaximumMsat: update.htlcMaximumMsat,
+    feeBaseMsat: update.feeBaseMsat,
+    feeProportionalMillionths: update.feeProportionalMillionths,
   };
 }
 
@@ -61,7 +71,9 @@ export function checkChannel({ shortChannelId, nodeId1, nodeId2, capacityMsat }:
   if (nodeId1 >= nodeId2) {
     throw new RoutingError('invalid_channel', `node_id_1 must be less than node_id_2, got ${nodeId1} and ${nodeId2}`);
   }
-  if (capacityMsat < 0n) throw new RoutingError('invalid_channel', `expected a capacity of at least 0 msat, got ${capacityMsat}`);
+  if (capacityMsat < 0n) {
+    throw new RoutingError('invalid_channel', `expected a capacity of at least 0 msat, got ${capacityMsat}`);
+  }
 }
 
 /** Throws `RoutingError` on values that no `channel_update` can carry. */
@@ -78,6 +90,8 @@ export function checkPolicy(policy: EdgePolicy): void {
 
 function checkInteger(field: string, value: unknown, max: number): void {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
-    throw new RoutingError('invalid_policy', `expected ${field} to be an integer from 0 to ${max}, got ${String(value)}`);
+    throw new RoutingError(
+      'invalid_policy', `expected ${field} to be an integer from 0 to ${max}, got ${String(value)}`,
+    );
   }
 }

@@ -4,7 +4,8 @@ import type { Liquidity } from './liquidity.ts';
 import { clampMsat, MAX_AMOUNT_MSAT, toMsat } from './msat.ts';
 import { noRoute, type NoRoute } from './no-route.ts';
 import {
-  checkRouteRequest, DEFAULT_EXPIRY_MARGIN, DEFAULT_FINAL_EXTRA_BYTES, MAX_HOPS, MAX_HTLC_CLTV, type LocalChannel, type RouteRequest,
+  checkRouteRequest, DEFAULT_EXPIRY_MARGIN, DEFAULT_FINAL_EXTRA_BYTES, MAX_HOPS, MAX_HTLC_CLTV,
+  type LocalChannel, type RouteRequest,
 } from './request.ts';
 import { maxHopsInOnion, type Route, type RouteHop } from './route.ts';
 import { Search, type SearchLimits, type SearchOutcome } from './search.ts';
@@ -31,24 +32,28 @@ export interface FoundRoute {
 
 export type RouteResult = FoundRoute | NoRoute;
 
-/** Billionths of the amount a block: about 0.08 % a year, as lnd has it. Fees decide, and between equal fees the shorter lock. */
+/**
+ * Billionths of the amount a block: about 0.08 % a year, as lnd has it. Fees decide, and between equal fees the shorter
+ * lock.
+ */
 export const DEFAULT_TIME_VALUE_PPB = 15;
 export const DEFAULT_MAX_LABELS = 1_000_000;
 
 /**
  * The cheapest path from us to the payee, searched backwards, since what a hop receives follows from what it forwards.
  *
- * Amounts. The payee receives the amount exactly; each node before it receives what it forwards and the fee of the channel it forwards
- * over (BOLT 7, "HTLC Fees"), fees upon fees; our own channel costs nothing.
- * Expiries. The payee's HTLC expires at blockHeight + finalCltvDelta + expiryMargin; each HTLC before it later by the
- * `cltv_expiry_delta` of the channel after it; our own channel adds nothing.
+ * - Amounts: the payee receives the amount exactly; each node before it receives what it forwards and the fee of the
+ *   channel it forwards over (BOLT 7, "HTLC Fees"), fees upon fees; our own channel costs nothing.
+ * - Expiries: the payee's HTLC expires at blockHeight + finalCltvDelta + expiryMargin; each HTLC before it later by the
+ *   `cltv_expiry_delta` of the channel after it; our own channel adds nothing.
  *
- * **What is exact.** A node may have several labels, for a cheaper way may need a longer lock or more hops than the limits allow. A first
- * search ignores the limits on lock and hops, which leaves few labels; if its best path keeps to them, no other path is cheaper, and if
- * it finds none, none exists. Otherwise a second search keeps to them and holds on to every label that is best in some respect
- * (amount, risk, lock or hops: `Labels.add`). So within the bound on labels the result is the cheapest path that satisfies all limits,
- * and "no route" means that there is none; past the bound it is `search_exhausted`. Not exact are: the limit on the onion's bytes, taken
- * as one on hops (`maxHopsInOnion`), and whatever the graph does not know.
+ * **What is exact.** A node may have several labels, for a cheaper way may need a longer lock or more hops than the
+ * limits allow. A first search ignores the limits on lock and hops, which leaves few labels; if its best path keeps to
+ * them, no other path is cheaper, and if it finds none, none exists. Otherwise a second search keeps to them and holds
+ * on to every label that is best in some respect (amount, risk, lock or hops: `Labels.add`). So within the bound on
+ * labels the result is the cheapest path that satisfies all limits, and "no route" means that there is none; past the
+ * bound it is `search_exhausted`. Not exact are: the limit on the onion's bytes, taken as one on hops
+ * (`maxHopsInOnion`), and whatever the graph does not know.
  *
  * Throws `RoutingError` for a request that means nothing.
  */
@@ -56,7 +61,8 @@ export function findPath(context: PathContext, request: RouteRequest): RouteResu
   checkRouteRequest(request);
   const { graph, liquidity, self, localChannels } = context;
   const { payee, amountMsat } = request;
-  const refuse = (reason: NoRoute['reason'], outcome?: SearchOutcome): NoRoute => noRoute(reason, payee, amountMsat, outcome?.tally);
+  const refuse = (reason: NoRoute['reason'], outcome?: SearchOutcome): NoRoute =>
+    noRoute(reason, payee, amountMsat, outcome?.tally);
 
   if (payee === self) return refuse('payee_is_self');
   if (localChannels.length === 0) return refuse('no_local_channels');
@@ -69,7 +75,9 @@ export function findPath(context: PathContext, request: RouteRequest): RouteResu
   const payeeKnown = terrain.payee < terrain.graphNodes;
   if (!payeeKnown && terrain.extraInto(terrain.payee) === undefined) return refuse('payee_unknown');
   // BOLT 7: unless an invoice says otherwise, nothing is sent to a node with unknown even features.
-  if (payeeKnown && request.invoiced !== true && terrain.arrays.nodeUsable[terrain.payee] === 0) return refuse('payee_features');
+  if (payeeKnown && request.invoiced !== true && terrain.arrays.nodeUsable[terrain.payee] === 0) {
+    return refuse('payee_features');
+  }
 
   const relaxed = new Search(terrain, liquidity, limits, false).run();
   if (relaxed.best !== -1 && isWithin(relaxed, limits)) return found(terrain, relaxed, request, limits);
@@ -81,14 +89,18 @@ export function findPath(context: PathContext, request: RouteRequest): RouteResu
 
 function limitsOf(context: PathContext, request: RouteRequest): SearchLimits {
   const { amountMsat, maxFeeMsat, blockHeight, finalCltvDelta, expiryMargin = DEFAULT_EXPIRY_MARGIN } = request;
-  const { maxTotalCltvDelta = MAX_HTLC_CLTV, maxHops = MAX_HOPS, finalPayloadExtraBytes = DEFAULT_FINAL_EXTRA_BYTES } = request;
+  const {
+    maxTotalCltvDelta = MAX_HTLC_CLTV, maxHops = MAX_HOPS, finalPayloadExtraBytes = DEFAULT_FINAL_EXTRA_BYTES,
+  } = request;
   const maxAmount = clampMsat(amountMsat + maxFeeMsat);
   return {
     amount: clampMsat(amountMsat),
     maxAmount,
     finalCltvDelta: finalCltvDelta + expiryMargin,
     maxCltvDelta: maxTotalCltvDelta,
-    maxHops: Math.min(maxHops, maxHopsInOnion(toMsat(maxAmount), blockHeight + maxTotalCltvDelta, finalPayloadExtraBytes)),
+    maxHops: Math.min(
+      maxHops, maxHopsInOnion(toMsat(maxAmount), blockHeight + maxTotalCltvDelta, finalPayloadExtraBytes),
+    ),
     timeValuePpb: context.timeValuePpb ?? DEFAULT_TIME_VALUE_PPB,
     maxLabels: context.maxLabels ?? DEFAULT_MAX_LABELS,
   };
@@ -103,7 +115,9 @@ function reasonOf({ tally }: SearchOutcome): NoRoute['reason'] {
 }
 
 /** Walks from our label to the payee's. */
-function found(terrain: Terrain, { labels, best }: SearchOutcome, request: RouteRequest, limits: SearchLimits): FoundRoute {
+function found(
+  terrain: Terrain, { labels, best }: SearchOutcome, request: RouteRequest, limits: SearchLimits,
+): FoundRoute {
   const hops: RouteHop[] = [];
   for (let label = best; labels.parent[label] !== -1; label = labels.parent[label] as number) {
     const next = labels.parent[label] as number;

@@ -7,13 +7,16 @@ import { grown } from './typed-arrays.ts';
 /** Bits of `GraphArrays.policyFlags`. */
 export const POLICY_KNOWN = 1;
 export const POLICY_DISABLED = 2;
-/** BOLT 7: a channel whose `htlc_maximum_msat` is below its minimum or above its capacity is not considered for routes. */
+/**
+ * BOLT 7: a channel whose `htlc_maximum_msat` is below its minimum or above its capacity is not considered for routes.
+ */
 export const POLICY_CONTRADICTORY = 4;
 
 /**
- * The graph as a search reads it. A channel has an index `c`; its two directed edges are `2c` (direction 0) and `2c + 1`. An edge belongs to
- * the list of the node that it leads *into*, since the search runs backwards: `firstInto[node]`, then `nextInto[edge]`, until -1.
- * Indices are reused after removals and the arrays are replaced when they grow: read them afresh for each search.
+ * The graph as a search reads it. A channel has an index `c`; its two directed edges are `2c` (direction 0) and `2c +
+ * 1`. An edge belongs to the list of the node that it leads *into*, since the search runs backwards: `firstInto[node]`,
+ * then `nextInto[edge]`, until -1. Indices are reused after removals and the arrays are replaced when they grow: read
+ * them afresh for each search.
  */
 export interface GraphArrays {
   readonly shortChannelId: BigUint64Array;
@@ -34,8 +37,9 @@ export interface GraphArrays {
 }
 
 /**
- * The channels and policies known from gossip, in flat typed arrays, updated in place: about 100 bytes a channel, nothing for the
- * garbage collector to walk. It holds what it is given; whether a message may be believed is for `src/gossip/` to say.
+ * The channels and policies known from gossip, in flat typed arrays, updated in place: about 100 bytes a channel,
+ * nothing for the garbage collector to walk. It holds what it is given; whether a message may be believed is for
+ * `src/gossip/` to say.
  */
 export class ChannelGraph {
   readonly #channels = new Map<bigint, number>();
@@ -169,7 +173,10 @@ export class ChannelGraph {
     return found;
   }
 
-  /** Adds a channel without policies; false if its short channel id is already there. Throws `RoutingError` on values that cannot be. */
+  /**
+   * Adds a channel without policies; false if its short channel id is already there. Throws `RoutingError` on values
+   * that cannot be.
+   */
   addChannel(channel: GraphChannel): boolean {
     const { shortChannelId, nodeId1, nodeId2, capacityMsat, usable } = channel;
     checkChannel(channel);
@@ -193,10 +200,12 @@ export class ChannelGraph {
   }
 
   /**
-   * Sets the policy of one direction. 'stale': its timestamp is not above the one that stands (BOLT 7 keeps the first of equals).
-   * Throws `RoutingError` on values that a `channel_update` cannot carry.
+   * Sets the policy of one direction. 'stale': its timestamp is not above the one that stands (BOLT 7 keeps the first
+   * of equals). Throws `RoutingError` on values that a `channel_update` cannot carry.
    */
-  applyUpdate(shortChannelId: bigint, direction: Direction, policy: EdgePolicy): 'applied' | 'stale' | 'unknown_channel' {
+  applyUpdate(
+    shortChannelId: bigint, direction: Direction, policy: EdgePolicy,
+  ): 'applied' | 'stale' | 'unknown_channel' {
     checkPolicy(policy);
     const c = this.#channels.get(shortChannelId);
     if (c === undefined) return 'unknown_channel';
@@ -204,7 +213,8 @@ export class ChannelGraph {
     if ((at(this.#policyFlags, e) & POLICY_KNOWN) !== 0 && policy.timestamp <= at(this.#timestamp, e)) return 'stale';
     const htlcMinimum = clampMsat(policy.htlcMinimumMsat);
     const htlcMaximum = clampMsat(policy.htlcMaximumMsat);
-    // BOLT 7, "The channel_update Message": ignored for routes are a maximum below the minimum, and one above the capacity.
+    // BOLT 7, "The channel_update Message": ignored for routes are a maximum below the minimum, and one above the
+    // capacity.
     const contradictory = policy.htlcMaximumMsat < policy.htlcMinimumMsat || htlcMaximum > at(this.#capacity, c);
     this.#policyFlags[e] =
       POLICY_KNOWN | (policy.disabled ? POLICY_DISABLED : 0) | (contradictory ? POLICY_CONTRADICTORY : 0);
@@ -236,7 +246,10 @@ export class ChannelGraph {
     return true;
   }
 
-  /** BOLT 7: no payment is routed through a node whose features hold an unknown even bit. False if the node is not there. */
+  /**
+   * BOLT 7: no payment is routed through a node whose features hold an unknown even bit. False if the node is not
+   * there.
+   */
   setNodeUsable(nodeId: NodeId, usable: boolean): boolean {
     const node = this.#nodes.get(nodeId);
     if (node === undefined) return false;

@@ -1,8 +1,8 @@
 import { grown } from './typed-arrays.ts';
 
 /**
- * A binary min-heap of small integers by a float64 key, over typed arrays: no object is made by a push or a pop. Of equal keys
- * the smaller integer comes first, so that the order is the same in every run.
+ * A binary min-heap of small integers by a float64 key, over typed arrays: no object is made by a push or a pop. Of
+ * equal keys the smaller integer comes first, so that the order is the same in every run.
  */
 export class TypedHeap {
   #keys = new Float64Array(1024);

@@ -1,8 +1,9 @@
 import { grown } from './typed-arrays.ts';
 
 /**
- * The labels of a search: each is one way from some node to the payee, kept because no other way from there is better in every respect.
- * Flat arrays that grow; a label is its index. Per node there is a list: `firstOf[node]`, then `next[label]`, until -1.
+ * The labels of a search: each is one way from some node to the payee, kept because no other way from there is better
+ * in every respect. Flat arrays that grow; a label is its index. Per node there is a list: `firstOf[node]`, then
+ * `next[label]`, until -1.
  */
 export class Labels {
   readonly firstOf: Int32Array;
@@ -28,14 +29,17 @@ export class Labels {
   }
 
   /**
-   * Adds a label unless one at the same node is at least as good, and drops those that it is at least as good as. Returns it, or -1.
+   * Adds a label unless one at the same node is at least as good, and drops those that it is at least as good as.
+   * Returns it, or -1.
    *
-   * "As good" is to need no larger amount and to carry no more risk, and when `bounded` also no longer time lock and no more hops. Whatever
-   * can be put before the worse way can be put before the better one, and it stays as good: every limit is an upper one, and each
-   * of fee, amount, lock and price never falls when the amount rises. (A minimum of a channel is no exception, since smaller amounts are raised to it.)
+   * "As good" is to need no larger amount and to carry no more risk, and when `bounded` also no longer time lock and no
+   * more hops. Whatever can be put before the worse way can be put before the better one, and it stays as good: every
+   * limit is an upper one, and each of fee, amount, lock and price never falls when the amount rises. (A minimum of a
+   * channel is no exception, since smaller amounts are raised to it.)
    */
   add(
-    node: number, amount: number, sent: number, risk: number, cltv: number, hops: number, edge: number, parent: number, bounded: boolean,
+    node: number, amount: number, sent: number, risk: number, cltv: number, hops: number, edge: number, parent: number,
+    bounded: boolean,
   ): number {
     let previous = -1;
     for (let other = this.firstOf[node] as number; other !== -1; ) {
@@ -44,7 +48,9 @@ export class Labels {
       const otherRisk = this.risk[other] as number;
       const otherCltv = this.cltv[other] as number;
       const otherHops = this.hops[other] as number;
-      if (otherAmount <= amount && otherRisk <= risk && (!bounded || (otherCltv <= cltv && otherHops <= hops))) return -1;
+      if (otherAmount <= amount && otherRisk <= risk && (!bounded || (otherCltv <= cltv && otherHops <= hops))) {
+        return -1;
+      }
       if (amount <= otherAmount && risk <= otherRisk && (!bounded || (cltv <= otherCltv && hops <= otherHops))) {
         this.dead[other] = 1;
         if (previous === -1) this.firstOf[node] = next;

@@ -30,8 +30,9 @@ export interface Lesson {
   /** False: the payment is over, since it succeeded, or the payee said no (BOLT 4, "Receiving Failure Codes"). */
   readonly retry: boolean;
   /**
-   * To be added to the request's exclusions. Each lesson with `retry` excludes something or overrides a policy with a newer one, so that
-   * the next attempt differs; a node that keeps on sending newer policies is stopped by the payment's own limit on attempts.
+   * To be added to the request's exclusions. Each lesson with `retry` excludes something or overrides a policy with a
+   * newer one, so that the next attempt differs; a node that keeps on sending newer policies is stopped by the
+   * payment's own limit on attempts.
    */
   readonly exclude: Exclusions;
   /** To be added to the request's overrides. BOLT 4: for this payment alone, and never shown to others. */
@@ -45,14 +46,19 @@ export interface LessonContext {
   readonly chainHash: Uint8Array;
 }
 
-/** One channel of a route, from the second on: the first is our own, of which we know more than a failure could tell. */
+/**
+ * One channel of a route, from the second on: the first is our own, of which we know more than a failure could tell.
+ */
 interface RouteEdge extends ChannelDirection {
   readonly amountMsat: bigint;
 }
 
 const DONE: Lesson = { retry: false, exclude: {} };
 
-/** The failures with which a node says that its outgoing channel's policy was not kept; with the policy, they can be mended. */
+/**
+ * The failures with which a node says that its outgoing channel's policy was not kept; with the policy, they can be
+ * mended.
+ */
 const POLICY_FAILURES: ReadonlySet<FailureMessage['type']> = new Set([
   'amount_below_minimum', 'fee_insufficient', 'incorrect_cltv_expiry', 'channel_disabled',
 ]);
@@ -62,7 +68,10 @@ const OWN_FAILURES: ReadonlySet<FailureMessage['type']> = new Set([
   'invalid_onion_payload', 'invalid_onion_blinding', 'expiry_too_far',
 ]);
 
-/** Teaches the liquidity estimate what an attempt has shown, and says how its payment may go on. BOLT 4, "Receiving Failure Codes". */
+/**
+ * Teaches the liquidity estimate what an attempt has shown, and says how its payment may go on. BOLT 4, "Receiving
+ * Failure Codes".
+ */
 export function learn(context: LessonContext, outcome: AttemptOutcome): Lesson {
   const { liquidity } = context;
   const edges = edgesOf(outcome.route);
@@ -77,7 +86,9 @@ export function learn(context: LessonContext, outcome: AttemptOutcome): Lesson {
     case 'failed':
       // The HTLC came as far as to the node that answers.
       for (const edge of edges.slice(0, outcome.hopIndex)) liquidity.carried(edge, edge.amountMsat);
-      return outcome.hopIndex >= outcome.route.hops.length - 1 ? fromPayee(context, outcome) : fromForwarder(context, outcome);
+      return outcome.hopIndex >= outcome.route.hops.length - 1
+        ? fromPayee(context, outcome)
+        : fromForwarder(context, outcome);
   }
 }
 
@@ -118,7 +129,9 @@ function fromForwarder(context: LessonContext, { route, hopIndex, failure, polic
   const { badOnion, perm, node: isNodeFailure } = failureFlags(failure);
   const exclude = { directions: [bare(edge)] };
 
-  if (isNodeFailure || OWN_FAILURES.has(failure.type)) return excludeNode(liquidity, node.nodeId, perm && isNodeFailure);
+  if (isNodeFailure || OWN_FAILURES.has(failure.type)) {
+    return excludeNode(liquidity, node.nodeId, perm && isNodeFailure);
+  }
   // The node after it could not read the onion: one of the two has garbled it.
   if (badOnion) {
     liquidity.failed(edge, 1n, { certainty: 0.5 });
@@ -148,25 +161,36 @@ function excludeNode(liquidity: Liquidity, nodeId: NodeId, permanent: boolean): 
   return { retry: true, exclude: { nodes: [nodeId] } };
 }
 
-/** The policy that came with the failure, if it is newer than the one that the attempt was made with, and says something else. */
+/**
+ * The policy that came with the failure, if it is newer than the one that the attempt was made with, and says something
+ * else.
+ */
 function freshPolicy(
-  { graph, chainHash }: LessonContext, nodeId: NodeId, edge: RouteEdge, failure: FailureMessage, overrides: readonly PolicyOverride[],
+  { graph, chainHash }: LessonContext, nodeId: NodeId, edge: RouteEdge, failure: FailureMessage,
+  overrides: readonly PolicyOverride[],
 ): PolicyOverride | undefined {
   if (!('channelUpdate' in failure)) return undefined;
   const policy = readVerifiedUpdate(failure.channelUpdate, chainHash, nodeId, edge);
   if (policy === undefined) return undefined;
   const { shortChannelId, direction } = edge;
-  const used = overrides.findLast((other) => other.shortChannelId === shortChannelId && other.direction === direction)?.policy
+  const used = overrides.findLast(
+    (other) => other.shortChannelId === shortChannelId && other.direction === direction,
+  )?.policy
     ?? graph.policy(shortChannelId, direction);
   if (used !== undefined) {
     if (policy.timestamp <= used.timestamp) return undefined;
-    const isSame = (Object.keys(policy) as (keyof typeof policy)[]).every((field) => field === 'timestamp' || policy[field] === used[field]);
+    const isSame = (Object.keys(policy) as (keyof typeof policy)[]).every(
+      (field) => field === 'timestamp' || policy[field] === used[field],
+    );
     if (isSame) return undefined;
   }
   return { shortChannelId, direction, policy };
 }
 
-/** The channels after our own, with what the HTLC over each carries: `edgesOf(route)[i]` leads from hop `i` to hop `i + 1`. */
+/**
+ * The channels after our own, with what the HTLC over each carries: `edgesOf(route)[i]` leads from hop `i` to hop `i +
+ * 1`.
+ */
 function edgesOf(route: Route): RouteEdge[] {
   const htlcs = htlcsOf(route);
   return route.hops.slice(1).map((hop, index) => ({

@@ -36,7 +36,10 @@ export interface FailureLesson {
   readonly certainty?: number;
 }
 
-/** What is known of one direction: for a search to hold on to, not to look into. Times are the clock's; -Infinity: never. */
+/**
+ * What is known of one direction: for a search to hold on to, not to look into. Times are the clock's; -Infinity:
+ * never.
+ */
 export interface LiquidityBounds {
   /** It carried this much. */
   lower: number;
@@ -58,15 +61,15 @@ const MIN_PROBABILITY = 0.01;
 const MIN_PRIOR = 0.05;
 
 /**
- * What attempts have taught about where the money lies: for each direction of a channel the largest amount that passed and the
- * smallest that failed, for each node its failures, all fading with time.
+ * What attempts have taught about where the money lies: for each direction of a channel the largest amount that passed
+ * and the smallest that failed, for each node its failures, all fading with time.
  *
- * It only ever puts a price on a channel. What must not be tried again within one payment is excluded by that payment (`Lesson`), so
- * that a moment's failure never cuts a part of the network off for the payments that follow.
+ * It only ever puts a price on a channel. What must not be tried again within one payment is excluded by that payment
+ * (`Lesson`), so that a moment's failure never cuts a part of the network off for the payments that follow.
  *
- * The probability that a direction carries an amount is, without knowledge, that of a balance which lies anywhere between 0 and the
- * capacity with the same chance. The price is the number of failures to expect before a success, (1 - p) / p, times the price of one
- * attempt. It never falls as the amount rises: the search relies on that.
+ * The probability that a direction carries an amount is, without knowledge, that of a balance which lies anywhere
+ * between 0 and the capacity with the same chance. The price is the number of failures to expect before a success, (1 -
+ * p) / p, times the price of one attempt. It never falls as the amount rises: the search relies on that.
  */
 export class Liquidity {
   readonly #clock: Clock;
@@ -135,7 +138,9 @@ export class Liquidity {
     for (const [nodeId, failure] of this.#nodeFailures) yield [nodeId, 1 - weight(now, failure.at, failure.forgetMs)];
   }
 
-  /** How likely a direction is to carry the amount, from 0 to 1. `capacity` is `MAX_AMOUNT_MSAT` where it is not known. */
+  /**
+   * How likely a direction is to carry the amount, from 0 to 1. `capacity` is `MAX_AMOUNT_MSAT` where it is not known.
+   */
   probability(bounds: LiquidityBounds | undefined, amount: number, capacity: number): number {
     const prior = Math.max((capacity - amount) / capacity, MIN_PRIOR);
     if (bounds === undefined) return prior;
@@ -146,8 +151,9 @@ export class Liquidity {
   }
 
   /**
-   * The price in msat of the risk that a direction does not carry the amount: finite, an integer, and never falling as the amount
-   * rises. `bounds` is undefined where nothing is known of it; `nodeProbability` is 1 for a node without failures.
+   * The price in msat of the risk that a direction does not carry the amount: finite, an integer, and never falling as
+   * the amount rises. `bounds` is undefined where nothing is known of it; `nodeProbability` is 1 for a node without
+   * failures.
    */
   penaltyMsat(bounds: LiquidityBounds | undefined, amount: number, capacity: number, nodeProbability: number): number {
     const p = Math.max(this.probability(bounds, amount, capacity) * nodeProbability, MIN_PROBABILITY);

@@ -46,7 +46,10 @@ export type NoRouteReason =
 export interface NoRoute {
   readonly found: false;
   readonly reason: NoRouteReason;
-  /** How many directions of channels the search looked at, and how many of those each constraint ruled out (one may be in several). */
+  /**
+   * How many directions of channels the search looked at, and how many of those each constraint ruled out (one may be
+   * in several).
+   */
   readonly examined: number;
   readonly ruledOut: Readonly<Record<Constraint, number>>;
   /** One sentence for a person. */
@@ -85,7 +88,9 @@ export class ConstraintTally {
   }
 
   counts(): Record<Constraint, number> {
-    return Object.fromEntries(CONSTRAINTS.map((name, index) => [name, this.#counts[index] ?? 0])) as Record<Constraint, number>;
+    return Object.fromEntries(
+      CONSTRAINTS.map((name, index) => [name, this.#counts[index] ?? 0]),
+    ) as Record<Constraint, number>;
   }
 }
 
@@ -112,7 +117,8 @@ const EXPLANATIONS: Readonly<Record<Constraint, string>> = {
 /** What stands before the counts. */
 const REASONS: Readonly<Record<NoRouteReason, string>> = {
   payee_is_self: 'the payee is this node itself',
-  payee_unknown: 'no channel to the payee is known (gossip may still be incomplete, or it has only unannounced channels and the invoice no route hint)',
+  payee_unknown: 'no channel to the payee is known '
+    + '(gossip may still be incomplete, or it has only unannounced channels and its invoice no route hint)',
   payee_features: 'the payee demands a feature that this node does not know',
   no_local_channels: 'this node has no channel to send from (open one first)',
   expiry_limit: "the payee's own expiry delta is beyond the limit on the time lock",
@@ -130,5 +136,8 @@ export function noRoute(reason: NoRouteReason, payee: NodeId, amountMsat: bigint
     .filter((constraint) => ruledOut[constraint] > 0)
     .map((constraint) => `${ruledOut[constraint]} ${EXPLANATIONS[constraint]}`);
   const details = parts.length === 0 ? '' : `: of ${examined} channel directions examined, ${parts.join(', ')}`;
-  return { found: false, reason, examined, ruledOut, message: `No route for ${amountMsat} msat to ${payee}: ${REASONS[reason]}${details}.` };
+  return {
+    found: false, reason, examined, ruledOut,
+    message: `No route for ${amountMsat} msat to ${payee}: ${REASONS[reason]}${details}.`,
+  };
 }

@@ -17,7 +17,10 @@ export interface LocalChannel {
   readonly online: boolean;
 }
 
-/** BOLT 11, tagged field `r`: one hop of a way to the payee that gossip does not know. `nodeId` is where the channel starts. */
+/**
+ * BOLT 11, tagged field `r`: one hop of a way to the payee that gossip does not know. `nodeId` is where the channel
+ * starts.
+ */
 export interface RouteHintHop {
   readonly nodeId: NodeId;
   readonly shortChannelId: bigint;
@@ -26,7 +29,9 @@ export interface RouteHintHop {
   readonly cltvExpiryDelta: number;
 }
 
-/** A policy that a failure message brought, for the retries of one payment alone (BOLT 4, "Receiving Failure Codes"). */
+/**
+ * A policy that a failure message brought, for the retries of one payment alone (BOLT 4, "Receiving Failure Codes").
+ */
 export interface PolicyOverride extends ChannelDirection {
   readonly policy: EdgePolicy;
 }
@@ -50,11 +55,15 @@ export interface RouteRequest {
   /** The payee's `min_final_cltv_expiry_delta`. */
   readonly finalCltvDelta: number;
   /**
-   * Blocks added to the payee's delta (default `DEFAULT_EXPIRY_MARGIN`). The payee compares with its own height on arrival, and a block
-   * found meanwhile would make the exact delta too small. A shadow route's offset (BOLT 7) is added here too.
+   * Blocks added to the payee's delta (default `DEFAULT_EXPIRY_MARGIN`). The payee compares with its own height on
+   * arrival, and a block found meanwhile would make the exact delta too small. A shadow route's offset (BOLT 7) is
+   * added here too.
    */
   readonly expiryMargin?: number;
-  /** The first HTLC expires at most so many blocks from now (default 2016, BOLT 4's `max_htlc_cltv`: beyond it nodes refuse). */
+  /**
+   * The first HTLC expires at most so many blocks from now (default 2016, BOLT 4's `max_htlc_cltv`: beyond it nodes
+   * refuse).
+   */
   readonly maxTotalCltvDelta?: number;
   /** Channels in the path, the first and the last included (default and at most 20). */
   readonly maxHops?: number;
@@ -63,7 +72,10 @@ export interface RouteRequest {
   readonly routeHints?: readonly (readonly RouteHintHop[])[];
   readonly exclude?: Exclusions;
   readonly policyOverrides?: readonly PolicyOverride[];
-  /** An invoice says which features the payee asks for: those of its `node_announcement` are then not looked at (BOLT 7). */
+  /**
+   * An invoice says which features the payee asks for: those of its `node_announcement` are then not looked at (BOLT
+   * 7).
+   */
   readonly invoiced?: boolean;
 }
 
@@ -113,7 +125,9 @@ export function policyOfHint(hop: RouteHintHop): EdgePolicy {
 }
 
 function checkCount(field: string, value: number, max: number): void {
-  if (!Number.isInteger(value) || value < 0 || value > max) refuse(`expected ${field} to be an integer from 0 to ${max}, got ${value}`);
+  if (!Number.isInteger(value) || value < 0 || value > max) {
+    refuse(`expected ${field} to be an integer from 0 to ${max}, got ${value}`);
+  }
 }
 
 function refuse(message: string): never {

@@ -9,7 +9,10 @@ export interface RouteHop {
   readonly shortChannelId: bigint;
   /** The `amt_to_forward` of the node's payload: what it sends on, or for the payee what it is to receive. */
   readonly amountToForwardMsat: bigint;
-  /** The `outgoing_cltv_value` of the node's payload: the expiry (a block height) of the HTLC that it sends on, or for the payee of its own. */
+  /**
+   * The `outgoing_cltv_value` of the node's payload: the expiry (a block height) of the HTLC that it sends on, or for
+   * the payee of its own.
+   */
   readonly outgoingCltvExpiry: number;
   /** What the node keeps: what it receives less what it forwards; 0 for the payee. */
   readonly feeMsat: bigint;
@@ -36,7 +39,10 @@ export interface HopHtlc {
 
 /** What the payee is told beside amount and expiry. */
 export interface PayeeDetails {
-  /** From the invoice. `totalMsat` is what all parts come to; default is this route's amount (BOLT 4: equal unless it is one of several parts). */
+  /**
+   * From the invoice. `totalMsat` is what all parts come to; default is this route's amount (BOLT 4: equal unless it is
+   * one of several parts).
+   */
   readonly paymentSecret?: Uint8Array;
   readonly totalMsat?: bigint;
   readonly paymentMetadata?: Uint8Array;
@@ -64,18 +70,25 @@ export function htlcsOf(route: Route): HopHtlc[] {
 }
 
 /**
- * The payload of each hop, in the order of the route. BOLT 4, "`payload` format": each node but the last is told the next channel, and
- * the last what the payee asked for. Throws `RoutingError` for a route without hops, or a total that the spec forbids.
+ * The payload of each hop, in the order of the route. BOLT 4, "`payload` format": each node but the last is told the
+ * next channel, and the last what the payee asked for. Throws `RoutingError` for a route without hops, or a total that
+ * the spec forbids.
  */
 export function hopPayloads(route: Route, payee: PayeeDetails): HopPayload[] {
   const { totalMsat = route.amountMsat } = payee;
   if (totalMsat < route.amountMsat) {
-    throw new RoutingError('invalid_route', `expected a total of at least this part's ${route.amountMsat} msat, got ${totalMsat}`);
+    throw new RoutingError(
+      'invalid_route', `expected a total of at least this part's ${route.amountMsat} msat, got ${totalMsat}`,
+    );
   }
   if (totalMsat !== route.amountMsat && payee.paymentSecret === undefined) {
-    throw new RoutingError('invalid_route', 'a payment in several parts needs a payment secret (BOLT 4, "Basic Multi-Part Payments")');
+    throw new RoutingError(
+      'invalid_route', 'a payment in several parts needs a payment secret (BOLT 4, "Basic Multi-Part Payments")',
+    );
   }
-  if (route.hops.length === 0) throw new RoutingError('invalid_route', 'expected a route of at least one hop, got none');
+  if (route.hops.length === 0) {
+    throw new RoutingError('invalid_route', 'expected a route of at least one hop, got none');
+  }
   return route.hops.map(({ nodeId, amountToForwardMsat, outgoingCltvExpiry }, index) => {
     const common = { amtToForwardMsat: amountToForwardMsat, outgoingCltvValue: outgoingCltvExpiry };
     const next = route.hops[index + 1];
@@ -91,10 +104,12 @@ export function finalPayloadExtraBytes(payee: PayeeDetails, totalMsat: bigint): 
 }
 
 /**
- * How many hops fit into an onion of 1,300 bytes, when no hop forwards more than `maxAmountMsat` or later than `maxExpiry`.
+ * How many hops fit into an onion of 1,300 bytes, when no hop forwards more than `maxAmountMsat` or later than
+ * `maxExpiry`.
  *
- * A payload's integers are written without leading zeros, so the longest ones are those of the first hop; taking them for all hops turns
- * the limit on bytes into one on hops, and errs by a few bytes only where an amount along the route crosses a power of 256.
+ * A payload's integers are written without leading zeros, so the longest ones are those of the first hop; taking them
+ * for all hops turns the limit on bytes into one on hops, and errs by a few bytes only where an amount along the route
+ * crosses a power of 256.
  */
 export function maxHopsInOnion(maxAmountMsat: bigint, maxExpiry: number, finalExtraBytes: number): number {
   const common = { amtToForwardMsat: maxAmountMsat, outgoingCltvValue: maxExpiry };
@@ -110,7 +125,9 @@ function framed(payloadBytes: number): number {
   return (payloadBytes < 0xfd ? 1 : 3) + payloadBytes + HMAC_BYTES;
 }
 
-function payeeRecords({ paymentSecret, paymentMetadata, keysendPreimage }: PayeeDetails, totalMsat: bigint): Partial<FinalPayload> {
+function payeeRecords(
+  { paymentSecret, paymentMetadata, keysendPreimage }: PayeeDetails, totalMsat: bigint,
+): Partial<FinalPayload> {
   return {
     ...(paymentSecret === undefined ? {} : { paymentData: { paymentSecret, totalMsat } }),
     ...(paymentMetadata === undefined ? {} : { paymentMetadata }),

@@ -20,7 +20,10 @@ export interface RouterOptions {
   readonly maxLabels?: number;
 }
 
-/** Finds ways through the network, and gets better at it with each attempt. Synchronous: one call is one step of its caller's turn. */
+/**
+ * Finds ways through the network, and gets better at it with each attempt. Synchronous: one call is one step of its
+ * caller's turn.
+ */
 export class Router {
   readonly #options: RouterOptions;
 

@@ -29,15 +29,16 @@ export interface SearchOutcome {
 }
 
 const [
-  EXCLUDED, FEATURES, NO_UPDATE, CONTRADICTORY, DISABLED, CAPACITY, HTLC_MINIMUM, HTLC_MAXIMUM, FEE_LIMIT, CLTV_LIMIT, HOP_LIMIT,
-  LOCAL_OFFLINE, LOCAL_BALANCE, LOCAL_HTLC_LIMITS,
+  EXCLUDED, FEATURES, NO_UPDATE, CONTRADICTORY, DISABLED, CAPACITY, HTLC_MINIMUM, HTLC_MAXIMUM, FEE_LIMIT, CLTV_LIMIT,
+  HOP_LIMIT, LOCAL_OFFLINE, LOCAL_BALANCE, LOCAL_HTLC_LIMITS,
 ] = CONSTRAINTS.map((_: Constraint, index) => index) as [
   number, number, number, number, number, number, number, number, number, number, number, number, number, number,
 ];
 
 /**
- * One search backwards from the payee, label by label in the order of their cost (fees, the price of locked time, the price of likely
- * failures). The first label to reach our node is the cheapest path. See `findPath` for what `bounded` is about.
+ * One search backwards from the payee, label by label in the order of their cost (fees, the price of locked time, the
+ * price of likely failures). The first label to reach our node is the cheapest path. See `findPath` for what `bounded`
+ * is about.
  */
 export class Search {
   readonly #terrain: Terrain;
@@ -94,7 +95,9 @@ export class Search {
 
   #considerGraph(label: number, edge: number, from: number): void {
     const terrain = this.#terrain;
-    const { channelUsable, policyFlags, htlcMinimum, htlcMaximum, capacity, feeBase, feePpm, cltvExpiryDelta } = terrain.arrays;
+    const {
+      channelUsable, policyFlags, htlcMinimum, htlcMaximum, capacity, feeBase, feePpm, cltvExpiryDelta,
+    } = terrain.arrays;
     const mask = terrain.mask[edge] as number;
     if (mask !== 0 && mask !== MASK_EXCLUDED) return;
     this.#tally.examine(edge);
@@ -103,7 +106,9 @@ export class Search {
     if (channelUsable[c] === 0) return this.#tally.ruleOut(edge, FEATURES);
     const flags = policyFlags[edge] as number;
     if (flags !== POLICY_KNOWN) {
-      return this.#tally.ruleOut(edge, (flags & POLICY_KNOWN) === 0 ? NO_UPDATE : (flags & POLICY_DISABLED) !== 0 ? DISABLED : CONTRADICTORY);
+      return this.#tally.ruleOut(
+        edge, (flags & POLICY_KNOWN) === 0 ? NO_UPDATE : (flags & POLICY_DISABLED) !== 0 ? DISABLED : CONTRADICTORY,
+      );
     }
     this.#extend(
       label, edge, from, htlcMinimum[edge] as number, htlcMaximum[edge] as number, capacity[c] as number,
@@ -120,15 +125,15 @@ export class Search {
     if (isLocal) return this.#arrive(label, edge);
     if (edge.htlcMaximum < edge.htlcMinimum) return tally.ruleOut(edge.id, CONTRADICTORY);
     this.#extend(
-      label, edge.id, edge.from, edge.htlcMinimum, edge.htlcMaximum, edge.capacity, edge.feeBase, edge.feePpm, edge.cltvExpiryDelta,
-      edge.bounds,
+      label, edge.id, edge.from, edge.htlcMinimum, edge.htlcMaximum, edge.capacity,
+      edge.feeBase, edge.feePpm, edge.cltvExpiryDelta, edge.bounds,
     );
   }
 
   /** The node `from` forwards over `edge` to the label's node, and takes its fee. */
   #extend(
-    label: number, edge: number, from: number, minimum: number, maximum: number, capacity: number, feeBase: number, feePpm: number,
-    cltvExpiryDelta: number, bounds: LiquidityBounds | undefined,
+    label: number, edge: number, from: number, minimum: number, maximum: number, capacity: number,
+    feeBase: number, feePpm: number, cltvExpiryDelta: number, bounds: LiquidityBounds | undefined,
   ): void {
     const { maxAmount, maxCltvDelta, maxHops, timeValuePpb } = this.#limits;
     const terrain = this.#terrain;
@@ -139,8 +144,8 @@ export class Search {
     if (terrain.excludedNodes.has(from)) return tally.ruleOut(edge, EXCLUDED);
 
     const needed = labels.amount[label] as number;
-    // A smaller amount is raised to the channel's minimum, and the node after it keeps the difference as a larger fee (BOLT 7 asks for a fee
-    // "equal to or greater"). But the payee gets what it asked for and not more.
+    // A smaller amount is raised to the channel's minimum, and the node after it keeps the difference as a larger fee
+    // (BOLT 7 asks for a fee "equal to or greater"). But the payee gets what it asked for and not more.
     if (minimum > needed && labels.parent[label] === -1) return tally.ruleOut(edge, HTLC_MINIMUM);
     const sent = Math.max(needed, minimum);
     if (sent > capacity) return tally.ruleOut(edge, CAPACITY);
@@ -176,7 +181,9 @@ export class Search {
     this.#add(edge.from, sent, sent, labels.risk[label] as number, labels.cltv[label] as number, hops, edge.id, label);
   }
 
-  #add(node: number, amount: number, sent: number, risk: number, cltv: number, hops: number, edge: number, parent: number): void {
+  #add(
+    node: number, amount: number, sent: number, risk: number, cltv: number, hops: number, edge: number, parent: number,
+  ): void {
     const cost = amount + risk;
     if (cost >= this.#bestCost) return;
     const label = this.#labels.add(node, amount, sent, risk, cltv, hops, edge, parent, this.#bounded);

@@ -5,7 +5,10 @@ import type { ChannelDirection, Liquidity, LiquidityBounds } from './liquidity.t
 import { clampMsat, MAX_AMOUNT_MSAT } from './msat.ts';
 import { policyOfHint, type LocalChannel, type RouteRequest } from './request.ts';
 
-/** An edge that a search knows beside those of the graph: a channel of our own, a route hint's, or one with a payment's own policy. */
+/**
+ * An edge that a search knows beside those of the graph: a channel of our own, a route hint's, or one with a payment's
+ * own policy.
+ */
 export interface ExtraEdge {
   readonly id: number;
   readonly from: number;
@@ -34,8 +37,9 @@ interface ExtraPlan {
 }
 
 /**
- * What one search walks on: the graph's arrays, and laid over them what holds for this payment alone. Nodes that the graph does not
- * know get indices beyond its own, edges likewise. Making it costs no more than clearing some arrays of the graph's size.
+ * What one search walks on: the graph's arrays, and laid over them what holds for this payment alone. Nodes that the
+ * graph does not know get indices beyond its own, edges likewise. Making it costs no more than clearing some arrays of
+ * the graph's size.
  */
 export class Terrain {
   readonly graph: ChannelGraph;
@@ -65,7 +69,8 @@ export class Terrain {
   readonly #excludedDirections: ReadonlySet<string>;
 
   constructor(
-    graph: ChannelGraph, liquidity: Liquidity, self: NodeId, localChannels: readonly LocalChannel[], request: RouteRequest,
+    graph: ChannelGraph, liquidity: Liquidity, self: NodeId, localChannels: readonly LocalChannel[],
+    request: RouteRequest,
   ) {
     this.graph = graph;
     this.arrays = graph.arrays();
@@ -163,7 +168,9 @@ export class Terrain {
       feePpm: 0,
       cltvExpiryDelta: 0,
       disabled: !channel.online,
-      excluded: this.#isExcluded({ shortChannelId: channel.shortChannelId, direction: directionOf(self, channel.peer) }),
+      excluded: this.#isExcluded(
+        { shortChannelId: channel.shortChannelId, direction: directionOf(self, channel.peer) },
+      ),
       bounds: undefined,
     });
   }
@@ -184,7 +191,8 @@ export class Terrain {
     for (const { shortChannelId, direction, policy } of overrides.values()) {
       const channel = this.graph.channel(shortChannelId);
       const c = this.graph.channelIndex(shortChannelId);
-      if (channel === undefined || c === undefined || !channel.usable || this.mask[2 * c + direction] === MASK_EXCLUDED) continue;
+      if (channel === undefined || c === undefined || !channel.usable) continue;
+      if (this.mask[2 * c + direction] === MASK_EXCLUDED) continue;
       this.mask[2 * c + direction] = MASK_REPLACED;
       const [from, to] = direction === 0 ? [channel.nodeId1, channel.nodeId2] : [channel.nodeId2, channel.nodeId1];
       if (from !== self) yield { shortChannelId, from, to, policy, capacity: clampMsat(channel.capacityMsat) };

@@ -8,9 +8,9 @@ import { policyOf, type EdgePolicy } from './channel.ts';
 import type { ChannelDirection } from './liquidity.ts';
 
 /**
- * The policy in a `channel_update` that did not come as gossip, but in a failure message or from the channel's own peer, if the update is
- * whole, for that edge, and signed by the node where the edge starts; undefined for anything else, which may be as hostile as its sender likes.
- * BOLT 7: such an update is told to no one else.
+ * The policy in a `channel_update` that did not come as gossip, but in a failure message or from the channel's own
+ * peer, if the update is whole, for that edge, and signed by the node where the edge starts; undefined for anything
+ * else, which may be as hostile as its sender likes. BOLT 7: such an update is told to no one else.
  */
 export function readVerifiedUpdate(
   bytes: Uint8Array, chainHash: Uint8Array, nodeId: NodeId, edge: ChannelDirection,

@@ -48,9 +48,13 @@ export function scid(blockHeight: number, transactionIndex = 1): bigint {
 }
 
 /** The announcement of a channel between two nodes, signed by all four keys. */
-export function announcement(shortChannelId: bigint, a: Keys, b: Keys, features: Uint8Array = new Uint8Array()): Uint8Array {
+export function announcement(
+  shortChannelId: bigint, a: Keys, b: Keys, features: Uint8Array = new Uint8Array(),
+): Uint8Array {
   const ends = [a, b].map(({ publicKey, bitcoinKey }) => ({ nodeId: publicKey, bitcoinKey }));
-  const unsigned = unsignedChannelAnnouncement({ chainHash: CHAIN_HASH, shortChannelId, features }, [ends[0]!, ends[1]!]);
+  const unsigned = unsignedChannelAnnouncement(
+    { chainHash: CHAIN_HASH, shortChannelId, features }, [ends[0]!, ends[1]!],
+  );
   const sign = (keys: Keys) => signChannelAnnouncement(unsigned, keys.sign, keys.signWithBitcoinKey);
   return assembleChannelAnnouncement(unsigned, a.publicKey, sign(a), sign(b)).raw;
 }
@@ -59,15 +63,17 @@ export function announcement(shortChannelId: bigint, a: Keys, b: Keys, features:
 export function update(shortChannelId: bigint, from: Keys, to: Keys, changes: Partial<ChannelPolicy> = {}): Uint8Array {
   const direction = compare(from.publicKey, to.publicKey) < 0 ? 0 : 1;
   return signChannelUpdate({
-    chainHash: CHAIN_HASH, shortChannelId, direction, disabled: false, dontForward: false, timestamp: START, cltvExpiryDelta: 40,
-    htlcMinimumMsat: 1n, htlcMaximumMsat: 1_000_000n, feeBaseMsat: 7, feeProportionalMillionths: 70, ...changes,
+    chainHash: CHAIN_HASH, shortChannelId, direction, disabled: false, dontForward: false, timestamp: START,
+    cltvExpiryDelta: 40, htlcMinimumMsat: 1n, htlcMaximumMsat: 1_000_000n, feeBaseMsat: 7,
+    feeProportionalMillionths: 70, ...changes,
   }, from.sign).raw;
 }
 
 export function nodeAnnouncement(keys: Keys, changes: Partial<NodeDescription> = {}): Uint8Array {
   const addresses = [{ type: 'ipv4' as const, host: '127.0.0.1', port: 9735 }];
   return signNodeAnnouncement({
-    nodeId: keys.publicKey, timestamp: START, features: new Uint8Array(), alias: 'node', rgbColor: new Uint8Array(3), addresses, ...changes,
+    nodeId: keys.publicKey, timestamp: START, features: new Uint8Array(), alias: 'node', rgbColor: new Uint8Array(3),
+    addresses, ...changes,
   }, keys.sign).raw;
 }
 
@@ -82,7 +88,9 @@ export class FakeChain {
 
   fund(shortChannelId: bigint, a: Keys, b: Keys, amountSat = 1_000_000n): void {
     const txid = shortChannelId.toString(16).padStart(64, '0');
-    this.#outputs.set(shortChannelId, { amountSat, script: fundingOutput(a.bitcoinKey, b.bitcoinKey).scriptPubkey, txid });
+    this.#outputs.set(
+      shortChannelId, { amountSat, script: fundingOutput(a.bitcoinKey, b.bitcoinKey).scriptPubkey, txid },
+    );
   }
 
   spend(shortChannelId: bigint): void {
@@ -117,7 +125,9 @@ export class GossipNode {
   /** Whom `requestSync` asks. */
   readonly peers = new Map<NodeId, Pick<GossipService, 'onSyncRequest'>>();
 
-  constructor(number: number, options: Partial<GossipServiceOptions> & { chain?: FakeChain; database?: Database } = {}) {
+  constructor(
+    number: number, options: Partial<GossipServiceOptions> & { chain?: FakeChain; database?: Database } = {},
+  ) {
     this.keys = keysOf(number);
     this.chain = options.chain ?? new FakeChain();
     this.database = options.database ?? openDatabase({ path: ':memory:' });
@@ -154,7 +164,8 @@ export class GossipNode {
   /** Makes a channel known, with its funding and both updates. */
   async learn(shortChannelId: bigint, a: Keys, b: Keys): Promise<void> {
     this.chain.fund(shortChannelId, a, b);
-    for (const message of [announcement(shortChannelId, a, b), update(shortChannelId, a, b), update(shortChannelId, b, a)]) {
+    const messages = [announcement(shortChannelId, a, b), update(shortChannelId, a, b), update(shortChannelId, b, a)];
+    for (const message of messages) {
       const heard = await this.hear(message);
       if (heard !== 'accept new') throw new Error(`${heard} for ${JSON.stringify(scidToParts(shortChannelId))}`);
     }

@@ -26,8 +26,8 @@ export function policy(changes: Partial<EdgePolicy> = {}): EdgePolicy {
 }
 
 /**
- * Adds a channel between two named nodes, with the policies of `from` (towards `to`) and of `to` (towards `from`); undefined: no update known.
- * Its capacity is 1,000,000 sat.
+ * Adds a channel between two named nodes, with the policies of `from` (towards `to`) and of `to` (towards `from`);
+ * undefined: no update known. Its capacity is 1,000,000 sat.
  */
 export function connect(
   graph: ChannelGraph, shortChannelId: bigint, from: string, to: string, there?: EdgePolicy, back?: EdgePolicy,

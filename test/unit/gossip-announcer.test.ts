@@ -28,7 +28,9 @@ function setUp(options: Partial<AnnouncerOptions> = {}) {
     sendToPeer: (nodeId, message) => peer.push([nodeId, decodeMessage(message)]),
     ...options,
   });
-  const updates = () => world.filter((message): message is MessageOf<'channel_update'> => message.type === 'channel_update');
+  const updates = () => world.filter(
+    (message): message is MessageOf<'channel_update'> => message.type === 'channel_update',
+  );
   const disabled = () => updates().map(({ channelFlags }) => (channelFlags & 2) !== 0);
   return { clock, announcer, world, peer, updates, disabled };
 }
@@ -48,7 +50,9 @@ function channel(changes: Partial<AnnouncedChannel> = {}): AnnouncedChannel {
 
 describe('a channel that is announced', () => {
   const ends = [alice, bob].map(({ publicKey, bitcoinKey }) => ({ nodeId: publicKey, bitcoinKey }));
-  const unsigned = unsignedChannelAnnouncement({ chainHash: CHAIN_HASH, shortChannelId: CHANNEL, features: new Uint8Array() }, [ends[0]!, ends[1]!]);
+  const unsigned = unsignedChannelAnnouncement(
+    { chainHash: CHAIN_HASH, shortChannelId: CHANNEL, features: new Uint8Array() }, [ends[0]!, ends[1]!],
+  );
   const sign = (keys: Keys) => signChannelAnnouncement(unsigned, keys.sign, keys.signWithBitcoinKey);
 
   it('is told to the peer alone at first, then to the world: the channel, our policy, our node', () => {
@@ -59,7 +63,9 @@ describe('a channel that is announced', () => {
     announcer.announceChannel(unsigned, sign(alice), sign(bob));
     expect(world.map(({ type }) => type)).toEqual(['channel_announcement', 'channel_update', 'node_announcement']);
     expect(world[0]).toEqual(decodeMessage(announcement(CHANNEL, alice, bob)));
-    expect(world[1]).toMatchObject({ messageFlags: 1, feeBaseMsat: 7, htlcMaximumMsat: 900_000n, timestamp: START + 1 });
+    expect(world[1]).toMatchObject(
+      { messageFlags: 1, feeBaseMsat: 7, htlcMaximumMsat: 900_000n, timestamp: START + 1 },
+    );
     expect(peer).toHaveLength(1);
   });
 
@@ -87,7 +93,9 @@ describe('an update', () => {
     announcer.setChannel(channel());
     announcer.setChannel(channel({ policy: { ...channel().policy, feeBaseMsat: 8 } }));
     announcer.setChannel(channel({ policy: { ...channel().policy, feeBaseMsat: 8, htlcMaximumMsat: 5_000n } }));
-    expect(updates().map(({ timestamp, feeBaseMsat, htlcMaximumMsat }) => [timestamp - START, feeBaseMsat, htlcMaximumMsat])).toEqual([
+    expect(
+      updates().map(({ timestamp, feeBaseMsat, htlcMaximumMsat }) => [timestamp - START, feeBaseMsat, htlcMaximumMsat]),
+    ).toEqual([
       [0, 7, 900_000n], [1, 8, 900_000n], [2, 8, 5_000n],
     ]);
   });
@@ -105,7 +113,11 @@ describe('an update', () => {
     const { announcer, updates } = setUp();
     announcer.setChannel(channel({ policy: { ...channel().policy, htlcMaximumMsat: 5_000_000n } }));
     announcer.setChannel(channel({ policy: { ...channel().policy, htlcMinimumMsat: 950_000n } }));
-    expect(updates().map(({ htlcMinimumMsat, htlcMaximumMsat, channelFlags }) => [htlcMinimumMsat, htlcMaximumMsat, channelFlags & 2])).toEqual([
+    expect(
+      updates().map(
+        ({ htlcMinimumMsat, htlcMaximumMsat, channelFlags }) => [htlcMinimumMsat, htlcMaximumMsat, channelFlags & 2],
+      ),
+    ).toEqual([
       [1n, 900_000n, 0], [900_000n, 900_000n, 2],
     ]);
   });
@@ -182,8 +194,10 @@ describe('a peer that goes', () => {
 });
 
 describe('a restart', () => {
-  const last = { timestamp: START - 86_400, disabled: false, cltvExpiryDelta: 40, feeBaseMsat: 7, feeProportionalMillionths: 70,
-    htlcMinimumMsat: 1n, htlcMaximumMsat: 900_000n };
+  const last = {
+    timestamp: START - 86_400, disabled: false, cltvExpiryDelta: 40, feeBaseMsat: 7, feeProportionalMillionths: 70,
+    htlcMinimumMsat: 1n, htlcMaximumMsat: 900_000n,
+  };
 
   it('says nothing that was said before, until that grows old', () => {
     const { announcer, updates, clock } = setUp({ lastPolicy: () => last });
@@ -201,7 +215,9 @@ describe('a restart', () => {
     });
     announcer.setChannel(channel());
     announcer.announceNode();
-    expect(world).toMatchObject([{ type: 'channel_update', timestamp: START + 501 }, { type: 'node_announcement', timestamp: START + 901 }]);
+    expect(world).toMatchObject(
+      [{ type: 'channel_update', timestamp: START + 501 }, { type: 'node_announcement', timestamp: START + 901 }],
+    );
   });
 });
 
@@ -215,7 +231,9 @@ describe('our node', () => {
     announcer.setChannel(channel());
     announcer.announceNode();
     announcer.announceNode();
-    const nodes = () => world.filter(({ type }) => type === 'node_announcement').map((m) => (m as MessageOf<'node_announcement'>).timestamp - START);
+    const nodes = () => world.filter(({ type }) => type === 'node_announcement').map(
+      (m) => (m as MessageOf<'node_announcement'>).timestamp - START,
+    );
     expect(nodes()).toEqual([0, 1]);
     clock.advance(7 * DAY);
     expect(nodes()).toHaveLength(3);

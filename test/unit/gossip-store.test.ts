@@ -99,7 +99,9 @@ describe('what was accepted', () => {
     const open = database();
     const node = await network({ database: open() });
     node.service.stop();
-    node.database.run('UPDATE gossip_channels SET message = ? WHERE short_channel_id_u64 = ?', Uint8Array.of(1, 2, 3), CHANNEL);
+    node.database.run(
+      'UPDATE gossip_channels SET message = ? WHERE short_channel_id_u64 = ?', Uint8Array.of(1, 2, 3), CHANNEL,
+    );
     node.database.close();
     const again = new GossipNode(9, { database: open() });
     expect([...again.graph.shortChannelIds()]).toEqual([OTHER]);
@@ -109,7 +111,7 @@ describe('what was accepted', () => {
 });
 
 describe('a channel whose output is spent', () => {
-  it('is not routed over from that block on, and forgotten 72 blocks later with the nodes that have no other', async () => {
+  it('is not routed over from then on, and forgotten 72 blocks later with the nodes that have no other', async () => {
     const node = await network();
     await node.service.blockConnected(block(150, [CHANNEL]));
     expect(node.graph.channel(CHANNEL)?.usable).toBe(false);

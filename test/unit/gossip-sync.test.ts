@@ -10,7 +10,10 @@ const [alice, bob, carol] = [1, 2, 3].map(keysOf) as [Keys, Keys, Keys];
 type Keys = ReturnType<typeof keysOf>;
 const DAY = 24 * 60 * 60;
 
-/** One who knows a line of `channels` channels between changing nodes, and one who knows nothing; both see the same chain. */
+/**
+ * One who knows a line of `channels` channels between changing nodes, and one who knows nothing; both see the same
+ * chain.
+ */
 async function setUp(channels: number, limits = {}): Promise<{ veteran: GossipNode; novice: GossipNode }> {
   const chain = new FakeChain();
   const options = { chain, limits: { perForwarder: { burst: 1e6, perSecond: 0 }, ...limits } };
@@ -46,14 +49,17 @@ function liar(...replies: readonly (readonly Uint8Array[])[]): Pick<GossipServic
 }
 
 const range = (shortChannelIds: readonly bigint[], changes = {}): Uint8Array => encodeMessage({
-  type: 'reply_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 0, numberOfBlocks: 0xffff_ffff, syncComplete: 1, shortChannelIds, ...changes,
+  type: 'reply_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 0, numberOfBlocks: 0xffff_ffff, syncComplete: 1,
+  shortChannelIds, ...changes,
 });
 const end = encodeMessage({ type: 'reply_short_channel_ids_end', chainHash: CHAIN_HASH, fullInformation: 1 });
 
 describe('a late joiner', () => {
   it('learns all that a peer knows', async () => {
     const { veteran, novice } = await setUp(40, { syncBatch: 7 });
-    expect(await novice.service.syncWith(veteran.keys.nodeId)).toEqual({ offered: 40, requested: 40, accepted: 40 * 3 + 4 });
+    expect(await novice.service.syncWith(veteran.keys.nodeId)).toEqual(
+      { offered: 40, requested: 40, accepted: 40 * 3 + 4 },
+    );
     expect(known(novice)).toEqual(known(veteran));
     expect(novice.service.store.nodeAnnouncement(keysOf(10).nodeId)).toEqual(nodeAnnouncement(keysOf(10)));
   });
@@ -113,7 +119,9 @@ describe('the answers to queries', () => {
       const facts = { capacitySat: 1n, fundingTxid: '00', addedAt: START, spentHeight: undefined };
       veteran.service.store.addChannel({ ...template, message: { ...template.message, shortChannelId } }, facts);
     }
-    const query = { type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 50, numberOfBlocks: 100, queryOption: 1n } as const;
+    const query = {
+      type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 50, numberOfBlocks: 100, queryOption: 1n,
+    } as const;
     const replies = await answers(veteran.service, query);
     let next = 50;
     const scids: bigint[] = [];
@@ -147,7 +155,9 @@ describe('the answers to queries', () => {
     expect(found.map(({ type }) => type)).toEqual([
       'channel_announcement', 'channel_update', 'node_announcement', 'node_announcement', 'reply_short_channel_ids_end',
     ]);
-    const all = await answers(veteran.service, { type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds });
+    const all = await answers(
+      veteran.service, { type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds },
+    );
     // Three channels with two updates each, four nodes, each once, and the end.
     expect(all).toHaveLength(3 * 3 + 4 + 1);
   });
@@ -155,17 +165,25 @@ describe('the answers to queries', () => {
   it('are empty for another chain', async () => {
     const { veteran } = await setUp(3);
     const chainHash = new Uint8Array(32);
-    expect(await answers(veteran.service, { type: 'query_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: 5 })).toEqual([
-      { type: 'reply_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: 5, syncComplete: 1, shortChannelIds: [] },
+    expect(
+      await answers(veteran.service, { type: 'query_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: 5 }),
+    ).toEqual([
+      {
+        type: 'reply_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: 5, syncComplete: 1,
+        shortChannelIds: [],
+      },
     ]);
-    expect(await answers(veteran.service, { type: 'query_short_channel_ids', chainHash, shortChannelIds: [scid(100, 1)] })).toEqual([
+    expect(
+      await answers(veteran.service, { type: 'query_short_channel_ids', chainHash, shortChannelIds: [scid(100, 1)] }),
+    ).toEqual([
       { type: 'reply_short_channel_ids_end', chainHash, fullInformation: 0 },
     ]);
   });
 
   it('are refused to what is no query, and to whom asks too often', async () => {
     const { veteran } = await setUp(1, { perSyncPeer: { burst: 5, perSecond: 0 } });
-    const ask = (request: Uint8Array) => veteran.service.onSyncRequest('a peer', request)[Symbol.asyncIterator]().next();
+    const ask = (request: Uint8Array) =>
+      veteran.service.onSyncRequest('a peer', request)[Symbol.asyncIterator]().next();
     const shortChannelIds = [scid(1)];
     const nonsense = [
       new Uint8Array(),
@@ -174,7 +192,9 @@ describe('the answers to queries', () => {
       encodeMessage({ type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds, queryFlags: [1n, 1n] }),
     ];
     for (const request of nonsense) await expect(ask(request)).rejects.toMatchObject({ code: 'sync_bad_request' });
-    const query = encodeMessage({ type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 0, numberOfBlocks: 5 });
+    const query = encodeMessage(
+      { type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 0, numberOfBlocks: 5 },
+    );
     await expect(ask(query)).resolves.toMatchObject({ done: false });
     await expect(ask(query)).rejects.toMatchObject({ code: 'sync_rate' });
   });
@@ -190,10 +210,16 @@ describe('a peer that lies', () => {
     ['channels of another chain', liar([range([], { chainHash: new Uint8Array(32) })])],
     ['channels out of order', liar([range([scid(5)], { syncComplete: 0 }), range([scid(4)])])],
     ['more after the end', liar([range([scid(5)]), range([scid(6)])])],
-    ['too few timestamps', liar([range([scid(5), scid(6)], { timestamps: [{ timestampNodeId1: 1, timestampNodeId2: 1 }] })])],
+    [
+      'too few timestamps',
+      liar([range([scid(5), scid(6)], { timestamps: [{ timestampNodeId1: 1, timestampNodeId2: 1 }] })]),
+    ],
     ['more channels than there can be', liar([range([scid(1), scid(2), scid(3), scid(4), scid(5), scid(6)])])],
     ['no end', liar([range([scid(100)])], [honest])],
-    ['more messages than were asked for', liar([range([scid(100)])], [honest, honest, honest, honest, honest, honest, honest])],
+    [
+      'more messages than were asked for',
+      liar([range([scid(100)])], [honest, honest, honest, honest, honest, honest, honest]),
+    ],
     ['messages after the end', liar([range([scid(100)])], [end, honest])],
     ['a forgery', liar([range([scid(100)])], [honest, forged, end])],
     ['nonsense for gossip', liar([range([scid(100)])], [Uint8Array.of(1, 0, 5), end])],
@@ -202,7 +228,9 @@ describe('a peer that lies', () => {
     const novice = new GossipNode(9, { limits: { maxSyncChannels: 5 } });
     novice.chain.fund(scid(100), alice, bob);
     novice.peers.set(carol.nodeId, peer);
-    await expect(novice.service.syncWith(carol.nodeId)).rejects.toMatchObject({ name: 'GossipSyncError', code: 'sync_bad_reply' });
+    await expect(novice.service.syncWith(carol.nodeId)).rejects.toMatchObject(
+      { name: 'GossipSyncError', code: 'sync_bad_reply' },
+    );
   });
 
   it('about channels that do not exist gets nothing into the graph', async () => {
@@ -216,7 +244,9 @@ describe('a peer that lies', () => {
 
 describe('the times of catching up', () => {
   it('are on connecting, then at growing intervals, with a few peers, one at a time', async () => {
-    const novice = new GossipNode(9, { limits: { maxSyncPeers: 2, minSyncIntervalMs: 1_000, maxSyncIntervalMs: 4_000 } });
+    const novice = new GossipNode(
+      9, { limits: { maxSyncPeers: 2, minSyncIntervalMs: 1_000, maxSyncIntervalMs: 4_000 } },
+    );
     const asked: string[] = [];
     let running = 0;
     const names = ['p', 'q', 'r'];

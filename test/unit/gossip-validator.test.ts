@@ -134,8 +134,14 @@ describe('a channel_update', () => {
     ['differs at the same time', 'ignore equivocation', update(CHANNEL, alice, bob, { feeBaseMsat: 99 })],
     ['is two weeks old', 'ignore stale', update(CHANNEL, bob, alice, { timestamp: START - 14 * DAY - 1 })],
     ['comes from the day after tomorrow', 'ignore future', update(CHANNEL, alice, bob, { timestamp: START + 2 * DAY })],
-    ['is of another chain', 'ignore other_chain', update(CHANNEL, alice, bob, { timestamp: START + 1, chainHash: new Uint8Array(32) })],
-    ['is for the peer alone', 'ignore dont_forward', update(CHANNEL, alice, bob, { timestamp: START + 1, dontForward: true })],
+    [
+      'is of another chain', 'ignore other_chain',
+      update(CHANNEL, alice, bob, { timestamp: START + 1, chainHash: new Uint8Array(32) }),
+    ],
+    [
+      'is for the peer alone', 'ignore dont_forward',
+      update(CHANNEL, alice, bob, { timestamp: START + 1, dontForward: true }),
+    ],
     ['speaks of an unknown channel', 'ignore unknown_channel', update(scid(101), alice, bob)],
   ];
   it.each(ignored)('is ignored, its bearer unpunished, when it %s', async (_, expected, raw) => {
@@ -157,7 +163,10 @@ describe('a channel_update', () => {
     const node = setUp();
     let open = (): void => {};
     node.chain.gate = new Promise((resolve) => (open = resolve));
-    const heard = [announcement(CHANNEL, alice, bob), update(CHANNEL, alice, bob), nodeAnnouncement(bob), announcement(CHANNEL, alice, bob)]
+    const heard = [
+      announcement(CHANNEL, alice, bob), update(CHANNEL, alice, bob), nodeAnnouncement(bob),
+      announcement(CHANNEL, alice, bob),
+    ]
       .map((raw) => node.service.onGossip(raw, 'a peer'));
     open();
     expect(await Promise.all(heard)).toEqual(['accept', 'accept', 'accept', 'ignore']);
@@ -182,7 +191,9 @@ describe('a channel_update', () => {
 
   it('with a contradictory policy is passed on, but not routed over', async () => {
     const node = await withChannel();
-    expect(await node.hear(update(CHANNEL, alice, bob, { htlcMinimumMsat: 2n, htlcMaximumMsat: 1n }))).toBe('accept new');
+    expect(
+      await node.hear(update(CHANNEL, alice, bob, { htlcMinimumMsat: 2n, htlcMaximumMsat: 1n })),
+    ).toBe('accept new');
   });
 });
 
@@ -213,7 +224,9 @@ describe('a node_announcement', () => {
     if (template.type !== 'node_announcement') return expect.fail(template.type);
     const message = { ...template, addresses: Uint8Array.from(addresses) };
     const signature = alice.sign(signedHash(encodeGossip<'node_announcement'>(message)));
-    expect(await node.hear(encodeGossip<'node_announcement'>({ ...message, signature }).raw)).toBe('ignore bad_addresses');
+    expect(
+      await node.hear(encodeGossip<'node_announcement'>({ ...message, signature }).raw),
+    ).toBe('ignore bad_addresses');
   });
 
   it('with features that we do not know keeps payments away from the node', async () => {
@@ -233,8 +246,14 @@ describe('what is no gossip', () => {
     ['a message that is not broadcast', 'reject malformed', encodeMessage({ type: 'pong', ignored: new Uint8Array() })],
     ['an even type that no one knows', 'reject malformed', Uint8Array.of(0x7f, 0xfe)],
     ['an odd type that no one knows', 'ignore unknown_type', Uint8Array.of(0x7f, 0xff)],
-    ['an update with an even record of the future', 'ignore unknown_type', concat([update(CHANNEL, alice, bob), Uint8Array.of(4, 0)])],
-    ['an announcement of 60,000 bytes', 'ignore oversized', announcement(CHANNEL, alice, bob, new Uint8Array(60_000).fill(255))],
+    [
+      'an update with an even record of the future', 'ignore unknown_type',
+      concat([update(CHANNEL, alice, bob), Uint8Array.of(4, 0)]),
+    ],
+    [
+      'an announcement of 60,000 bytes', 'ignore oversized',
+      announcement(CHANNEL, alice, bob, new Uint8Array(60_000).fill(255)),
+    ],
   ];
   it.each(nonsense)('%s', async (_, expected, raw) => {
     expect(await setUp().hear(raw)).toBe(expected);
@@ -242,14 +261,22 @@ describe('what is no gossip', () => {
 
   it('never throws and never gets in, whatever its bytes', async () => {
     const node = await withChannel({ perForwarder: { burst: 1e6, perSecond: 0 } });
-    const honest = [announcement(CHANNEL, alice, bob), update(CHANNEL, alice, bob), nodeAnnouncement(alice), announcement(scid(102), carol, dave)];
-    const mutated = fc.tuple(fc.constantFrom(...honest), fc.array(fc.tuple(fc.nat(500), fc.nat(255)), { minLength: 1, maxLength: 4 }), fc.nat(600))
+    const honest = [
+      announcement(CHANNEL, alice, bob), update(CHANNEL, alice, bob), nodeAnnouncement(alice),
+      announcement(scid(102), carol, dave),
+    ];
+    const mutated = fc.tuple(
+      fc.constantFrom(...honest), fc.array(fc.tuple(fc.nat(500), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+      fc.nat(600),
+    )
       .map(([raw, changes, length]) => {
         const bytes = raw.slice(0, Math.max(length, 60));
         for (const [index, value] of changes) bytes[index % bytes.length] = value;
         return bytes;
       })
-      .filter((bytes) => !honest.some((raw) => raw.length === bytes.length && raw.every((byte, i) => byte === bytes[i])));
+      .filter(
+        (bytes) => !honest.some((raw) => raw.length === bytes.length && raw.every((byte, i) => byte === bytes[i])),
+      );
     await fc.assert(fc.asyncProperty(fc.oneof(mutated, fc.uint8Array({ maxLength: 600 })), async (raw) => {
       expect(await node.hear(raw)).toMatch(/^(ignore|reject) /);
     }), { numRuns: 400 });
@@ -272,7 +299,9 @@ describe('floods', () => {
 
   it('from one origin are ignored beyond its rate, and forgers cannot use it up', async () => {
     const node = await withChannel({ perOrigin: { burst: 2, perSecond: 0.001 } });
-    for (let n = 1; n <= 5; n++) await node.hear(update(CHANNEL, { ...alice, sign: carol.sign }, bob, { timestamp: START + n }));
+    for (let n = 1; n <= 5; n++) {
+      await node.hear(update(CHANNEL, { ...alice, sign: carol.sign }, bob, { timestamp: START + n }));
+    }
     const heard = [];
     for (let n = 1; n <= 3; n++) heard.push(await node.hear(update(CHANNEL, alice, bob, { timestamp: START + n })));
     expect(heard).toEqual(['accept new', 'accept new', 'ignore rate_limited']);
@@ -292,7 +321,9 @@ describe('floods', () => {
     const node = setUp({ maxChainLookups: 2 });
     let open = (): void => {};
     node.chain.gate = new Promise((resolve) => (open = resolve));
-    const heard = [101, 102, 103].map((height) => node.service.onGossip(announcement(scid(height), alice, bob), 'mallory'));
+    const heard = [101, 102, 103].map(
+      (height) => node.service.onGossip(announcement(scid(height), alice, bob), 'mallory'),
+    );
     open();
     expect(await Promise.all(heard)).toEqual(['ignore', 'ignore', 'ignore']);
     expect(node.outcomes.map(({ reason }) => reason).sort()).toEqual(['busy', 'no_output', 'no_output']);

@@ -40,9 +40,9 @@ interface Case {
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
 
 /**
- * A small dense network with tight limits: fees, minima and deltas are of the size of the amount and of the limits on them.
- * In two cases of three the channels take any amount and nothing but fees has a price, so that it is cheap but slow ways (seeds 2, 5, …), or
- * cheap but long ones (1, 4, …), that stand against the limits on lock and hops.
+ * A small dense network with tight limits: fees, minima and deltas are of the size of the amount and of the limits on
+ * them. In two cases of three the channels take any amount and nothing but fees has a price, so that it is cheap but
+ * slow ways (seeds 2, 5, …), or cheap but long ones (1, 4, …), that stand against the limits on lock and hops.
  */
 function randomCase(seed: number): Case {
   const random = generator(seed);
@@ -111,7 +111,9 @@ function randomCase(seed: number): Case {
     maxTotalCltvDelta: random.chance(30) ? 2016 : 20 + random.below(120),
     maxHops: random.chance(30) ? 20 : 1 + random.below(5),
   };
-  return { context: { graph, liquidity, self, localChannels, timeValuePpb: harsh(random.below(2_000_000), 0) }, request, edges };
+  return {
+    context: { graph, liquidity, self, localChannels, timeValuePpb: harsh(random.below(2_000_000), 0) }, request, edges,
+  };
 }
 
 interface Best {
@@ -149,8 +151,12 @@ function bruteForce({ context, request, edges }: Case): Best | undefined {
         needed = sent;
         continue;
       }
-      const { disabled, htlcMinimumMsat, htlcMaximumMsat, feeBaseMsat, feeProportionalMillionths, cltvExpiryDelta } = edge.policy!;
-      if (disabled || htlcMaximumMsat < htlcMinimumMsat || sent > htlcMaximumMsat || sent > edge.capacityMsat) return undefined;
+      const {
+        disabled, htlcMinimumMsat, htlcMaximumMsat, feeBaseMsat, feeProportionalMillionths, cltvExpiryDelta,
+      } = edge.policy!;
+      if (disabled || htlcMaximumMsat < htlcMinimumMsat || sent > htlcMaximumMsat || sent > edge.capacityMsat) {
+        return undefined;
+      }
       needed = sent + BigInt(feeBaseMsat) + (sent * BigInt(feeProportionalMillionths)) / 1_000_000n;
       delta += cltvExpiryDelta;
       const direction = directionOf(edge.from, edge.to);
@@ -188,7 +194,9 @@ function expectAccepted({ context, request, edges }: Case, route: Route): void {
   }
   const last = htlcs.at(-1)!;
   expect(from).toBe(request.payee);
-  expect(last).toEqual({ amountMsat: request.amountMsat, cltvExpiry: 100 + request.finalCltvDelta + request.expiryMargin! });
+  expect(last).toEqual(
+    { amountMsat: request.amountMsat, cltvExpiry: 100 + request.finalCltvDelta + request.expiryMargin! },
+  );
   expect(route.hops.at(-1)!.feeMsat).toBe(0n);
   expect(route.totalFeeMsat).toBe(route.hops.reduce((sum, hop) => sum + hop.feeMsat, 0n));
   expect(route.totalFeeMsat).toBeLessThanOrEqual(request.maxFeeMsat);

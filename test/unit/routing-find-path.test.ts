@@ -60,8 +60,14 @@ describe('the example of BOLT 7, "Routing Example"', () => {
       totalCltvDelta: 20 + 18 + 42,
       cltvExpiry: HEIGHT + 20 + 18 + 42,
       hops: [
-        { nodeId: nodeNamed('bob'), shortChannelId: 1n, amountToForwardMsat: 4_999_999n, outgoingCltvExpiry: HEIGHT + 60, feeMsat: 10_199n },
-        { nodeId: nodeNamed('carol'), shortChannelId: 3n, amountToForwardMsat: 4_999_999n, outgoingCltvExpiry: HEIGHT + 60, feeMsat: 0n },
+        {
+          nodeId: nodeNamed('bob'), shortChannelId: 1n, amountToForwardMsat: 4_999_999n,
+          outgoingCltvExpiry: HEIGHT + 60, feeMsat: 10_199n,
+        },
+        {
+          nodeId: nodeNamed('carol'), shortChannelId: 3n, amountToForwardMsat: 4_999_999n,
+          outgoingCltvExpiry: HEIGHT + 60, feeMsat: 0n,
+        },
       ],
     });
     expect(htlcsOf(result)).toEqual([
@@ -89,8 +95,12 @@ describe('the example of BOLT 7, "Routing Example"', () => {
 describe('fees and deltas along a longer way', () => {
   it('compound: each node charges for what it forwards, the fees after it included', () => {
     const graph = new ChannelGraph();
-    connect(graph, 2n, 'bob', 'carol', policy({ feeBaseMsat: 1000, feeProportionalMillionths: 10_000, cltvExpiryDelta: 7 }));
-    connect(graph, 3n, 'carol', 'dave', policy({ feeBaseMsat: 999, feeProportionalMillionths: 33_333, cltvExpiryDelta: 11 }));
+    connect(
+      graph, 2n, 'bob', 'carol', policy({ feeBaseMsat: 1000, feeProportionalMillionths: 10_000, cltvExpiryDelta: 7 }),
+    );
+    connect(
+      graph, 3n, 'carol', 'dave', policy({ feeBaseMsat: 999, feeProportionalMillionths: 33_333, cltvExpiryDelta: 11 }),
+    );
     const result = route(ask(graph, [localChannel(1n, 'bob')], 'dave'));
     const carolsFee = 999n + (100_000n * 33_333n) / 1_000_000n;
     const bobsFee = 1000n + ((100_000n + carolsFee) * 10_000n) / 1_000_000n;
@@ -136,7 +146,9 @@ describe('limits', () => {
 
   it('are met exactly: what just fits is used', () => {
     const exact = diamond({ htlcMaximumMsat: 100_000n, htlcMinimumMsat: 100_000n });
-    expect(scids(ask(exact, locals, 'dave', { maxTotalCltvDelta: 218, maxFeeMsat: 10n, maxHops: 2 }))).toEqual([1n, 3n]);
+    expect(
+      scids(ask(exact, locals, 'dave', { maxTotalCltvDelta: 218, maxFeeMsat: 10n, maxHops: 2 })),
+    ).toEqual([1n, 3n]);
   });
 
   it('avoid channels and nodes that ask for unknown features', () => {
@@ -151,10 +163,15 @@ describe('limits', () => {
   it('avoid our own channels that are offline or empty, whatever gossip says of them', () => {
     const graph = diamond();
     connect(graph, 1n, 'alice', 'bob', policy());
-    for (const broken of [{ online: false }, { spendableMsat: 100_009n }, { htlcMaximumMsat: 100_009n }, { htlcMinimumMsat: 200_000n }]) {
-      expect(scids(ask(graph, [localChannel(1n, 'bob', broken), locals[1]!], 'dave'))).toEqual([2n, 4n]);
+    const broken = [
+      { online: false }, { spendableMsat: 100_009n }, { htlcMaximumMsat: 100_009n }, { htlcMinimumMsat: 200_000n },
+    ];
+    for (const state of broken) {
+      expect(scids(ask(graph, [localChannel(1n, 'bob', state), locals[1]!], 'dave'))).toEqual([2n, 4n]);
     }
-    expect(scids(ask(graph, [localChannel(1n, 'bob', { spendableMsat: 100_010n }), locals[1]!], 'dave'))).toEqual([1n, 3n]);
+    expect(
+      scids(ask(graph, [localChannel(1n, 'bob', { spendableMsat: 100_010n }), locals[1]!], 'dave')),
+    ).toEqual([1n, 3n]);
   });
 
   it('take the shorter way when the cheap one has too many hops, though both meet on the way', () => {
@@ -192,7 +209,7 @@ describe('limits', () => {
 });
 
 describe('a minimum on the way', () => {
-  it('is paid as a larger fee to the node after it, when the fee limit allows, but the payee gets no more than it asked for', () => {
+  it('is met with a larger fee for the node after it, within the limit, but the payee gets what it asked for', () => {
     const graph = new ChannelGraph();
     connect(graph, 2n, 'bob', 'carol', policy({ htlcMinimumMsat: 120_000n, feeBaseMsat: 5 }));
     connect(graph, 3n, 'carol', 'dave', policy({ feeBaseMsat: 7 }));
@@ -295,10 +312,12 @@ describe('no route', () => {
 
   it('says what ruled each channel out, and says it to a person', () => {
     const result = refusal(ask(graph, local, 'carol'));
-    expect(result).toMatchObject({ reason: 'constrained', examined: 2, ruledOut: { disabled: 1, no_update: 1, fee_limit: 0 } });
+    expect(result).toMatchObject(
+      { reason: 'constrained', examined: 2, ruledOut: { disabled: 1, no_update: 1, fee_limit: 0 } },
+    );
     expect(result.message).toBe(
-      `No route for 100000 msat to ${nodeNamed('carol')}: no path satisfies all limits: of 2 channel directions examined, `
-        + '1 have announced no policy, 1 are disabled.',
+      `No route for 100000 msat to ${nodeNamed('carol')}: no path satisfies all limits: `
+        + 'of 2 channel directions examined, 1 have announced no policy, 1 are disabled.',
     );
     expect(refusal(ask(graph, local, 'erin')).message).toContain('1 would exceed the fee limit');
   });
@@ -320,8 +339,12 @@ describe('no route', () => {
     const dense = new ChannelGraph();
     const names = Array.from({ length: 30 }, (_, i) => `n${i}`);
     let scid = 10n;
-    for (const [i, a] of names.entries()) for (const b of names.slice(i + 1)) connect(dense, scid++, a, b, policy(), policy());
-    const context = { graph: dense, liquidity: new Liquidity(new VirtualClock()), self: nodeNamed('alice'), localChannels: local };
+    for (const [i, a] of names.entries()) {
+      for (const b of names.slice(i + 1)) connect(dense, scid++, a, b, policy(), policy());
+    }
+    const context = {
+      graph: dense, liquidity: new Liquidity(new VirtualClock()), self: nodeNamed('alice'), localChannels: local,
+    };
     const request = { payee: nodeNamed('n0'), amountMsat: 1n, maxFeeMsat: 1000n, blockHeight: 1, finalCltvDelta: 1 };
     expect(refusal(findPath({ ...context, maxLabels: 5 }, request)).reason).toBe('search_exhausted');
     expect(refusal(findPath(context, request)).reason).toBe('disconnected');
@@ -337,7 +360,9 @@ describe('no route', () => {
 });
 
 describe('a request that means nothing', () => {
-  const hint = { nodeId: nodeNamed('bob'), shortChannelId: 1n, feeBaseMsat: 0, feeProportionalMillionths: 0, cltvExpiryDelta: 0 };
+  const hint = {
+    nodeId: nodeNamed('bob'), shortChannelId: 1n, feeBaseMsat: 0, feeProportionalMillionths: 0, cltvExpiryDelta: 0,
+  };
   const nonsense: [string, Partial<RouteRequest>][] = [
     ['a payee that is no node id', { payee: 'carol' }],
     ['no amount', { amountMsat: 0n }],

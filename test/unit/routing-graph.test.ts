@@ -46,7 +46,8 @@ describe('the heap', () => {
 
 describe('the channel graph', () => {
   const channel = (changes: Partial<GraphChannel> = {}): GraphChannel => ({
-    shortChannelId: 7n, nodeId1: nodeNamed('a'), nodeId2: nodeNamed('b'), capacityMsat: 5_000n, usable: true, ...changes,
+    shortChannelId: 7n, nodeId1: nodeNamed('a'), nodeId2: nodeNamed('b'), capacityMsat: 5_000n, usable: true,
+    ...changes,
   });
 
   it('knows a channel once, and its policies by direction', () => {
@@ -107,7 +108,9 @@ describe('the channel graph', () => {
     ['a negative minimum', () => new ChannelGraph().applyUpdate(1n, 0, policy({ htlcMinimumMsat: -1n }))],
   ];
   it.each(refused)('refuses %s', (_, attempt) => {
-    expect(attempt).toThrow(expect.objectContaining({ name: 'RoutingError', code: expect.stringMatching(/^invalid_/) }));
+    expect(attempt).toThrow(
+      expect.objectContaining({ name: 'RoutingError', code: expect.stringMatching(/^invalid_/) }),
+    );
   });
 
   it('is, after any history of additions, updates and removals, what a plain map would be', () => {
@@ -127,11 +130,15 @@ describe('the channel graph', () => {
         const known = model.get(scid);
         if (kind === 'add' && from !== to) {
           connect(graph, scid, from, to);
-          if (known === undefined) model.set(scid, { ends: [from, to].map(nodeNamed).sort(), policies: [undefined, undefined] });
+          if (known === undefined) {
+            model.set(scid, { ends: [from, to].map(nodeNamed).sort(), policies: [undefined, undefined] });
+          }
         } else if (kind === 'update') {
           const update = policy({ timestamp, feeBaseMsat: steps.length });
           graph.applyUpdate(scid, direction, update);
-          if (known !== undefined && timestamp > (known.policies[direction]?.timestamp ?? -1)) known.policies[direction] = update;
+          if (known !== undefined && timestamp > (known.policies[direction]?.timestamp ?? -1)) {
+            known.policies[direction] = update;
+          }
         } else if (kind === 'remove') {
           expect(graph.removeChannel(scid)).toBe(model.delete(scid));
         }

@@ -9,7 +9,7 @@ import { directionOf, type EdgePolicy } from '../../src/routing/channel.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
 import { withLesson, type AttemptOutcome, type Lesson } from '../../src/routing/lesson.ts';
 import { Liquidity, type ChannelDirection } from '../../src/routing/liquidity.ts';
-import type { RouteRequest } from '../../src/routing/request.ts';
+import type { PolicyOverride, RouteRequest } from '../../src/routing/request.ts';
 import type { Route } from '../../src/routing/route.ts';
 import { Router } from '../../src/routing/router.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
@@ -36,13 +36,20 @@ function setUp() {
   add(SPARE, bob, carol, policy({ timestamp: 100, feeBaseMsat: 500 }));
   const liquidity = new Liquidity(new VirtualClock(1e12));
   const localChannels = () => [
-    { shortChannelId: 1n, peer: bob, spendableMsat: 1_000_000n, htlcMinimumMsat: 0n, htlcMaximumMsat: 1_000_000n, online: true },
+    {
+      shortChannelId: 1n, peer: bob, spendableMsat: 1_000_000n, htlcMinimumMsat: 0n, htlcMaximumMsat: 1_000_000n,
+      online: true,
+    },
   ];
   const router = new Router({ self: alice, chainHash: CHAIN_HASH, graph, liquidity, localChannels });
-  const request: RouteRequest = { payee: dave, amountMsat: 100_000n, maxFeeMsat: 10_000n, blockHeight: 700, finalCltvDelta: 18 };
+  const request: RouteRequest = {
+    payee: dave, amountMsat: 100_000n, maxFeeMsat: 10_000n, blockHeight: 700, finalCltvDelta: 18,
+  };
   const found = router.findRoute(request);
   if (!found.found) expect.fail(found.message);
-  const chance = (edge: ChannelDirection, amount = 100_000) => liquidity.probability(liquidity.boundsOf(edge), amount, 1e9);
+  const chance = (
+    edge: ChannelDirection, amount = 100_000,
+  ) => liquidity.probability(liquidity.boundsOf(edge), amount, 1e9);
   return { graph, liquidity, router, request, route: found.route, chance };
 }
 
@@ -51,7 +58,11 @@ function scidsAfter(router: Router, request: RouteRequest, lesson: Lesson): bigi
   return result.found ? result.route.hops.map((hop) => hop.shortChannelId) : result.reason;
 }
 
-const failed = (route: Route, hopIndex: number, failure: FailureMessage): AttemptOutcome => ({ type: 'failed', route, hopIndex, failure });
+function failed(
+  route: Route, hopIndex: number, failure: FailureMessage, policyOverrides: readonly PolicyOverride[] = [],
+): AttemptOutcome {
+  return { type: 'failed', route, hopIndex, failure, policyOverrides };
+}
 
 function updateFor(edge: ChannelDirection, signer: number, changes: Partial<EdgePolicy>): Uint8Array {
   const { disabled = false, ...fields } = policy(changes);
@@ -71,7 +82,9 @@ describe('a payment that succeeds', () => {
 describe('a failure on the way', () => {
   it('of a channel that holds too little: others are tried, smaller amounts are not held against it', () => {
     const { router, request, route, chance } = setUp();
-    const lesson = router.reportOutcome(failed(route, 0, { type: 'temporary_channel_failure', channelUpdate: new Uint8Array() }));
+    const lesson = router.reportOutcome(
+      failed(route, 0, { type: 'temporary_channel_failure', channelUpdate: new Uint8Array() }),
+    );
     expect(lesson).toEqual({ retry: true, exclude: { directions: [BOB_CAROL] } });
     expect(chance(BOB_CAROL, 100_020)).toBe(0);
     expect(chance(BOB_CAROL, 100_019)).toBeGreaterThan(0.99);
@@ -115,7 +128,9 @@ describe('a failure on the way', () => {
 
   it('of the onion is the fault of one of two: the channel between them is left out', () => {
     const { router, request, route, chance } = setUp();
-    const lesson = router.reportOutcome(failed(route, 0, { type: 'invalid_onion_hmac', sha256OfOnion: new Uint8Array(32) }));
+    const lesson = router.reportOutcome(
+      failed(route, 0, { type: 'invalid_onion_hmac', sha256OfOnion: new Uint8Array(32) }),
+    );
     expect(scidsAfter(router, request, lesson)).toEqual([1n, SPARE, 3n]);
     expect(chance(BOB_CAROL, 1)).toBeCloseTo(0.5);
   });
@@ -138,7 +153,8 @@ describe('a failure on the way', () => {
 });
 
 describe('a policy that was not kept', () => {
-  const feeInsufficient = (channelUpdate: Uint8Array): FailureMessage => ({ type: 'fee_insufficient', htlcMsat: 1n, channelUpdate });
+  const feeInsufficient = (channelUpdate: Uint8Array): FailureMessage =>
+    ({ type: 'fee_insufficient', htlcMsat: 1n, channelUpdate });
 
   it('is mended with the update that comes along, in this payment alone', () => {
     const { graph, router, request, route, chance } = setUp();
@@ -164,10 +180,8 @@ describe('a policy that was not kept', () => {
     const { router, route } = setUp();
     const channelUpdate = updateFor(BOB_CAROL, 2, { timestamp: 101, feeBaseMsat: 300 });
     const first = router.reportOutcome(failed(route, 0, feeInsufficient(channelUpdate)));
-    const outcome: AttemptOutcome = {
-      type: 'failed', route, hopIndex: 0, failure: feeInsufficient(channelUpdate), policyOverrides: [first.policyOverride!],
-    };
-    expect(router.reportOutcome(outcome)).toEqual({ retry: true, exclude: { directions: [BOB_CAROL] } });
+    const second = failed(route, 0, feeInsufficient(channelUpdate), [first.policyOverride!]);
+    expect(router.reportOutcome(second)).toEqual({ retry: true, exclude: { directions: [BOB_CAROL] } });
   });
 
   const useless: [string, Uint8Array][] = [
@@ -176,10 +190,16 @@ describe('a policy that was not kept', () => {
     ['an older one', updateFor(BOB_CAROL, 2, { timestamp: 99, feeBaseMsat: 300 })],
     ['a newer one that says the same', updateFor(BOB_CAROL, 2, { timestamp: 101, feeBaseMsat: 10 })],
     ['one of another channel', updateFor(CAROL_DAVE, 2, { timestamp: 101 })],
-    ['one of the other direction', updateFor({ ...BOB_CAROL, direction: BOB_CAROL.direction === 0 ? 1 : 0 }, 2, { timestamp: 101 })],
+    [
+      'one of the other direction',
+      updateFor({ ...BOB_CAROL, direction: BOB_CAROL.direction === 0 ? 1 : 0 }, 2, { timestamp: 101 }),
+    ],
     ['one that another node signed', updateFor(BOB_CAROL, 3, { timestamp: 101, feeBaseMsat: 300 })],
     ['one that was cut off', updateFor(BOB_CAROL, 2, { timestamp: 101, feeBaseMsat: 300 }).subarray(0, 130)],
-    ['one with an unknown even record behind', concat([updateFor(BOB_CAROL, 2, { timestamp: 101, feeBaseMsat: 300 }), Uint8Array.of(2, 0)])],
+    [
+      'one with an unknown even record behind',
+      concat([updateFor(BOB_CAROL, 2, { timestamp: 101, feeBaseMsat: 300 }), Uint8Array.of(2, 0)]),
+    ],
   ];
   it.each(useless)('excludes the channel when what comes along is %s', (_, channelUpdate) => {
     const { router, route, chance } = setUp();
@@ -200,13 +220,17 @@ describe('what the payee answers', () => {
 
   it('accuses the node before it of changing the HTLC', () => {
     const { router, route } = setUp();
-    const lesson = router.reportOutcome(failed(route, 2, { type: 'final_incorrect_htlc_amount', incomingHtlcAmtMsat: 5n }));
+    const lesson = router.reportOutcome(
+      failed(route, 2, { type: 'final_incorrect_htlc_amount', incomingHtlcAmtMsat: 5n }),
+    );
     expect(lesson).toEqual({ retry: true, exclude: { nodes: [carol] } });
   });
 
   it('may pass: another way is tried', () => {
     const { router, route } = setUp();
-    expect(router.reportOutcome(failed(route, 2, { type: 'mpp_timeout' }))).toEqual({ retry: true, exclude: { directions: [CAROL_DAVE] } });
+    expect(
+      router.reportOutcome(failed(route, 2, { type: 'mpp_timeout' })),
+    ).toEqual({ retry: true, exclude: { directions: [CAROL_DAVE] } });
   });
 
   it('is final where it is our own peer', () => {

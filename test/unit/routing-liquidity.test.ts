@@ -13,7 +13,9 @@ const back: ChannelDirection = { shortChannelId: 5n, direction: 1 };
 function setUp() {
   const clock = new VirtualClock(1e12);
   const liquidity = new Liquidity(clock);
-  const chance = (edge: ChannelDirection, amount: number) => liquidity.probability(liquidity.boundsOf(edge), amount, CAPACITY);
+  const chance = (edge: ChannelDirection, amount: number) => liquidity.probability(
+    liquidity.boundsOf(edge), amount, CAPACITY,
+  );
   return { clock, liquidity, chance };
 }
 
@@ -114,7 +116,9 @@ describe('the price of risk', () => {
   it('is a finite integer that never falls as the amount rises, whatever was learned', () => {
     const amount = fc.nat(CAPACITY);
     const step = fc.record({
-      kind: fc.constantFrom('carried', 'settled', 'failed', 'wait') as fc.Arbitrary<'carried' | 'settled' | 'failed' | 'wait'>,
+      kind: fc.constantFrom(
+        'carried', 'settled', 'failed', 'wait',
+      ) as fc.Arbitrary<'carried' | 'settled' | 'failed' | 'wait'>,
       edge: fc.constantFrom(there, back),
       amount,
       permanent: fc.boolean(),
@@ -127,7 +131,9 @@ describe('the price of risk', () => {
         else if (kind === 'failed') liquidity.failed(edge, BigInt(moved), { permanent, certainty });
         else liquidity[kind](edge, BigInt(moved));
       }
-      const [low, high] = [Math.min(a, b), Math.max(a, b)].map((x) => liquidity.penaltyMsat(liquidity.boundsOf(there), x, CAPACITY, 1));
+      const [low, high] = [Math.min(a, b), Math.max(a, b)].map(
+        (x) => liquidity.penaltyMsat(liquidity.boundsOf(there), x, CAPACITY, 1),
+      );
       expect(Number.isSafeInteger(low)).toBe(true);
       expect(low).toBeGreaterThanOrEqual(0);
       expect(high).toBeGreaterThanOrEqual(low!);

@@ -16,7 +16,9 @@ const route: Route = {
   totalCltvDelta: 58,
   hops: [
     { nodeId: nodeNamed('bob'), shortChannelId: 11n, amountToForwardMsat: 1000n, outgoingCltvExpiry: 118, feeMsat: 5n },
-    { nodeId: nodeNamed('carol'), shortChannelId: 12n, amountToForwardMsat: 1000n, outgoingCltvExpiry: 118, feeMsat: 0n },
+    {
+      nodeId: nodeNamed('carol'), shortChannelId: 12n, amountToForwardMsat: 1000n, outgoingCltvExpiry: 118, feeMsat: 0n,
+    },
   ],
 };
 
@@ -26,12 +28,17 @@ describe('a route', () => {
   });
 
   it('gives each node its payload: the next channel, and at the end what the payee asked for', () => {
-    const forward = { nodeId: nodeNamed('bob'), payload: { amtToForwardMsat: 1000n, outgoingCltvValue: 118, shortChannelId: 12n } };
+    const forward = {
+      nodeId: nodeNamed('bob'), payload: { amtToForwardMsat: 1000n, outgoingCltvValue: 118, shortChannelId: 12n },
+    };
     const final = { amtToForwardMsat: 1000n, outgoingCltvValue: 118 };
     const paymentMetadata = Uint8Array.of(1);
     const keysendPreimage = new Uint8Array(32);
     expect(hopPayloads(route, { paymentSecret: SECRET, paymentMetadata })).toEqual([
-      forward, { nodeId: nodeNamed('carol'), payload: { ...final, paymentData: { paymentSecret: SECRET, totalMsat: 1000n }, paymentMetadata } },
+      forward, {
+        nodeId: nodeNamed('carol'),
+        payload: { ...final, paymentData: { paymentSecret: SECRET, totalMsat: 1000n }, paymentMetadata },
+      },
     ]);
     expect(hopPayloads(route, { paymentSecret: SECRET, totalMsat: 1500n })[1]?.payload).toEqual({
       ...final, paymentData: { paymentSecret: SECRET, totalMsat: 1500n },
@@ -52,7 +59,9 @@ describe('a route', () => {
     for (const metadataBytes of [0, 1, 200, 300, 600, 900, 1100]) {
       const payee = { paymentSecret: SECRET, paymentMetadata: new Uint8Array(metadataBytes) };
       const common = { amtToForwardMsat: 500_000_000n, outgoingCltvValue: 800_000 };
-      const final = encodePayload({ ...common, ...payee, paymentData: { paymentSecret: SECRET, totalMsat: 500_000_000n } });
+      const final = encodePayload(
+        { ...common, ...payee, paymentData: { paymentSecret: SECRET, totalMsat: 500_000_000n } },
+      );
       const forward = encodePayload({ ...common, shortChannelId: 2n ** 63n });
       const make = (hops: number) => createOnion({
         sessionKey: new Uint8Array(32).fill(2),
