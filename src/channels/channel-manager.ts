@@ -7,8 +7,8 @@ import type { Signer } from '../keys/signer-api.ts';
 import { signedClosing, signedCommitment } from '../runtime/channel-wire.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { NodeEvent, Turn, TurnParticipant } from '../runtime/turn.ts';
-import { ChannelStore, hexOf, mustLoad, rowText } from './channel-store.ts';
-import { hashState } from './journal.ts';
+import { ChannelStore, hexOf, mustHaveJournal, mustLoad, rowText } from './channel-store.ts';
+import { hashState, htlcChanges } from './journal.ts';
 import { ChannelFaultError, LiveChannel } from './live-channel.ts';
 
 export type ChannelTurnEvent = Extract<NodeEvent, { to: 'channel' }>;
@@ -98,7 +98,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
       publicKeys: keys.channel.publicKeys,
       policy,
     });
-    const live = LiveChannel.create(data, keys, policy);
+    const live = LiveChannel.create(data, keys, policy, this.#options.clock.now());
     this.#channels.set(channelIndex, live);
     return live;
   }
@@ -106,6 +106,12 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
   handle({ channelIndex, event, bytes }: ChannelTurnEvent, turn: Turn): void {
     const channel = this.#channels.get(channelIndex);
     if (channel === undefined || this.#frozen.has(channelIndex)) return;
+    if (channel.isFromDisk !== (event.type === 'restored')) {
+      // Told once, and before all else, whatever waited in the queue when the channel came back.
+      if (event.type === 'restored') return;
+      this.handle({ to: 'channel', channelIndex, event: { type: 'restored' } }, turn);
+      if (this.#frozen.has(channelIndex)) return;
+    }
     if (!this.#touched.has(channel)) this.#touched.set(channel, { lifecycle: channel.lifecycle });
     try {
       const { effects } = channel.send(event, bytes, this.#options.clock.now());
@@ -170,7 +176,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
   #load(index: number): LiveChannel {
     const { store, signer, policy } = this.#options;
     const keys = { node: signer.node, channel: signer.channel(index) };
-    return LiveChannel.restore(mustLoad(store, index), keys, policy, store.journalHead(index));
+    return LiveChannel.restore(mustLoad(store, index), keys, policy, mustHaveJournal(store, index));
   }
 
   #write(channel: LiveChannel): void {
@@ -178,10 +184,9 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     const { data, value } = channel;
     const row = rowText({ value, data });
     const changes = channel.htlcs.takeChanges();
-    const states = Object.fromEntries([...changes].map(([key, htlc]) => [key, htlc?.state ?? 'ended']));
     store.save(data, row, channel.isEnded);
     store.saveHtlcs(channel.index, changes);
-    for (const entry of channel.takeEntries(hashState(row), states)) store.append(channel.index, entry);
+    for (const entry of channel.takeEntries(hashState(row), htlcChanges(changes))) store.append(channel.index, entry);
   }
 
   #perform(channel: LiveChannel, effect: ChannelEffect, message: Uint8Array | undefined, turn: Turn): void {

@@ -4,7 +4,7 @@ import type { ChannelData } from '../../machines/channel/data.ts';
 import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
 import { decodeJson, encodeJson } from '../../protocols/json.ts';
 import { StorageError, u64, type Database, type Migration } from '../storage/database.ts';
-import type { ChainedEntry, JournalEntry } from './journal.ts';
+import type { ChainedEntry, JournalEntry, JournalHead } from './journal.ts';
 
 const migrations: readonly Migration[] = [
   {
@@ -158,7 +158,7 @@ export class ChannelStore {
   }
 
   /** The last entry's place in the chain, from which the next one goes on. */
-  journalHead(channelIndex: number): { readonly length: number; readonly hash: Uint8Array } | undefined {
+  journalHead(channelIndex: number): JournalHead | undefined {
     const sql = 'SELECT sequence, hash FROM journal WHERE channel_index = ? ORDER BY sequence DESC LIMIT 1';
     const last = this.#database.get<Pick<JournalRecord, 'sequence' | 'hash'>>(sql, channelIndex);
     return last && { length: last.sequence + 1, hash: last.hash };
@@ -186,6 +186,13 @@ export function mustLoad(store: ChannelStore, channelIndex: number): ChannelSnap
   const snapshot = store.load(channelIndex);
   if (snapshot !== undefined) return snapshot;
   throw new StorageError('storage_damaged', `expected a row for channel ${channelIndex}, got none`);
+}
+
+/** Every channel on disk has a journal, whose end its next entry follows. */
+export function mustHaveJournal(store: ChannelStore, channelIndex: number): JournalHead {
+  const head = store.journalHead(channelIndex);
+  if (head !== undefined) return head;
+  throw new StorageError('storage_damaged', `expected a journal for channel ${channelIndex}, got none`);
 }
 
 export const hexOf = (bytes: Uint8Array): string => toString(bytes, 'base16');

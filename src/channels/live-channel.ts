@@ -1,5 +1,6 @@
 import { channelMachine } from '../../machines/channel/channel.machine.ts';
 import { createChannel, restoreChannel, type ChannelActor, type ChannelSnapshot, type ChannelStateValue } from '../../machines/channel/channel.ts';
+import type { ChannelEnvironment } from '../../machines/channel/context.ts';
 import type { ChannelData } from '../../machines/channel/data.ts';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import type { ExternalChannelEvent } from '../../machines/channel/events.ts';
@@ -8,7 +9,7 @@ import type { HtlcTable } from '../../machines/htlc/htlc-table.ts';
 import { RunnelError } from '../../protocols/errors.ts';
 import { encodeMessage } from '../../protocols/wire/messages.ts';
 import { wireMessage, type ChannelKeys } from '../runtime/channel-wire.ts';
-import { GENESIS, hashEntry, type ChainedEntry, type JournalEntry } from './journal.ts';
+import { changedRegions, GENESIS, hashEntry, type ChainedEntry, type JournalEntry, type JournalEvent, type JournalHead } from './journal.ts';
 
 /** A machine threw, which none should: the channel is frozen and comes back from disk. */
 export class ChannelFaultError extends RunnelError {
@@ -26,7 +27,7 @@ export interface Outcome {
 }
 
 /** The effects whose wire messages a replay without secrets cannot make again: their bytes stand in the journal. */
-const signerMade: ReadonlySet<ChannelEffect['type']> = new Set([
+export const signerMade: ReadonlySet<ChannelEffect['type']> = new Set([
   'sendSigned',
   'sendRevocation',
   'sendReady',
@@ -39,36 +40,48 @@ export type Lifecycle = keyof UnionToIntersection<Exclude<ChannelStateValue['lif
 
 type UnionToIntersection<U> = (U extends unknown ? (value: U) => void : never) extends (value: infer I) => void ? I : never;
 
-interface JournalHead {
-  length: number;
-  hash: Uint8Array;
-}
-
 /** One channel in memory: its actor, its keys, and the journal entries of the present turn. */
 export class LiveChannel {
   readonly index: number;
   readonly keys: ChannelKeys;
-  #actor: ChannelActor;
+  readonly #policy: ChannelPolicy;
+  readonly #actor: ChannelActor;
   #fault: unknown;
   #effects: ChannelEffect[] = [];
+  #points: Record<string, Uint8Array> = {};
   #entries: JournalEntry[] = [];
   #head: JournalHead;
+  #isFromDisk: boolean;
 
-  private constructor(index: number, keys: ChannelKeys, head: JournalHead, start: (emit: (effect: ChannelEffect) => void) => ChannelActor) {
+  private constructor(
+    index: number,
+    keys: ChannelKeys,
+    policy: ChannelPolicy,
+    head: JournalHead | undefined,
+    start: (environment: ChannelEnvironment) => ChannelActor,
+  ) {
     this.index = index;
     this.keys = keys;
-    this.#head = head;
-    this.#actor = start((effect) => void this.#effects.push(effect));
+    this.#policy = policy;
+    this.#isFromDisk = head !== undefined;
+    this.#head = head ?? { length: 0, hash: GENESIS };
+    this.#actor = start({ policy, localPoint: (number) => this.#point(number), emit: (effect) => void this.#effects.push(effect) });
     this.#actor.subscribe({ error: (error) => void (this.#fault = error) });
   }
 
-  static create(data: ChannelData, keys: ChannelKeys, policy: ChannelPolicy): LiveChannel {
-    return new LiveChannel(data.channelIndex, keys, { length: 0, hash: GENESIS }, (emit) => createChannel(data, environment(keys, policy, emit)));
+  static create(data: ChannelData, keys: ChannelKeys, policy: ChannelPolicy, time: number): LiveChannel {
+    const channel = new LiveChannel(data.channelIndex, keys, policy, undefined, (environment) => createChannel(data, environment));
+    channel.#note(time, { type: 'created', data, policy });
+    return channel;
   }
 
-  static restore(snapshot: ChannelSnapshot, keys: ChannelKeys, policy: ChannelPolicy, head: Readonly<JournalHead> | undefined): LiveChannel {
-    const from = head ?? { length: 0, hash: GENESIS };
-    return new LiveChannel(snapshot.data.channelIndex, keys, { ...from }, (emit) => restoreChannel(snapshot, environment(keys, policy, emit)));
+  static restore(snapshot: ChannelSnapshot, keys: ChannelKeys, policy: ChannelPolicy, head: JournalHead): LiveChannel {
+    return new LiveChannel(snapshot.data.channelIndex, keys, policy, head, (environment) => restoreChannel(snapshot, environment));
+  }
+
+  /** It came back from disk, and has yet to be told so: the first event that it gets must be `restored`. */
+  get isFromDisk(): boolean {
+    return this.#isFromDisk;
   }
 
   get data(): ChannelData {
@@ -103,25 +116,19 @@ export class LiveChannel {
   send(event: ExternalChannelEvent, wire: Uint8Array | undefined, time: number): Outcome {
     const before = this.value;
     this.#effects = [];
+    this.#points = {};
+    this.#isFromDisk = false;
     this.#actor.send(event);
     if (this.#fault !== undefined) throw new ChannelFaultError(this.index, this.#fault);
     const effects = this.#effects.map((effect) => {
       const message = wireMessage(effect, this.data, this.keys);
       return { effect, bytes: message && encodeMessage(message) };
     });
-    const transitions: Record<string, unknown> = {};
-    for (const [region, state] of Object.entries(this.value)) {
-      if (state !== before[region as keyof typeof before]) transitions[region] = state;
-    }
-    this.#entries.push({
-      sequence: this.#head.length + this.#entries.length,
-      time,
-      event: event.type === 'message' ? { type: 'message', name: event.message.type } : event,
+    this.#note(time, this.#journalEvent(event), {
       wire,
       signed: effects.flatMap(({ effect, bytes }) => (bytes !== undefined && signerMade.has(effect.type) ? [bytes] : [])),
-      transitions,
-      htlcs: {},
-      stateHash: undefined,
+      points: this.#points,
+      transitions: changedRegions(before, this.value),
     });
     return { effects };
   }
@@ -142,10 +149,24 @@ export class LiveChannel {
   get isEnded(): boolean {
     return this.lifecycle === 'closed' || this.lifecycle === 'abandoned';
   }
-}
 
-function environment(keys: ChannelKeys, policy: ChannelPolicy, emit: (effect: ChannelEffect) => void) {
-  return { policy, localPoint: (n: number) => keys.channel.perCommitmentPoint(n), emit };
+  /** The signer's answer to the machine, which a replay has only the journal to ask for. */
+  #point(commitmentNumber: number): Uint8Array {
+    const point = this.keys.channel.perCommitmentPoint(commitmentNumber);
+    this.#points[commitmentNumber] = point;
+    return point;
+  }
+
+  #journalEvent(event: ExternalChannelEvent): JournalEvent {
+    if (event.type === 'message') return { type: 'message', name: event.message.type };
+    return event.type === 'restored' ? { type: 'restored', policy: this.#policy } : event;
+  }
+
+  #note(time: number, event: JournalEvent, what: Partial<Pick<JournalEntry, 'wire' | 'signed' | 'points' | 'transitions'>> = {}): void {
+    const sequence = this.#head.length + this.#entries.length;
+    const nothing = { wire: undefined, signed: [], points: {}, transitions: {}, htlcs: {}, stateHash: undefined };
+    this.#entries.push({ ...nothing, ...what, sequence, time, event });
+  }
 }
 
 /** The chart's regions, for whoever shows them. */

@@ -16,11 +16,17 @@ export interface ChannelKeys {
   readonly channel: ChannelSigner;
 }
 
+/** As much of a channel's keys as its messages take; a replay has them answered by the journal. */
+export interface WireKeys {
+  readonly node: Pick<NodeSigner, 'signGossip'>;
+  readonly channel: Omit<ChannelSigner, 'channelIndex' | 'publicKeys' | 'signLocalCommitment'>;
+}
+
 /**
  * The wire message that an effect asks for, with what only the signer knows filled in: signatures, revocation secrets, points. Undefined for
  * effects that send nothing. Signatures are deterministic, so that the same effect gives the same bytes after a restart.
  */
-export function wireMessage(effect: ChannelEffect, data: ChannelData, keys: ChannelKeys): Message | undefined {
+export function wireMessage(effect: ChannelEffect, data: ChannelData, keys: WireKeys): Message | undefined {
   const channelId = channelIdOf(data);
   switch (effect.type) {
     case 'send':
@@ -64,7 +70,7 @@ function signedMessage(
   type: 'funding_created' | 'funding_signed' | 'commitment_signed',
   { parameters, commitmentNumber, perCommitmentPoint, keys: derived, spec }: CommitmentRequest,
   data: ChannelData,
-  keys: ChannelKeys,
+  keys: WireKeys,
 ): Message {
   const built = buildCommitment(parameters, commitmentNumber, derived, spec);
   const { signature, htlcSignatures } = keys.channel.signRemoteCommitment({
