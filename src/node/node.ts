@@ -304,10 +304,10 @@ export class Node {
   }
 
   #peerChanged(nodeId: NodeId, isUp: boolean): void {
-    const { clock, events, logger } = this.options;
+    const { clock, events } = this.options;
     events.publish({ type: 'peer', timeMs: clock.now(), nodeId, connected: isUp });
-    if (!isUp) return;
-    this.gossip.syncWith(nodeId).catch((error: unknown) => logger.debug({ peer: nodeId, err: error }, 'gossip sync ended early'));
+    if (isUp) this.gossip.peerConnected(nodeId);
+    else this.gossip.peerDisconnected(nodeId);
   }
 
   /** BOLT 7: a channel_update that the peer sends directly is for a channel that is not announced, or of which we just learn. */
