@@ -1,6 +1,7 @@
 import type { MessageOf } from '../../protocols/wire/messages.ts';
 import { equals, toString } from 'uint8arrays';
 import { closingFee, isValidShutdownScript } from '../commitment/closing-transaction.ts';
+import type { Side } from '../htlc/htlc-states.ts';
 import type { ChannelData, NegotiatedChannel } from './data.ts';
 import type { FeeRange } from './effects.ts';
 import { fundingOf, type ClosingRequest } from './requests.ts';
@@ -25,9 +26,9 @@ export type ClosingAnswer =
   | { readonly kind: 'propose'; readonly feeSatoshis: bigint }
   | { readonly kind: 'refuse'; readonly violation: ChannelViolation };
 
-/** The fee that a mutual close costs at the feerate that was asked for: never more than the opener has. */
+/** The fee that a mutual close costs at the feerate that was asked for, but one that propagates and that the opener has. */
 export function idealClosingFee(channel: NegotiatedChannel): bigint {
-  return clamp(closingFeeAt(channel, channel.closing.feeratePerKw), { minFeeSatoshis: 0n, maxFeeSatoshis: openerBalance(channel) });
+  return clamp(closingFeeAt(channel, channel.closing.feeratePerKw), possibleFees(channel));
 }
 
 /**
@@ -35,10 +36,17 @@ export function idealClosingFee(channel: NegotiatedChannel): bigint {
  * what it thinks right.
  */
 export function acceptableFees(channel: NegotiatedChannel): FeeRange {
-  const balance = openerBalance(channel);
-  const floor = minOf(closingFeeAt(channel, MIN_RELAY_FEERATE_PER_KW), balance);
-  const ceiling = channel.isOpener ? minOf(2n * idealClosingFee(channel), balance) : balance;
-  return { minFeeSatoshis: floor, maxFeeSatoshis: ceiling < floor ? floor : ceiling };
+  const possible = possibleFees(channel);
+  return channel.isOpener ? { ...possible, maxFeeSatoshis: clamp(2n * idealClosingFee(channel), possible) } : possible;
+}
+
+/** From what nodes relay to what the opener has, less what it must keep where nobody else gets an output: there has to be one. */
+function possibleFees(channel: NegotiatedChannel): FeeRange {
+  const { isOpener, toLocalMsat, toRemoteMsat, local, remote } = channel;
+  const [openerSat, accepterSat] = isOpener ? [toLocalMsat / 1000n, toRemoteMsat / 1000n] : [toRemoteMsat / 1000n, toLocalMsat / 1000n];
+  const dustSat = maxOf(local.dustLimitSatoshis, remote.dustLimitSatoshis);
+  const maxFeeSatoshis = maxOf(openerSat - (accepterSat < dustSat ? dustSat : 0n), 0n);
+  return { minFeeSatoshis: minOf(closingFeeAt(channel, MIN_RELAY_FEERATE_PER_KW), maxFeeSatoshis), maxFeeSatoshis };
 }
 
 /** BOLT 2, "Legacy Closing Negotiation": the receiving node's rules, in their order. */
@@ -54,8 +62,8 @@ export function answerClosing(channel: NegotiatedChannel, message: MessageOf<'cl
     return refuse('closing_fee_not_between', `a fee strictly between ${localFeeSatoshis} and ${remoteFeeSatoshis} sat`, feeSatoshis, 'warning');
   }
   if (isIn(feeSatoshis, ours)) return { kind: 'agree', feeSatoshis, reply: true };
-  const midpoint = (feeSatoshis + (localFeeSatoshis ?? idealClosingFee(channel))) / 2n;
-  if (midpoint === feeSatoshis) return refuse('closing_fee_stuck', 'a fee that can be met halfway', feeSatoshis, 'warning');
+  const midpoint = clamp((feeSatoshis + (localFeeSatoshis ?? idealClosingFee(channel))) / 2n, ours);
+  if (midpoint === feeSatoshis || midpoint === localFeeSatoshis) return refuse('closing_fee_stuck', 'a fee that can be met halfway', feeSatoshis, 'warning');
   return { kind: 'propose', feeSatoshis: midpoint };
 }
 
@@ -88,8 +96,11 @@ function remoteScript({ remoteShutdownScript }: ChannelData): Uint8Array {
   throw new ChannelViolation('closing_without_shutdown', "expected the peer's shutdown script to be known");
 }
 
-/** The mutual close at a fee, once both shutdown scripts are known and no HTLC is left. */
-export function closingRequest(channel: NegotiatedChannel, feeSatoshis: bigint): ClosingRequest {
+/**
+ * The mutual close at a fee, once both shutdown scripts are known and no HTLC is left. BOLT 3, "Legacy Closing Transaction": whoever signs
+ * leaves out what is dust by its own limit.
+ */
+export function closingRequest(channel: NegotiatedChannel, feeSatoshis: bigint, signer: Side): ClosingRequest {
   const funding = fundingOf(channel);
   return {
     parameters: {
@@ -103,15 +114,10 @@ export function closingRequest(channel: NegotiatedChannel, feeSatoshis: bigint):
       remoteMsat: channel.toRemoteMsat,
       localScriptpubkey: channel.localShutdownScript,
       remoteScriptpubkey: remoteScript(channel),
-      dustLimitSatoshis: channel.local.dustLimitSatoshis,
+      dustLimitSatoshis: channel[signer].dustLimitSatoshis,
     },
     feeSatoshis,
   };
-}
-
-/** Whole satoshis that the opener has to pay a closing fee from. */
-function openerBalance(channel: ChannelData): bigint {
-  return (channel.isOpener ? channel.toLocalMsat : channel.toRemoteMsat) / 1000n;
 }
 
 function refuse(code: string, expected: string, got: bigint | string, answer: 'warning' | 'error'): ClosingAnswer {

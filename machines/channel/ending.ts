@@ -39,7 +39,7 @@ export function agreeOnFee({ data }: ChannelContext, message: MessageOf<'closing
   const reply = answer.kind === 'agree' && answer.reply ? (proposeFee(data, feeSatoshis).effects ?? []) : [];
   return {
     data: { agreedClosing: { feeSatoshis, remoteSignature } },
-    effects: [...reply, { type: 'broadcastClosing', closing: closingRequest(channel, feeSatoshis), remoteSignature }],
+    effects: [...reply, { type: 'broadcastClosing', closing: closingRequest(channel, feeSatoshis, 'remote'), remoteSignature }],
   };
 }
 
@@ -48,14 +48,14 @@ export function repeatClosing({ data }: ChannelContext, to: 'peer' | 'chain'): S
   if (data.agreedClosing === undefined) return {};
   const { feeSatoshis, remoteSignature } = data.agreedClosing;
   if (to === 'peer') return { effects: proposeFee(data, feeSatoshis).effects ?? [] };
-  return { effects: [{ type: 'broadcastClosing', closing: closingRequest(negotiated(data), feeSatoshis), remoteSignature }] };
+  return { effects: [{ type: 'broadcastClosing', closing: closingRequest(negotiated(data), feeSatoshis, 'remote'), remoteSignature }] };
 }
 
 function proposeFee(data: ChannelContext['data'], feeSatoshis: bigint): Step {
   const channel = negotiated(data);
   return {
     data: { closing: { ...data.closing, localFeeSatoshis: feeSatoshis } },
-    effects: [{ type: 'sendClosingSigned', closing: closingRequest(channel, feeSatoshis), feeRange: acceptableFees(channel) }],
+    effects: [{ type: 'sendClosingSigned', closing: closingRequest(channel, feeSatoshis, 'local'), feeRange: acceptableFees(channel) }],
   };
 }
 

@@ -100,7 +100,7 @@ function secretChainViolation(data: ChannelContext['data'], message: MessageOf<'
 /** BOLT 2, "Legacy Closing Negotiation": the signature first, then the fee. */
 function closingViolation({ data }: ChannelContext, message: MessageOf<'closing_signed'>): Verdict {
   const channel = negotiated(data);
-  const { parameters } = closingRequest(channel, message.feeSatoshis);
+  const { parameters } = closingRequest(channel, message.feeSatoshis, 'remote');
   const wrong = refused('warning', () => closingSignedByRemote(parameters, message.feeSatoshis, message.signature));
   if (wrong !== undefined) return wrong;
   const answer = answerClosing(channel, message);
