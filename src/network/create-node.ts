@@ -105,7 +105,8 @@ export function nodeKey(bytes: Uint8Array): PrivateKey {
   throw new NetworkError('invalid_config', `expected a secp256k1 private key of 32 bytes, got ${bytes.length} bytes`);
 }
 
-function configuredAddress(address: string): Multiaddr {
+/** @throws NetworkError `invalid_config` */
+export function configuredAddress(address: string): Multiaddr {
   try {
     return multiaddr(address);
   } catch (error) {

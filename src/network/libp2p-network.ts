@@ -13,11 +13,12 @@ import {
 } from '../../protocols/ids.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { createNode, nodeKey } from './create-node.ts';
+import { configuredAddress, createNode, nodeKey } from './create-node.ts';
 import type { NodeServices } from './create-node.ts';
 import { deadline } from './deadline.ts';
 import { dialPeer } from './dial-peer.ts';
 import { NetworkError, messageOf } from './errors.ts';
+import type { NetworkErrorCode } from './errors.ts';
 import { GossipTopic } from './gossip-topic.ts';
 import { abortConnection, closeConnections } from './hang-up.ts';
 import { defaultNetworkLimits } from './limits.ts';
@@ -90,6 +91,10 @@ class Libp2pNetwork implements Network {
   async start(handlers: NetworkHandlers): Promise<void> {
     if (this.#started) throw new NetworkError('network_stopped', 'a network starts once');
     this.#started = true;
+    for (const { nodeId, address } of this.#options.bootstrap ?? []) {
+      peerIdOf(nodeId, 'invalid_config');
+      configuredAddress(address);
+    }
     const { listen, announce = [], chainHash } = this.#options;
     const limits = this.#limits;
     const topic = gossipTopic(chainHash);
@@ -272,10 +277,13 @@ function nodeIdOf(peerId: string): NodeId | undefined {
   }
 }
 
-function peerIdOf(nodeId: NodeId): PeerId {
+/** @throws NetworkError with the given code for what is not a public key in lower-case hex */
+function peerIdOf(nodeId: NodeId, code: NetworkErrorCode = 'invalid_address'): PeerId {
+  const expected = 'expected a node id of 66 lower-case hex digits (a compressed public key)';
   try {
-    return peerIdFromNodeId(fromString(nodeId, 'hex'));
+    if (/^[0-9a-f]{66}$/.test(nodeId)) return peerIdFromNodeId(fromString(nodeId, 'hex'));
   } catch (error) {
-    throw new NetworkError('invalid_address', `expected a node id, got "${nodeId}"`, { nodeId }, { cause: error });
+    throw new NetworkError(code, `${expected}, got "${nodeId}"`, { nodeId }, { cause: error });
   }
+  throw new NetworkError(code, `${expected}, got "${nodeId}"`, { nodeId });
 }

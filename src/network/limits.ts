@@ -13,7 +13,11 @@ export interface NetworkLimits {
   readonly lookupTimeoutMs: number;
   /** How long a peer that opens a stream may take to say what it wants. */
   readonly handshakeTimeoutMs: number;
-  /** A peer that is alive is asked every `pingIntervalMs`, and dropped when it does not answer in `pingTimeoutMs`. */
+  /**
+   * A peer is asked every `pingIntervalMs` whether it is there, and dropped when it does not answer in `pingTimeoutMs`.
+   * One that has died is noticed at once all the same; this is for one that hangs, or whose host is gone. A machine
+   * under load must be able to answer in time: a link lost by mistake costs more than one lost late.
+   */
   readonly pingIntervalMs: number;
   readonly pingTimeoutMs: number;
   /** Gossip messages being validated at once, and waiting for it: of one peer, of all. Those beyond are ignored. */
@@ -36,7 +40,7 @@ export const defaultNetworkLimits: NetworkLimits = {
   lookupTimeoutMs: 5_000,
   handshakeTimeoutMs: 5_000,
   pingIntervalMs: 3_000,
-  pingTimeoutMs: 5_000,
+  pingTimeoutMs: 10_000,
   gossipConcurrency: 16,
   maxGossipQueuePerPeer: 512,
   maxGossipQueue: 4_096,

@@ -161,6 +161,7 @@ class MemoryNetwork implements Network, LinkOwner {
     const end = this.ends.get(nodeId);
     if (end === undefined || end.state !== 'up' || !this.alive) return;
     for (const message of messages) {
+      if (message.length > MAX_BOLT_MESSAGE_BYTES) return end.link.break('bad_outgoing_message');
       const copy = message.slice();
       const peer = end.peer;
       end.outgoing.send(copy.length, () => peer.handlers?.onMessage(this.nodeId, copy));

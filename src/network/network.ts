@@ -26,6 +26,7 @@ export interface NetworkHandlers {
  */
 export interface Network {
   readonly nodeId: NodeId;
+  /** Starts to listen; handlers may be called before the promise resolves. A network starts once. */
   start(handlers: NetworkHandlers): Promise<void>;
   stop(): Promise<void>;
   /** Addresses others can dial, as multiaddrs without the peer id. */

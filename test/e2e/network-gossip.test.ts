@@ -124,7 +124,8 @@ describe('gossip over libp2p', () => {
     expect(node.gossip.length - before).toBe(3);
     release();
     await until(() => expect(node.gossip.length - before).toBe(10));
-    await publishUntil((message) => raw.services.pubsub.publish(topic, message), () => node.gossip.length - before > 10);
+    const publish = (message: Uint8Array): unknown => raw.services.pubsub.publish(topic, message);
+    await publishUntil(publish, () => node.gossip.length - before > 10);
   });
 
   it('comes back when its stream is lost while the peer stays connected', async () => {
@@ -182,7 +183,8 @@ describe('sync over libp2p', () => {
       };
     alice.handlers.onSyncRequest = serve('alice');
     bob.handlers.onSyncRequest = serve('bob');
-    const request = (from: TestNode, to: TestNode): Promise<number[]> => numbers(from.network.requestSync(to.id, bytes(1, 9)));
+    const request = (from: TestNode, to: TestNode): Promise<number[]> =>
+      numbers(from.network.requestSync(to.id, bytes(1, 9)));
     const [fromBob, fromAlice] = await Promise.all([request(alice, bob), request(bob, alice)]);
     const expected = Array.from({ length: 3_000 }, (_, i) => i);
     expect(fromBob).toEqual(expected);

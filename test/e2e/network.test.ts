@@ -44,6 +44,7 @@ describe('links over libp2p', () => {
     await expect(connect(carol.id, named)).rejects.toMatchObject(code('peer_identity_mismatch'));
     await expect(connect(bob.id, '/ip4/127.0.0.1/tcp/1')).rejects.toMatchObject(code('peer_unreachable'));
     await expect(connect(bob.id, 'localhost:9735')).rejects.toMatchObject(code('invalid_address'));
+    await expect(connect(bob.id.toUpperCase(), bob.address)).rejects.toMatchObject(code('invalid_address'));
     await expect(connect('02abcd', bob.address)).rejects.toMatchObject(code('invalid_address'));
     await expect(connect(alice.id, bob.address)).rejects.toMatchObject(code('peer_is_self'));
     expect([...alice.events, ...bob.events]).toEqual([]);
@@ -58,6 +59,10 @@ describe('links over libp2p', () => {
     const start = (options: Partial<Libp2pNetworkOptions>): Promise<TestNode> => new TestNode(options).start();
     await expect(start({ listen: [alice.address] })).rejects.toMatchObject(code('listen_failed'));
     await expect(start({ listen: ['nonsense'] })).rejects.toMatchObject(code('invalid_config'));
+    for (const bootstrap of [{ nodeId: alice.id.toUpperCase() }, { address: 'nonsense' }]) {
+      const peer = { nodeId: alice.id, address: alice.address, ...bootstrap };
+      await expect(start({ bootstrap: [peer] })).rejects.toMatchObject(code('invalid_config'));
+    }
     for (const privateKey of [new Uint8Array(32), new Uint8Array(31).fill(1), new Uint8Array(64).fill(1)]) {
       expect(() => createLibp2pNetwork({ privateKey, listen: [], chainHash })).toThrow(
         expect.objectContaining(code('invalid_config')),
@@ -151,7 +156,8 @@ describe('finding peers', () => {
     const [hub] = (await nodes(1)) as [TestNode];
     const bootstrap = [{ nodeId: hub.id, address: hub.address }];
     const [alice, bob] = (await nodes(2, () => ({ bootstrap }))) as [TestNode, TestNode];
-    await expect.poll(() => alice.network.connect(bob.id).then(() => 'up', () => 'down'), { timeout: 15_000 }).toBe('up');
+    const connect = (): Promise<string> => alice.network.connect(bob.id).then(() => 'up', () => 'down');
+    await expect.poll(connect, { timeout: 20_000 }).toBe('up');
     expect(alice.events[0]).toMatch(`+${bob.id}`);
     const nobody = new TestNode().id;
     await expect(alice.network.connect(nobody)).rejects.toMatchObject(code('peer_unknown_address'));

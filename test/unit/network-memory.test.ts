@@ -218,6 +218,11 @@ describe('links in memory', () => {
     for (let i = 0; i < 11; i++) alice.send('b', [new Uint8Array(100)]);
     await mesh.clock.run();
     expect(mesh.of('a').at(-1)).toBe('-b outgoing_queue_full');
+    void alice.connect('b');
+    await mesh.clock.run();
+    alice.send('b', [new Uint8Array(65_536)]);
+    await mesh.clock.run();
+    expect(mesh.of('a').at(-1)).toBe('-b bad_outgoing_message');
   });
 
   it('holds back messages while the handler is busy', async () => {
