@@ -1,12 +1,11 @@
 import type { ChannelPolicy } from '../../machines/channel/policy.ts';
 import type { PeerTiming } from '../../machines/peer/peer.machine.ts';
-import { fromMultiaddr } from '../../protocols/gossip/addresses.ts';
 import type { EventHub } from '../api/events.ts';
-import type { Chain, ChainEvent } from '../chain/chain.ts';
+import type { Block, Chain } from '../chain/chain.ts';
 import { ChannelManager, type ChannelWorld } from '../channels/channel-manager.ts';
 import { ChannelStore, hexOf } from '../channels/channel-store.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
-import { Announcer, type AnnouncerTimes, type NodeProfile } from '../gossip/announcer.ts';
+import type { Announcer, AnnouncerTimes } from '../gossip/announcer.ts';
 import { GossipService } from '../gossip/gossip-service.ts';
 import type { Signer } from '../keys/signer-api.ts';
 import type { Logger } from '../logging.ts';
@@ -18,12 +17,13 @@ import { ChannelGraph } from '../routing/graph.ts';
 import { Liquidity } from '../routing/liquidity.ts';
 import { Router } from '../routing/router.ts';
 import type { Clock, RandomBytes } from '../runtime/clock.ts';
-import { Dispatcher, TurnDiscardedError } from '../runtime/dispatcher.ts';
-import type { Turn } from '../runtime/turn.ts';
+import { Dispatcher } from '../runtime/dispatcher.ts';
 import { StorageError, type Database } from '../storage/database.ts';
 import { addressToScript, bitcoinNetwork } from '../wallet/address.ts';
 import { Wallet } from '../wallet/wallet.ts';
+import { createAnnouncer } from './announcing.ts';
 import { ChainFeed } from './chain-feed.ts';
+import { ChainFollower } from './chain-follower.ts';
 import { channelDirectory } from './channel-directory.ts';
 import { ChannelOpener } from './channel-opener.ts';
 import { ChannelUpdates } from './channel-updates.ts';
@@ -60,9 +60,6 @@ export interface NodeOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
-/** Each channel at fault is frozen after one attempt; more than this is no passing fault. */
-const MAX_ATTEMPTS = 10;
-
 /** A node: its parts, wired. Behaviour lives in the machines, effects in the parts; here is only who knows whom. */
 export class Node {
   readonly options: NodeOptions;
@@ -74,6 +71,7 @@ export class Node {
   readonly funding: Funding;
   readonly fees: FeeUpdater;
   readonly feed: ChainFeed;
+  readonly follower: ChainFollower;
   readonly opener: ChannelOpener;
   readonly policies: ForwardingPolicies;
   readonly graph = new ChannelGraph();
@@ -84,7 +82,6 @@ export class Node {
   readonly ownChannels: OwnChannels;
   readonly updates: ChannelUpdates;
   readonly channelStore: ChannelStore;
-  #stopFollowing: () => void = () => {};
   #closingScript: Uint8Array | undefined;
 
   constructor(options: NodeOptions) {
@@ -116,7 +113,14 @@ export class Node {
       knownFeatures: nodeFeatures,
       onProblem: (error) => logger.warn({ err: error }, 'gossip'),
     });
-    this.announcer = this.#makeAnnouncer();
+    this.announcer = createAnnouncer({
+      ...options,
+      self: this.nodeId,
+      gossip: this.gossip,
+      graph: this.graph,
+      updates: this.updates,
+      sendToPeer: (peer, message) => this.peers.send(peer, [message]),
+    });
     this.payments = new PaymentHub({
       database,
       clock,
@@ -150,6 +154,14 @@ export class Node {
       chain,
       logger,
       submit: (channelIndex, event) => this.dispatcher.submit({ to: 'channel', channelIndex, event }),
+    });
+    this.follower = new ChainFollower({
+      chain,
+      dispatcher: this.dispatcher,
+      feed: this.feed,
+      onBlock: (block) => this.#blockConnected(block),
+      onBlockGone: (block) => this.gossip.blockDisconnected(block),
+      onEnd: options.onFatal,
     });
     this.opener = new ChannelOpener({
       channels: this.channels,
@@ -188,10 +200,10 @@ export class Node {
 
   /** Brings channels and payments back, joins the mesh and follows the chain from where it was left. */
   async start(): Promise<void> {
-    const { chain, network } = this.options;
+    const { network } = this.options;
     this.gossip.start();
     this.funding.releaseAllBut((index) => this.channels.get(index) !== undefined);
-    await this.#startFollowing(chain);
+    await this.follower.start();
     for (const { index } of this.channels.all()) this.#restored(index);
     await network.start({
       onPeerConnected: (nodeId, info) => this.peers.linkUp(nodeId, info),
@@ -206,7 +218,7 @@ export class Node {
 
   /** Everything begun is on disk when it resolves. */
   async stop(): Promise<void> {
-    this.#stopFollowing();
+    this.follower.stop();
     this.opener.abortAll('the node is stopping');
     this.peers.stop();
     this.announcer.stop();
@@ -227,37 +239,12 @@ export class Node {
     return this.#closingScript;
   }
 
-  async #startFollowing(chain: Chain): Promise<void> {
-    // A first start has no history to look at: the wallet's seed is new, or its addresses were never given out on this machine.
-    const from = this.feed.tip ?? (await chain.tip());
-    await this.dispatcher.inTurn(() => this.feed.startAt(from));
-    this.#stopFollowing = chain.follow(from, (event) => this.#chainEvent(event), this.options.onFatal);
-  }
-
-  async #chainEvent(event: ChainEvent): Promise<void> {
+  #blockConnected(block: Block): void {
     const { events, logger, clock } = this.options;
-    await this.#inLastingTurn((turn) => this.feed.handle(event, turn));
-    if (event.type === 'blockDisconnected') {
-      this.gossip.blockDisconnected(event.block);
-      return;
-    }
-    const { block } = event;
     events.publish({ type: 'block', timeMs: clock.now(), height: block.height, hash: block.hash });
     this.funding.rebroadcast();
     this.fees.update().catch((error: unknown) => logger.debug({ err: error }, 'no feerate for the commitments'));
-    void this.gossip.blockConnected(block).catch((error: unknown) => logger.warn({ err: error }, 'gossip'));
-  }
-
-  /** A block must not be lost with a turn: the actor whose fault discarded it is frozen now, and the others must see the block. */
-  async #inLastingTurn(work: (turn: Turn) => void): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.dispatcher.inTurn(work);
-        return;
-      } catch (error) {
-        if (!(error instanceof TurnDiscardedError) || attempt === MAX_ATTEMPTS) throw error;
-      }
-    }
+    this.gossip.blockConnected(block).catch((error: unknown) => logger.warn({ err: error }, 'gossip'));
   }
 
   #world(): ChannelWorld {
@@ -314,31 +301,5 @@ export class Node {
   #gossipFromPeer(nodeId: NodeId, bytes: Uint8Array): void {
     this.updates.noteTheirs(nodeId, bytes);
     void this.gossip.onGossip(bytes, nodeId);
-  }
-
-  #makeAnnouncer(): Announcer {
-    const { chainHash, clock, signer, profile, network } = this.options;
-    return new Announcer({
-      self: this.nodeId,
-      chainHash,
-      clock,
-      sign: (hash) => signer.node.signGossip(hash),
-      profile: (): NodeProfile => {
-        const addresses = profile.announce.length > 0 ? profile.announce : network.listenAddresses();
-        const { alias, rgbColor } = profile;
-        return { alias, rgbColor, features: nodeFeatures, addresses: addresses.flatMap((address) => fromMultiaddr(address) ?? []) };
-      },
-      lastPolicy: (shortChannelId, direction) => this.graph.policy(shortChannelId, direction),
-      lastNodeTimestamp: () => this.gossip.store.nodeTimestamp(this.nodeId),
-      publish: (message) => {
-        this.updates.noteOurs(message);
-        this.gossip.publish(message);
-      },
-      sendToPeer: (peer, message) => {
-        this.updates.noteOurs(message);
-        this.peers.send(peer, [message]);
-      },
-      ...(this.options.announcerTimes && { times: this.options.announcerTimes }),
-    });
   }
 }

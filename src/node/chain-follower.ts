@@ -1,0 +1,59 @@
+import type { Block, BlockRef, Chain, ChainEvent } from '../chain/chain.ts';
+import { TurnDiscardedError, type Dispatcher } from '../runtime/dispatcher.ts';
+import type { Turn } from '../runtime/turn.ts';
+import type { ChainFeed } from './chain-feed.ts';
+
+export interface ChainFollowerOptions {
+  readonly chain: Chain;
+  readonly dispatcher: Dispatcher;
+  readonly feed: ChainFeed;
+  /** Told after the turn that took the block is on disk. Neither may throw. */
+  readonly onBlock: (block: Block) => void;
+  readonly onBlockGone: (block: BlockRef) => void;
+  /** Following ended by itself: no block will come any more. */
+  readonly onEnd: (error: unknown) => void;
+}
+
+/** Each channel at fault is frozen after one attempt; more than this is no passing fault. */
+const MAX_ATTEMPTS = 10;
+
+/** Follows the chain from where everything on disk stands, one block a turn. */
+export class ChainFollower {
+  readonly #options: ChainFollowerOptions;
+  #stop: () => void = () => {};
+
+  constructor(options: ChainFollowerOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { chain, dispatcher, feed, onEnd } = this.#options;
+    // A first start has no history to look at: the wallet's addresses were never given out.
+    const from = feed.tip ?? (await chain.tip());
+    await dispatcher.inTurn(() => feed.startAt(from));
+    this.#stop = chain.follow(from, (event) => this.#take(event), onEnd);
+  }
+
+  stop(): void {
+    this.#stop();
+  }
+
+  async #take(event: ChainEvent): Promise<void> {
+    const { feed, onBlock, onBlockGone } = this.#options;
+    await this.#inLastingTurn((turn) => feed.handle(event, turn));
+    if (event.type === 'blockConnected') onBlock(event.block);
+    else onBlockGone(event.block);
+  }
+
+  /** A block must not be lost with a turn: the actor whose fault discarded it is frozen now, and the others must see the block. */
+  async #inLastingTurn(work: (turn: Turn) => void): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#options.dispatcher.inTurn(work);
+        return;
+      } catch (error) {
+        if (!(error instanceof TurnDiscardedError) || attempt === MAX_ATTEMPTS) throw error;
+      }
+    }
+  }
+}
