@@ -1,0 +1,86 @@
+import { resolve } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { topologies, type Topology } from './topology.ts';
+
+export interface ClusterOptions {
+  readonly nodes: number;
+  readonly topology: Topology;
+  readonly seed: string;
+  readonly payments: number;
+  /** Where the state stays; a folder that ends with the cluster where it is left out. */
+  readonly keep?: string;
+  readonly basePort?: number;
+  readonly check: boolean;
+  readonly json: boolean;
+  /** Those options that the command line names, rather than their defaults. */
+  readonly given: ReadonlySet<string>;
+}
+
+const help = `
+The mesh is a line of channels of 10,000,000 sat with some of 1,000,000 sat as shortcuts across it: small payments
+take the shortcuts, larger ones hop along the line. In all other topologies the channels are equally large.
+
+Exit status:
+  0  stopped as asked; with --check: every payment arrived and every balance is right to the msat
+  1  something failed or is off; the message says what
+  2  wrong options
+
+Examples:
+  $ scripts/cluster
+  $ scripts/cluster --nodes 8 --topology small-world --seed 7
+  $ scripts/cluster --keep ~/mesh        # again later: the same nodes and channels go on
+  $ scripts/cluster --check --json`;
+
+/**
+ * Reads the command line. Throws `CommanderError`, whose message has been shown: its `exitCode` is 0 where help was
+ * asked for.
+ */
+export function parseOptions(args: readonly string[]): ClusterOptions {
+  const command = new Command('cluster')
+    .description(
+      'Runs a mesh of Runnel nodes on a regtest chain, each its own process: funds them, opens channels, pays.',
+    )
+    .option('--nodes <n>', 'how many nodes', integer(2, 100), 5)
+    .addOption(new Option('--topology <kind>', 'who has channels with whom').choices(topologies).default('mesh'))
+    .option('--seed <text>', 'chooses shortcuts, payers, payees and amounts; the same seed, the same choices', '1')
+    .option(
+      '--payments <n>',
+      'how many payments to make, over one hop, two, three, four, one, …',
+      integer(0, 100_000),
+      16,
+    )
+    .option(
+      '--keep <folder>',
+      'keep the state in this folder, or go on with what it holds (default: a folder that is deleted at the end)',
+    )
+    .option(
+      '--base-port <port>',
+      'ports for nodes from here on: for peers the even ones, for the APIs the odd ones (default: any that are free)',
+      integer(1, 65_000),
+    )
+    .option('--check', 'end after the payments, with an exit status that tells whether all was right', false)
+    .option('--json', 'print the result as JSON on standard output, and the progress on standard error', false)
+    .addHelpText('after', help)
+    .showHelpAfterError('(add --help for what is possible)')
+    .allowExcessArguments(false)
+    .exitOverride();
+  command.parse(args, { from: 'user' });
+  const options = command.opts<Omit<ClusterOptions, 'given'>>();
+  const given = new Set(Object.keys(options).filter((name) => command.getOptionValueSource(name) === 'cli'));
+  return { ...options, ...(options.keep === undefined ? {} : { keep: resolve(options.keep) }), given };
+}
+
+/**
+ * What the process should end with after `parseOptions` threw; undefined for an error that is not the command line's.
+ */
+export function exitStatusOf(error: unknown): number | undefined {
+  if (!(error instanceof CommanderError)) return undefined;
+  return error.exitCode === 0 ? 0 : 2;
+}
+
+function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    if (/^[0-9]{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
+    throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
+  };
+}

@@ -1,0 +1,121 @@
+/** The life of a cluster: started, funded, connected, paid through, checked, kept up, stopped. */
+import { RunnelError } from '../../protocols/errors.ts';
+import { findProblems } from './check.ts';
+import { choosePorts, startCluster, type Cluster } from './cluster.ts';
+import { openChannels, waitForChannels, waitForGossip } from './open-channels.ts';
+import type { ClusterOptions } from './options.ts';
+import { planPayments } from './payment-plan.ts';
+import { makePayments } from './payments.ts';
+import { ProcessGroup, type ManagedProcess } from './process.ts';
+import { Progress } from './progress.ts';
+import { renderOutcome, renderReport, reportData, type Report } from './report.ts';
+import { SeededRandom } from './seeded-random.ts';
+import { takeSnapshot } from './snapshot.ts';
+import { StateError, StateFolder, type Settings } from './state.ts';
+import { stayUp } from './stay-up.ts';
+import { channelsOf, range, type Edge } from './topology.ts';
+
+/**
+ * Runs a cluster until it has been checked, or until `signal` is aborted. Resolves with whether all was right;
+ * rejects with what went wrong. No process of it is left in either case.
+ */
+export async function runCluster(options: ClusterOptions, signal: AbortSignal): Promise<boolean> {
+  const progress = new Progress((text) => (options.json ? process.stderr : process.stdout).write(text));
+  const state = new StateFolder(options.keep);
+  let onFailure: (failed: ManagedProcess) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    onFailure = (child) => reject(child.failure());
+  });
+  const group = new ProcessGroup((child) => onFailure(child));
+  const asked = new Promise<'stopped'>((resolve) =>
+    signal.addEventListener('abort', () => resolve('stopped'), { once: true }),
+  );
+  let hasFailed = true;
+  try {
+    const result = await Promise.race([failed, asked, bringUp(options, group, state, progress)]);
+    if (result === 'stopped') return false;
+    hasFailed = result.report.problems.length > 0;
+    show(result.report, options, progress);
+    if (!options.check) {
+      onFailure = (child) => progress.say(child.failure().message);
+      await stayUp({ cluster: result.cluster, state, say: (text) => process.stderr.write(text), asked });
+    }
+    return !hasFailed;
+  } finally {
+    if (!options.check || signal.aborted) progress.say('stopping');
+    await group.stop();
+    // The logs are worth more than the room.
+    const leave = hasFailed && !signal.aborted;
+    state.close({ leave });
+    if (leave) process.stderr.write(`The state and the logs are left in ${state.path}\n`);
+  }
+}
+
+async function bringUp(
+  options: ClusterOptions,
+  group: ProcessGroup,
+  state: StateFolder,
+  progress: Progress,
+): Promise<{ readonly cluster: Cluster; readonly report: Report }> {
+  const settings = await chooseSettings(options, state);
+  const { nodes: count, topology, seed } = settings;
+  progress.say(`${count} nodes, ${topology}, seed ${seed}, in ${state.path}`);
+  const cluster = await startCluster({
+    group,
+    state,
+    settings,
+    ...(options.basePort === undefined
+      ? {}
+      : { apiPorts: range(0, count).map((node) => portOf(options.basePort ?? 0, node) + 1) }),
+    onStarted: (name) => progress.say(`${name} is up`),
+  });
+  const edges = channelsOf(topology, count, new SeededRandom(`${seed} topology`));
+  await connectAll(cluster, edges, progress);
+
+  const before = await takeSnapshot(cluster);
+  const plan = planPayments(edges, count, options.payments, new SeededRandom(`${seed} payments`));
+  progress.say(`${plan.length} payments:`);
+  const outcomes = await makePayments(cluster, plan, (outcome) => progress.say(renderOutcome(outcome)));
+  const after = await takeSnapshot(cluster);
+  return { cluster, report: { nodes: after, outcomes, problems: findProblems(before, after, outcomes) } };
+}
+
+async function connectAll(cluster: Cluster, edges: readonly Edge[], progress: Progress): Promise<void> {
+  progress.say(`opening ${edges.length} channels`);
+  const opened = await openChannels(cluster, edges);
+  await waitForChannels(cluster, edges);
+  const kept = edges.length - opened;
+  progress.say(`${edges.length} channels are usable${kept > 0 ? `, ${kept} of them from before` : ''}`);
+  await waitForGossip(cluster, edges);
+  progress.say('every node knows every channel');
+}
+
+function show(report: Report, { json }: ClusterOptions, progress: Progress): void {
+  process.stdout.write(json ? `${JSON.stringify(reportData(report), null, 2)}\n` : `\n${renderReport(report)}\n\n`);
+  const { problems, outcomes } = report;
+  for (const problem of problems) progress.say(`OFF: ${problem}`);
+  if (problems.length === 0)
+    progress.say(`all ${outcomes.length} payments arrived, and every balance is right to the msat`);
+}
+
+/** Those of the folder's earlier run, or those asked for. */
+async function chooseSettings(options: ClusterOptions, state: StateFolder): Promise<Settings> {
+  const earlier = state.load();
+  for (const name of ['nodes', 'topology', 'seed'] as const) {
+    if (earlier === undefined || !options.given.has(name) || earlier[name] === options[name]) continue;
+    throw new StateError(
+      'other_cluster',
+      `${state.path} holds a cluster with --${name} ${earlier[name]}: leave the option out, or choose another folder`,
+    );
+  }
+  const { nodes, topology, seed } = earlier ?? options;
+  const { basePort } = options;
+  const asked = basePort === undefined ? undefined : range(0, nodes).map((node) => portOf(basePort, node));
+  if (asked?.some((port) => port + 1 > 65_535) === true)
+    throw new RunnelError('no_ports', `--base-port ${basePort} leaves too few ports for ${nodes} nodes`);
+  const settings = { nodes, topology, seed, ports: asked ?? (await choosePorts(nodes, earlier?.ports ?? [])) };
+  state.save(settings);
+  return settings;
+}
+
+const portOf = (basePort: number, node: number): number => basePort + 2 * node;
