@@ -87,10 +87,16 @@ export interface Affordability {
   readonly dustMsat: bigint;
 }
 
-/**
- * What a side's commitment looks like with `addedMsat` more offered by `offerer` (0 for none), at `feeratePerKw` (default: that version's own) and with room for
- * `spareHtlcs` more outputs.
- */
+export interface AffordabilityOptions {
+  /** Default: that version's own. */
+  readonly feeratePerKw?: number;
+  /** Room for that many more outputs. */
+  readonly spareHtlcs?: number;
+  /** HTLCs whose outputs the opener is not asked to pay for. */
+  readonly isFree?: (row: HtlcRow) => boolean;
+}
+
+/** What a side's commitment looks like with `addedMsat` more offered by `offerer` (0 for none). */
 export function affordability(
   channel: NegotiatedChannel,
   htlcs: HtlcTable,
@@ -98,7 +104,7 @@ export function affordability(
   version: Version,
   offerer: Side,
   addedMsat: bigint,
-  options: { readonly feeratePerKw?: number; readonly spareHtlcs?: number } = {},
+  options: AffordabilityOptions = {},
 ): Affordability {
   const { localMsat, remoteMsat, standing } = totals(channel, htlcs, side, version);
   const feeratePerKw = options.feeratePerKw ?? feerateOf(channel, side, version);
@@ -113,14 +119,14 @@ export function affordability(
   let offeredCount = 0;
   let offeredMsat = 0n;
   let dustMsat = 0n;
-  const count = (amountMsat: bigint, direction: 'offered' | 'received'): void => {
+  const count = (amountMsat: bigint, direction: 'offered' | 'received', isFree = false): void => {
     if (trimmed(amountMsat, direction)) dustMsat += amountMsat;
-    else untrimmed += 1;
+    else if (!isFree) untrimmed += 1;
     if (direction !== offered) return;
     offeredCount += 1;
     offeredMsat += amountMsat;
   };
-  for (const { details } of standing) count(details.amountMsat, details.direction);
+  for (const row of standing) count(row.details.amountMsat, row.details.direction, options.isFree?.(row));
   if (addedMsat > 0n) count(addedMsat, offered);
   return {
     localMsat: offerer === 'local' ? localMsat - addedMsat : localMsat,

@@ -15,7 +15,7 @@ import { hasFallenBehind, isAwaitingRevocation } from './reestablish.ts';
 import { repeatNotices, resume, sendReestablish } from './resuming.ts';
 import { violationOf } from './rules.ts';
 import { scidFromParts } from '../../protocols/gossip/short-channel-id.ts';
-import { canAffordFeerate, offerViolation } from './update-rules.ts';
+import { mayProposeFeerate, offerViolation } from './update-rules.ts';
 import * as updates from './updates.ts';
 import { ChannelViolation } from './violation.ts';
 
@@ -126,7 +126,7 @@ export const channelSetup = setup({
       context.data.isOpener &&
       context.data.feeUpdates.length === 0 &&
       event.feeratePerKw !== context.data.feeratePerKw &&
-      canAffordFeerate(negotiated(context.data), context.htlcs, event.feeratePerKw),
+      mayProposeFeerate(negotiated(context.data), context.environment.policy, context.htlcs, event.feeratePerKw),
     hasUpdatesToSign: ({ context }) => hasUpdatesToSign(context),
     hasUpdatesToReceive: ({ context }) => hasUpdatesToReceive(context),
     hasNothingToReceive: ({ context }) => !hasUpdatesToReceive(context),

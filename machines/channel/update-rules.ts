@@ -2,8 +2,9 @@ import { equals } from 'uint8arrays';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import type { MessageOf } from '../../protocols/wire/messages.ts';
-import type { HtlcTable } from '../htlc/htlc-table.ts';
-import { affordability } from './balances.ts';
+import { stageOf } from '../htlc/htlc-states.ts';
+import type { HtlcRow, HtlcTable } from '../htlc/htlc-table.ts';
+import { affordability, feerateOf } from './balances.ts';
 import type { NegotiatedChannel } from './data.ts';
 import type { AddHtlcCommand } from './events.ts';
 import { feerateViolation } from './opening-rules.ts';
@@ -21,6 +22,7 @@ export function offerViolation(channel: NegotiatedChannel, policy: ChannelPolicy
   const theirs = affordability(channel, htlcs, 'remote', 'next', 'local', add.amountMsat);
   const ours = affordability(channel, htlcs, 'local', 'all', 'local', add.amountMsat);
   const reserveMsat = remote.channelReserveSatoshis * 1000n;
+  const costMsat = maxOf(theirs.openerCostMsat, ours.openerCostMsat);
   const isOpener = channel.isOpener;
   return firstViolation(
     () => must(add.amountMsat > 0n, 'htlc_amount_zero', 'an amount above 0', add.amountMsat),
@@ -47,19 +49,20 @@ export function offerViolation(channel: NegotiatedChannel, policy: ChannelPolicy
         theirs.offeredMsat,
       ),
     () => {
-      const keepMsat = reserveMsat + (isOpener ? maxOf(theirs.openerCostMsat, ours.openerCostMsat) : 0n);
+      const keepMsat = reserveMsat + (isOpener ? costMsat : 0n);
       const leftMsat = minOf(theirs.localMsat, ours.localMsat);
       return must(leftMsat >= keepMsat, 'htlc_unaffordable', `at least ${keepMsat} msat to remain (reserve, fee and anchors)`, leftMsat);
     },
     () => {
       if (!isOpener) {
         // The opener pays for the output that our HTLC adds: it must be able to, above its own reserve.
-        const keepMsat = channel.local.channelReserveSatoshis * 1000n + theirs.openerCostMsat;
-        return must(theirs.remoteMsat >= keepMsat, 'htlc_opener_unaffordable', `an opener who keeps ${keepMsat} msat`, theirs.remoteMsat);
+        const keepMsat = channel.local.channelReserveSatoshis * 1000n + costMsat;
+        const leftMsat = minOf(theirs.remoteMsat, ours.remoteMsat);
+        return must(leftMsat >= keepMsat, 'htlc_opener_unaffordable', `an opener who keeps ${keepMsat} msat`, leftMsat);
       }
       // The fee spike buffer: twice the feerate and one more HTLC must remain affordable.
       const spiked = affordability(channel, htlcs, 'remote', 'next', 'local', add.amountMsat, {
-        feeratePerKw: 2 * channel.feeratePerKw,
+        feeratePerKw: 2 * feerateOf(channel, 'remote', 'next'),
         spareHtlcs: 1,
       });
       const keepMsat = reserveMsat + spiked.openerCostMsat;
@@ -81,10 +84,16 @@ export function offerViolation(channel: NegotiatedChannel, policy: ChannelPolicy
   );
 }
 
+/**
+ * An HTLC of ours that is not yet in our own commitment: the peer may have made its update before it heard of it, and sends it after, when a lost
+ * connection comes back. BOLT 2, "Updating Fees", knows the race and lets the fee be less; a refusal would come again on every connection.
+ */
+const isNewToPeer = ({ details, state }: HtlcRow): boolean => details.direction === 'offered' && stageOf(state, 'local') === 'before';
+
 /** BOLT 2, "Adding an HTLC": what a receiving node answers with a warning. */
 export function addViolation(channel: NegotiatedChannel, htlcs: HtlcTable, message: MessageOf<'update_add_htlc'>): Verdict {
   const { local } = channel;
-  const ours = affordability(channel, htlcs, 'local', 'next', 'remote', message.amountMsat);
+  const ours = affordability(channel, htlcs, 'local', 'next', 'remote', message.amountMsat, { isFree: isNewToPeer });
   const keepMsat = local.channelReserveSatoshis * 1000n + (channel.isOpener ? 0n : ours.openerCostMsat);
   return firstViolation(
     () => must(message.id === channel.nextRemoteHtlcId, 'add_id', `HTLC id ${channel.nextRemoteHtlcId}`, message.id),
@@ -114,7 +123,10 @@ export function addViolation(channel: NegotiatedChannel, htlcs: HtlcTable, messa
   );
 }
 
-/** BOLT 2, "Removing an HTLC": the HTLC must be irrevocably committed, the preimage right, the failure code of the malformed kind. */
+/**
+ * BOLT 2, "Removing an HTLC": the HTLC must be irrevocably committed, the preimage right, the failure code of the malformed kind. A preimage that
+ * came before the connection was lost stands: it may have been used upstream, so no failure may follow it.
+ */
 export function removalViolation(
   htlcs: HtlcTable,
   message: MessageOf<'update_fulfill_htlc' | 'update_fail_htlc' | 'update_fail_malformed_htlc'>,
@@ -129,6 +141,9 @@ export function removalViolation(
   if (message.type === 'update_fulfill_htlc' && !equals(sha256(message.paymentPreimage), htlc.details.paymentHash)) {
     return new ChannelViolation('remove_wrong_preimage', `expected the preimage of HTLC ${message.id}'s payment hash, got another`);
   }
+  if (message.type !== 'update_fulfill_htlc' && htlc.removal?.kind === 'fulfilled') {
+    return new ChannelViolation('remove_after_preimage', `expected the preimage of HTLC ${message.id} again, got ${message.type}`);
+  }
   if (message.type === 'update_fail_malformed_htlc' && (message.failureCode & BADONION) === 0) {
     return new ChannelViolation('remove_not_badonion', `expected a failure code with BADONION, got ${message.failureCode}`);
   }
@@ -142,7 +157,8 @@ export function feeUpdateViolation(
   htlcs: HtlcTable,
   message: MessageOf<'update_fee'>,
 ): Verdict {
-  const ours = affordability(channel, htlcs, 'local', 'next', 'remote', 0n, { feeratePerKw: message.feeratePerKw });
+  const { feeratePerKw } = message;
+  const ours = affordability(channel, htlcs, 'local', 'next', 'remote', 0n, { feeratePerKw, isFree: isNewToPeer });
   const keepMsat = channel.local.channelReserveSatoshis * 1000n + ours.openerCostMsat;
   return firstViolation(
     () => must(!channel.isOpener, 'fee_not_opener', 'update_fee from the opener only', 'one from the accepter'),
@@ -151,8 +167,9 @@ export function feeUpdateViolation(
   );
 }
 
-/** BOLT 2, "Updating Fees": whether we, the opener, can pay that feerate on both commitments. */
-export function canAffordFeerate(channel: NegotiatedChannel, htlcs: HtlcTable, feeratePerKw: number): boolean {
+/** BOLT 2, "Updating Fees": whether we, the opener, can pay that feerate on both commitments, and would take it ourselves. */
+export function mayProposeFeerate(channel: NegotiatedChannel, policy: ChannelPolicy, htlcs: HtlcTable, feeratePerKw: number): boolean {
+  if (feerateViolation(policy, feeratePerKw) !== undefined) return false;
   const reserveMsat = channel.remote.channelReserveSatoshis * 1000n;
   return (['local', 'remote'] as const).every((side) => {
     const { localMsat, openerCostMsat } = affordability(channel, htlcs, side, 'all', 'local', 0n, { feeratePerKw, spareHtlcs: 1 });

@@ -43,11 +43,14 @@ export function receiveAdd({ data, htlcs }: ChannelContext, message: MessageOf<'
   return { data: { nextRemoteHtlcId: data.nextRemoteHtlcId + 1n } };
 }
 
-/** BOLT 2, "Removing an HTLC": the peer removes one of ours. A preimage counts at once; a failure once it is irrevocable. */
+/**
+ * BOLT 2, "Removing an HTLC": the peer removes one of ours. A preimage counts at once, and once, though the message may come again on the next
+ * connection; a failure counts when it is irrevocable.
+ */
 export function receiveRemoval({ htlcs }: ChannelContext, message: Removal): Step {
   const htlc = htlcs.get('offered', message.id);
   htlcs.remove('offered', message.id, removalOf(message));
-  if (htlc === undefined || message.type !== 'update_fulfill_htlc') return {};
+  if (htlc === undefined || htlc.removal !== undefined || message.type !== 'update_fulfill_htlc') return {};
   return { effects: [{ type: 'htlcFulfilled', htlc: htlc.details, paymentPreimage: message.paymentPreimage }] };
 }
 
