@@ -45,8 +45,11 @@ async function publishUntil(publish: (message: Uint8Array) => unknown, effect: (
     .toBe(true);
 }
 
+/** Two nodes that know each other through the one in the middle only; they cannot be dialled, not by the DHT either. */
 async function line(): Promise<[TestNode, TestNode, TestNode]> {
-  const [alice, bob, carol] = (await nodes(3)) as [TestNode, TestNode, TestNode];
+  const middle = 1;
+  const made = await nodes(3, (index) => (index === middle ? {} : { listen: [] }));
+  const [alice, bob, carol] = made as [TestNode, TestNode, TestNode];
   await alice.network.connect(bob.id, bob.address);
   await carol.network.connect(bob.id, bob.address);
   await publishUntil((message) => alice.network.publishGossip(message), () => carol.gossip.length > 0);

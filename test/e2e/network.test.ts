@@ -71,7 +71,7 @@ describe('links over libp2p', () => {
   });
 
   it('makes one link of dials that cross, without a word of the other', async () => {
-    const pairs = await nodes(12);
+    const pairs = await nodes(8);
     for (let i = 0; i < pairs.length; i += 2) {
       const [left, right] = [pairs[i]!, pairs[i + 1]!];
       for (let round = 0; round < 3; round++) {
