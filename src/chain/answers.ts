@@ -32,7 +32,10 @@ export const answers = {
   transaction: z.object({ confirmations: z.number().int().optional() }),
 } as const;
 
-/** Calls and checks the answer's shape. Rejects as `ChainRpc` does, and with `ChainAnswerError` for an answer of another shape. */
+/**
+ * Calls and checks the answer's shape. Rejects as `ChainRpc` does, and with `ChainAnswerError` for an answer of another
+ * shape.
+ */
 export async function ask<T>(
   rpc: ChainRpc,
   schema: z.ZodType<T>,
@@ -41,8 +44,9 @@ export async function ask<T>(
 ): Promise<T> {
   const result = schema.safeParse(await rpc.call(method, params));
   if (result.success) return result.data;
-  const problem = result.error.issues.map(({ path, message }) => `${path.join('.') || 'answer'}: ${message}`).join('; ');
-  throw new ChainAnswerError(`the chain backend's answer to ${method} is not bitcoind's: ${problem}`, { method });
+  const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || 'answer'}: ${message}`);
+  const message = `the chain backend's answer to ${method} is not bitcoind's: ${problems.join('; ')}`;
+  throw new ChainAnswerError(message, { method });
 }
 
 /** Fetches a block with its transactions, and checks that they are the ones that its hash stands for. */

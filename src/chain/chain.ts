@@ -1,9 +1,9 @@
 import type { Transaction } from 'bitcoinjs-lib';
 
 /**
- * bitcoind's JSON-RPC: the one chain interface. The HTTP client of a real bitcoind, the HTTP client of the embedded chain's own
- * process, and the embedded chain called in process (tests, simulation) all are one of these.
- * Rejects with `ChainRpcError` (bitcoind's own numeric code and message inside) or `ChainUnavailableError`.
+ * bitcoind's JSON-RPC: the one chain interface. The HTTP client of a real bitcoind, the HTTP client of the embedded
+ * chain's own process, and the embedded chain called in process (tests, simulation) all are one of these. Rejects with
+ * `ChainRpcError` (bitcoind's own numeric code and message inside) or `ChainUnavailableError`.
  */
 export interface ChainRpc {
   call(method: string, params?: readonly unknown[]): Promise<unknown>;
@@ -22,7 +22,9 @@ export interface BlockRef {
   readonly hash: string;
 }
 
-/** What a follower of the chain tells, strictly in order: a reorg is disconnects from the tip down, then connects up. */
+/**
+ * What a follower of the chain tells, strictly in order: a reorg is disconnects from the tip down, then connects up.
+ */
 export type ChainEvent =
   | { readonly type: 'blockConnected'; readonly block: Block }
   | { readonly type: 'blockDisconnected'; readonly block: BlockRef };
@@ -40,21 +42,30 @@ export interface Chain {
   network(): Promise<string>;
   tip(): Promise<BlockRef>;
   /**
-   * Follows the best chain from just after `from` (undefined: from the present tip on, without history), giving each event to `onEvent` and
-   * waiting for its promise before the next. Survives an unreachable backend by retrying; the returned function stops it.
+   * Follows the best chain from just after `from` (undefined: from the present tip on, without history), giving each
+   * event to `onEvent` and waiting for its promise before the next. Survives an unreachable backend by retrying; the
+   * returned function stops it.
    *
-   * `onError` is called at most once, when following has ended by itself and no event will come any more: `UnknownBlockError` (the backend has
-   * never seen `from`), `ReorgTooDeepError` (more blocks would have to be disconnected than a node may undo), or what `onEvent` rejected with.
+   * `onError` is called at most once, when following has ended by itself and no event will come any more:
+   * `UnknownBlockError` (the backend has never seen `from`), `ReorgTooDeepError` (more blocks would have to be
+   * disconnected than a node may undo), or what `onEvent` rejected with.
    */
   follow(
     from: BlockRef | undefined,
     onEvent: (event: ChainEvent) => Promise<void>,
     onError: (error: Error) => void,
   ): () => void;
-  /** Idempotent: a transaction that is already in the mempool or a block is a success. Throws `BroadcastRejectedError` with the reason. */
+  /**
+   * Idempotent: a transaction that is already in the mempool or a block is a success. Throws `BroadcastRejectedError`
+   * with the reason.
+   */
   broadcast(transaction: Transaction): Promise<void>;
   /** The unspent output at a BOLT 7 short channel id's position (confirmed only), or undefined if absent or spent. */
-  outputAt(blockHeight: number, transactionIndex: number, outputIndex: number): Promise<(UnspentOutput & { txid: string }) | undefined>;
+  outputAt(
+    blockHeight: number,
+    transactionIndex: number,
+    outputIndex: number,
+  ): Promise<(UnspentOutput & { txid: string }) | undefined>;
   /** Sat per 1,000 weight units for a confirmation within `targetBlocks`, never below 253 (BOLT 2's floor). */
   feeratePerKw(targetBlocks: number): Promise<number>;
 }

@@ -41,18 +41,20 @@ export class FeeEstimateUnavailableError extends RunnelError {
   constructor(targetBlocks: number) {
     super(
       'fee_estimate_unavailable',
-      `the chain backend has no feerate estimate for ${targetBlocks} blocks yet: it needs to have seen some blocks and transactions`,
+      `the chain backend has no feerate estimate for ${targetBlocks} blocks: it has not seen enough transactions yet`,
       { targetBlocks },
     );
   }
 }
 
-/** The block to follow the chain from is not one that the backend knows: it is on another network, or was set up anew. */
+/**
+ * The block to follow the chain from is not one that the backend knows: it is on another network, or was set up anew.
+ */
 export class UnknownBlockError extends RunnelError {
   constructor(hash: string, height: number) {
     super(
       'chain_unknown_block',
-      `the chain backend does not know block ${hash} (height ${height}), which this node has seen: is it on the same chain?`,
+      `the chain backend does not know block ${hash} (height ${height}): is it on the same chain as before?`,
       { hash, height },
     );
   }
@@ -63,7 +65,7 @@ export class ReorgTooDeepError extends RunnelError {
   constructor(hash: string, height: number, limit: number) {
     super(
       'chain_reorg_too_deep',
-      `more than ${limit} blocks up to ${hash} (height ${height}) have left the best chain: a node must not undo that many by itself`,
+      `more than ${limit} blocks up to ${hash} (height ${height}) have left the best chain: look at the chain backend`,
       { hash, height, limit },
     );
   }

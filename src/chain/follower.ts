@@ -4,7 +4,10 @@ import { answers, ask, fetchBlock } from './answers.ts';
 import type { BlockRef, ChainEvent, ChainRpc } from './chain.ts';
 import { ChainRpcError, ReorgTooDeepError, UnknownBlockError } from './errors.ts';
 
-/** How many blocks a reorg may take back: a day's. Deeper ones are not a reorg but another chain, and somebody must look at it. */
+/**
+ * How many blocks a reorg may take back: a day's. Deeper ones are not a reorg but another chain, and somebody must look
+ * at it.
+ */
 export const MAX_REORG_DEPTH = 144;
 const MAX_BACKOFF_MS = 30_000;
 const BLOCK_NOT_FOUND = -5;
@@ -35,7 +38,7 @@ class FollowingEnded extends Error {
 
   constructor(reason: unknown) {
     super('following the chain has ended');
-    this.reason = reason instanceof Error ? reason : new RunnelError('chain_handler', String(reason));
+    this.reason = toError(reason);
   }
 }
 
@@ -70,7 +73,7 @@ class Follower {
   poll(): void {
     this.#catchUp().then(
       () => this.#schedule(undefined),
-      (error: unknown) => this.#schedule(error instanceof Error ? error : new RunnelError('chain_handler', String(error))),
+      (error: unknown) => this.#schedule(toError(error)),
     );
   }
 
@@ -85,7 +88,8 @@ class Follower {
     const wasFailing = this.#failures > 0;
     this.#failures = problem === undefined ? 0 : this.#failures + 1;
     if (wasFailing !== this.#failures > 0) onAvailability(problem);
-    const delayMs = Math.min(pollIntervalMs * 2 ** Math.min(this.#failures, 16), Math.max(MAX_BACKOFF_MS, pollIntervalMs));
+    const backoffMs = pollIntervalMs * 2 ** Math.min(this.#failures, 16);
+    const delayMs = Math.min(backoffMs, Math.max(MAX_BACKOFF_MS, pollIntervalMs));
     this.#cancelTimer = clock.setTimer(delayMs, () => this.poll());
   }
 
@@ -107,7 +111,9 @@ class Follower {
     }
   }
 
-  /** Disconnects blocks until the last one told of is on the best chain, and returns the hash of the one after it there. */
+  /**
+   * Disconnects blocks until the last one told of is on the best chain, and returns the hash of the one after it there.
+   */
   async #rewind(): Promise<string | undefined> {
     if (this.#current === undefined || this.#stopped) return undefined;
     const left: BlockRef[] = [];
@@ -147,4 +153,8 @@ class Follower {
       throw error;
     }
   }
+}
+
+function toError(value: unknown): Error {
+  return value instanceof Error ? value : new RunnelError('chain_handler', String(value));
 }

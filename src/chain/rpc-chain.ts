@@ -7,7 +7,9 @@ import type { BlockRef, Chain, ChainEvent, ChainRpc, UnspentOutput } from './cha
 import { BroadcastRejectedError, ChainAnswerError, ChainRpcError, FeeEstimateUnavailableError } from './errors.ts';
 import { followChain } from './follower.ts';
 
-/** BOLT 2's floor: below it a transaction of 1,000 weight would pay less than the 1 sat/vB that it takes to be relayed. */
+/**
+ * BOLT 2's floor: below it a transaction of 1,000 weight would pay less than the 1 sat/vB that it takes to be relayed.
+ */
 export const MIN_FEERATE_PER_KW = 253;
 const DEFAULT_MAX_FEERATE_PER_KW = 250_000;
 const DEFAULT_POLL_INTERVAL_MS = 500;
@@ -73,7 +75,8 @@ export class RpcChain implements Chain {
       const { rpcCode, message } = error;
       if (rpcCode === ALREADY_IN_UTXO_SET) return;
       if (rpcCode === TRANSACTION_REJECTED && ALREADY_THERE.some((reason) => message.startsWith(reason))) return;
-      // Once all outputs of a confirmed transaction are spent, bitcoind no longer sees that it has it: its inputs are simply gone.
+      // Once all outputs of a confirmed transaction are spent, bitcoind no longer sees that it has it: its inputs are
+      // simply gone.
       if (rpcCode === TRANSACTION_ERROR && (await this.#isKnown(txid))) return;
       throw new BroadcastRejectedError(txid, message, { cause: error });
     }
@@ -92,7 +95,7 @@ export class RpcChain implements Chain {
     if (output === null) return undefined;
     const amountSat = btcToSat(output.value);
     if (amountSat === undefined || amountSat < 0n) {
-      throw new ChainAnswerError(`the chain backend gives output ${txid}:${outputIndex} the amount ${output.value} BTC`);
+      throw new ChainAnswerError(`the chain backend gives ${txid}:${outputIndex} an amount of ${output.value} BTC`);
     }
     const script = fromString(output.scriptPubKey.hex, 'base16');
     return { txid, amountSat, script, confirmations: output.confirmations };

@@ -33,8 +33,8 @@ interface HttpAnswer {
 }
 
 /**
- * bitcoind's JSON-RPC over HTTP, with connections kept open. The cookie file is read anew when the server no longer takes what it
- * held, since each start of bitcoind writes another.
+ * bitcoind's JSON-RPC over HTTP, with connections kept open. The cookie file is read anew when the server no longer
+ * takes what it held, since each start of bitcoind writes another.
  */
 export class HttpChainRpc implements ChainRpc {
   readonly #options: HttpRpcOptions;
@@ -91,7 +91,8 @@ export class HttpChainRpc implements ChainRpc {
   }
 
   async #post(method: string, body: string, authorization: string): Promise<HttpAnswer> {
-    // A kept connection may have been closed by the other side just now; what makes blocks must not be done twice for that.
+    // A kept connection may have been closed by the other side just now; what makes blocks must not be done twice for
+    // that.
     const attempts = method.startsWith('generate') ? 1 : 2;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -170,7 +171,8 @@ async function readCookie(path: string): Promise<string> {
     return (await readFile(path, 'utf8')).trim();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const message = `the chain backend's cookie file cannot be read (${reason}): is the backend running, and is this its data folder?`;
+    const advice = 'is the backend running, and is this its data folder?';
+    const message = `the chain backend's cookie file cannot be read (${reason}): ${advice}`;
     throw new ChainUnavailableError(message, { path }, { cause });
   }
 }

@@ -98,7 +98,11 @@ export class TestChain {
   readonly miner = new Key(1);
   readonly #funds: Spendable[] = [];
 
-  constructor(options: Partial<EmbeddedChainOptions> = {}, history: Iterable<ChainRecord> = [], clock = new VirtualClock(START_MS)) {
+  constructor(
+    options: Partial<EmbeddedChainOptions> = {},
+    history: Iterable<ChainRecord> = [],
+    clock = new VirtualClock(START_MS),
+  ) {
     this.clock = clock;
     this.chain = new EmbeddedChain({ clock, ...options }, history);
   }
@@ -174,6 +178,11 @@ export class TestChain {
     } catch (error) {
       return (error as { reason: string }).reason;
     }
+  }
+
+  /** A block of the active chain, in hex. */
+  blockHex(height: number): string {
+    return this.call('getblock', this.call('getblockhash', height), 0) as string;
   }
 
   get mempool(): string[] {

@@ -93,7 +93,8 @@ describe('the chain process', () => {
   });
 
   it('refuses wrong options and a damaged folder with a message', async () => {
-    for (const args of [[], ['--datadir', folder, '--rpcport', '99999'], ['--datadir', folder, '--block-interval', 'x']]) {
+    const wrong = [[], ['--datadir', folder, '--rpcport', '99999'], ['--datadir', folder, '--block-interval', 'x']];
+    for (const args of wrong) {
       expect(await exit(run(...args))).toBe(1);
     }
     writeFileSync(join(folder, 'chain.dat'), 'not a chain');

@@ -38,7 +38,7 @@ describe('a reorg', () => {
     chain.call('invalidateblock', old);
     const [current] = chain.mine() as [string];
     const fresh = new TestChain({}, [], chain.clock);
-    for (let height = 1; height <= 103; height++) fresh.call('submitblock', chain.call('getblock', chain.call('getblockhash', height), 0));
+    for (let height = 1; height <= 103; height++) fresh.call('submitblock', chain.blockHex(height));
     expect(fresh.call('submitblock', chain.call('getblock', current, 0))).toBe(null);
     expect(fresh.call('submitblock', oldHex)).toBe(null);
     expect(fresh.tip).toBe(current);
@@ -169,7 +169,7 @@ describe('a reorg', () => {
     const { height } = chain;
     // Two blocks aside: the first is fine, the second spends a coin twice.
     const aside = new TestChain({}, [], chain.clock);
-    for (let h = 1; h <= height; h++) aside.call('submitblock', chain.call('getblock', chain.call('getblockhash', h), 0));
+    for (let h = 1; h <= height; h++) aside.call('submitblock', chain.blockHex(h));
     aside.mine(1, other);
     const good = aside.call('getblock', aside.tip, 0);
     const bad = aside.chain.generateBlock([], other.script, false);

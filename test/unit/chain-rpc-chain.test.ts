@@ -30,6 +30,10 @@ function answering(answers: Record<string, unknown>, options: Partial<RpcChainOp
   return new RpcChain({ rpc, clock: new VirtualClock(), ...options });
 }
 
+function someTransaction() {
+  return spend([{ txid: 'ab'.repeat(32), index: 0, amountSat: 10_000n, key: new Key(1) }]);
+}
+
 describe('amounts', () => {
   it('survive the way through JSON, all of them', () => {
     fc.assert(
@@ -40,7 +44,9 @@ describe('amounts', () => {
     );
     expect(btcToSat(-0.5)).toBe(-50_000_000n);
     expect(satToBtc(-1n)).toBe(-1e-8);
-    for (const wrong of [NaN, Infinity, 1e-9, 0.123456789, 1e15]) expect(btcToSat(wrong), String(wrong)).toBe(undefined);
+    for (const wrong of [NaN, Infinity, 1e-9, 0.123456789, 1e15]) {
+      expect(btcToSat(wrong), String(wrong)).toBe(undefined);
+    }
   });
 });
 
@@ -65,7 +71,8 @@ describe('the chain over a backend', () => {
       confirmations: 3,
     });
     expect((await node.outputAt(104, 1, 1))!.amountSat).toBe(transaction.outs[1]!.value);
-    for (const [height, index, out] of [[104, 1, 2], [104, 2, 0], [107, 0, 0], [0, 0, 0], [16_777_215, 0, 0]] as const) {
+    const nothing = [[104, 1, 2], [104, 2, 0], [107, 0, 0], [0, 0, 0], [16_777_215, 0, 0]] as const;
+    for (const [height, index, out] of nothing) {
       expect(await node.outputAt(height, index, out), `${height}:${index}:${out}`).toBe(undefined);
     }
     const later = spend([output(transaction, 0, other)]);
@@ -111,27 +118,33 @@ describe('the chain over a backend', () => {
       reason: expect.stringContaining('min relay fee not met'),
     });
     const missing = spend([{ ...coin, index: 3 }]);
-    await expect(node.broadcast(missing)).rejects.toMatchObject({ reason: 'bad-txns-inputs-missingorspent', txid: missing.getId() });
+    await expect(node.broadcast(missing)).rejects.toMatchObject({
+      reason: 'bad-txns-inputs-missingorspent',
+      txid: missing.getId(),
+    });
     await expect(node.broadcast(missing)).rejects.toBeInstanceOf(BroadcastRejectedError);
   });
 
   it('passes on that the backend is away', async () => {
-    const node = answering({ sendrawtransaction: new ChainUnavailableError('away'), getblockchaininfo: new ChainUnavailableError('away') });
-    await expect(node.broadcast(spend([{ txid: 'ab'.repeat(32), index: 0, amountSat: 10_000n, key: new Key(1) }]))).rejects.toBeInstanceOf(
-      ChainUnavailableError,
-    );
+    const away = new ChainUnavailableError('away');
+    const node = answering({ sendrawtransaction: away, getblockchaininfo: away });
+    await expect(node.broadcast(someTransaction())).rejects.toBeInstanceOf(ChainUnavailableError);
     await expect(node.tip()).rejects.toBeInstanceOf(ChainUnavailableError);
   });
 
   it.each(['txn-already-in-mempool', 'txn-already-known, because'])('takes -26 %s for a success', async (message) => {
     const node = answering({ sendrawtransaction: new ChainRpcError(-26, message) });
-    await node.broadcast(spend([{ txid: 'ab'.repeat(32), index: 0, amountSat: 10_000n, key: new Key(1) }]));
+    await node.broadcast(someTransaction());
   });
 
   it('turns BTC per kvB into satoshi per kw, within bounds', async () => {
     const rate = (feerate: number | undefined, mempoolminfee = 0.00001, options: Partial<RpcChainOptions> = {}) =>
       answering(
-        { estimatesmartfee: { feerate, blocks: 6 }, getmempoolinfo: { mempoolminfee }, getblockchaininfo: { chain: 'main', blocks: 1, bestblockhash: 'ab'.repeat(32) } },
+        {
+          estimatesmartfee: { feerate, blocks: 6 },
+          getmempoolinfo: { mempoolminfee },
+          getblockchaininfo: { chain: 'main', blocks: 1, bestblockhash: 'ab'.repeat(32) },
+        },
         options,
       ).feeratePerKw(6);
     expect(await rate(0.0001)).toBe(2_500);

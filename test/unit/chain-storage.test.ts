@@ -108,8 +108,10 @@ describe('a chain in a folder', () => {
     expect(replayed.height).toBe(103);
     // A block with a wrong signature, as it could only stand in a file that somebody wrote by hand.
     const forged = forge(made, bad);
-    expect(new TestChain({}, [...history, { type: 'block', raw: forged, verified: true }], made.clock).height).toBe(104);
-    expect(new TestChain({}, [...history, { type: 'block', raw: forged, verified: false }], made.clock).height).toBe(103);
+    const heightWith = (verified: boolean) =>
+      new TestChain({}, [...history, { type: 'block', raw: forged, verified }], made.clock).height;
+    expect(heightWith(true)).toBe(104);
+    expect(heightWith(false)).toBe(103);
   });
 
   it('may be open once', () => {

@@ -16,8 +16,9 @@ interface ScriptVector {
 }
 
 /**
- * Signatures that are not strict DER, run without the flag that forbids them: Bitcoin took them before BIP 66, and the embedded
- * chain never does, since on regtest BIP 66 is in force from the first block. So each is a wrong signature to it.
+ * Signatures that are not strict DER, run without the flag that forbids them: Bitcoin took them before BIP 66, and the
+ * embedded chain never does, since on regtest BIP 66 is in force from the first block. So each is a wrong signature to
+ * it.
  */
 const BEFORE_BIP_66 = new Map([
   ['P2PK with too much R padding but no DERSIG', 'EVAL_FALSE'],

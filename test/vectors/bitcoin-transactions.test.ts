@@ -14,7 +14,10 @@ import { parseAsm, parseFlags, readVectors } from './bitcoin-vectors.ts';
 type Prevout = [txid: string, index: number, scriptPubKey: string, amountSat?: number];
 
 describe("Bitcoin Core's tx_valid", () => {
-  /** Each spends with a signature that is not strict DER, which the embedded chain never takes (BIP 66 is in force from block 1). */
+  /**
+   * Each spends with a signature that is not strict DER, which the embedded chain never takes (BIP 66 is in force from
+   * block 1).
+   */
   const BEFORE_BIP_66 = new Map(
     [
       '23b397edccd3740a74adb603c9756370fafcde9bcc4483eb271ecad09a94dd63', // a negative R

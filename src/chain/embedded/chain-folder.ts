@@ -38,8 +38,8 @@ export class ChainStorageError extends RunnelError {
 }
 
 /**
- * The folder that an embedded chain lives in from one run to the next: its records in `chain.dat`, appended and flushed to disk, and, after an
- * orderly end, its mempool in `mempool.dat`. One process may have it open.
+ * The folder that an embedded chain lives in from one run to the next: its records in `chain.dat`, appended and flushed
+ * to disk, and, after an orderly end, its mempool in `mempool.dat`. One process may have it open.
  */
 export class ChainFolder implements ChainLog {
   /** What `chain.dat` held when it was opened. */
@@ -51,7 +51,10 @@ export class ChainFolder implements ChainLog {
   readonly #file: number;
   #pending: Uint8Array[] = [];
 
-  /** Opens the folder, creating it if need be. Throws `StorageError` if it is locked, `ChainStorageError`, `ChainDamagedError`. */
+  /**
+   * Opens the folder, creating it if need be. Throws `StorageError` if it is locked, `ChainStorageError`,
+   * `ChainDamagedError`.
+   */
   constructor(folder: string) {
     this.#lock = lockDataFolder(folder);
     this.#path = this.#lock.path;
@@ -157,6 +160,6 @@ function toChainRecord(path: string, { type, payload }: RawRecord): ChainRecord 
     case TYPE.reconsider:
       return { type: 'reconsider', hash: payloadHash(payload) };
     default:
-      throw new ChainDamagedError(path, 0, `it has a record of the unknown type ${type}: was it written by a later version?`);
+      throw new ChainDamagedError(path, 0, `it has a record of type ${type}: was it written by a later version?`);
   }
 }

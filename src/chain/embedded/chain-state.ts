@@ -25,13 +25,19 @@ export interface BlockNode {
   spent: readonly (readonly Coin[])[] | undefined;
 }
 
-/** What following the best branch changed: blocks that left the active chain (tip first), and blocks that joined it (lowest first). */
+/**
+ * What following the best branch changed: blocks that left the active chain (tip first), and blocks that joined it
+ * (lowest first).
+ */
 export interface ChainChange {
   readonly disconnected: readonly BlockNode[];
   readonly connected: readonly BlockNode[];
 }
 
-/** The tree of blocks, the active chain in it (the longest valid branch: all blocks have the same work), and its unspent outputs. */
+/**
+ * The tree of blocks, the active chain in it (the longest valid branch: all blocks have the same work), and its unspent
+ * outputs.
+ */
 export class ChainState {
   readonly coins = new Map<string, Coin>();
   readonly #scripts: ScriptChecker;
@@ -98,8 +104,8 @@ export class ChainState {
   }
 
   /**
-   * Checks a block as far as that goes without connecting it, and adds it to the tree; `activate` then follows the best branch.
-   * Throws `RejectedError`; a block that is known already is returned as it stands.
+   * Checks a block as far as that goes without connecting it, and adds it to the tree; `activate` then follows the best
+   * branch. Throws `RejectedError`; a block that is known already is returned as it stands.
    */
   accept(block: ChainBlock, nowS: number, trusted: boolean): BlockNode {
     const known = this.#nodes.get(block.hash);
@@ -128,7 +134,10 @@ export class ChainState {
     return this.activate();
   }
 
-  /** Forgets every failure of a block, its ancestors and its descendants (`reconsiderblock`), then follows the best branch. */
+  /**
+   * Forgets every failure of a block, its ancestors and its descendants (`reconsiderblock`), then follows the best
+   * branch.
+   */
   reconsider(node: BlockNode): ChainChange {
     for (let ancestor: BlockNode | undefined = node; ancestor !== undefined; ancestor = ancestor.previous) {
       ancestor.failure = undefined;
@@ -181,7 +190,10 @@ export class ChainState {
     return best;
   }
 
-  /** Moves the active chain towards `target`, and stops at a block that turns out to break a rule: that one is then marked. */
+  /**
+   * Moves the active chain towards `target`, and stops at a block that turns out to break a rule: that one is then
+   * marked.
+   */
   #moveTo(target: BlockNode): void {
     const path: BlockNode[] = [];
     let fork = target;
@@ -233,14 +245,17 @@ export class ChainState {
       sigops += sigopsCost(transaction, coins.map(({ script }) => script));
       if (sigops > MAX_BLOCK_SIGOPS_COST) throw new RejectedError('consensus', 'bad-blk-sigops', 'too many sigops');
       for (const [key, coin] of coinsOf(transaction, context.height)) {
-        if (changes.get(key) !== undefined) throw new RejectedError('consensus', 'bad-txns-BIP30', 'tried to overwrite transaction');
+        if (changes.get(key) !== undefined) {
+          throw new RejectedError('consensus', 'bad-txns-BIP30', 'tried to overwrite transaction');
+        }
         changes.make(key, coin);
       }
     }
     const rewardSat = (transactions[0]?.transaction.outs ?? []).reduce((sum, { value }) => sum + value, 0n);
     const limitSat = blockSubsidySat(context.height) + feesSat;
     if (rewardSat > limitSat) {
-      throw new RejectedError('consensus', 'bad-cb-amount', `coinbase pays too much (actual=${rewardSat} vs limit=${limitSat})`);
+      const debug = `coinbase pays too much (actual=${rewardSat} vs limit=${limitSat})`;
+      throw new RejectedError('consensus', 'bad-cb-amount', debug);
     }
     return { changes, spent };
   }

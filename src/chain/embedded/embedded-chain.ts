@@ -34,7 +34,9 @@ export interface EmbeddedChainOptions {
   readonly onBroken?: (error: ChainBrokenError) => void;
 }
 
-/** The chain's records could not be written: what it holds in memory is ahead of its file, so it answers nothing more. */
+/**
+ * The chain's records could not be written: what it holds in memory is ahead of its file, so it answers nothing more.
+ */
 export class ChainBrokenError extends RunnelError {
   constructor(cause: unknown) {
     super('chain_broken', `the embedded chain could not write its file and stopped: ${String(cause)}`, {}, { cause });
@@ -42,9 +44,9 @@ export class ChainBrokenError extends RunnelError {
 }
 
 /**
- * A regtest chain in this process: blocks, mempool and unspent outputs under Bitcoin's own rules, with time from the injected clock and
- * nothing else from outside, so that the same calls give the same chain. Everything happens within the call. `callEmbedded` answers
- * bitcoind's JSON-RPC from it.
+ * A regtest chain in this process: blocks, mempool and unspent outputs under Bitcoin's own rules, with time from the
+ * injected clock and nothing else from outside, so that the same calls give the same chain. Everything happens within
+ * the call. `callEmbedded` answers bitcoind's JSON-RPC from it.
  */
 export class EmbeddedChain {
   readonly clock: Clock;
@@ -59,7 +61,10 @@ export class EmbeddedChain {
   readonly #onBroken: ((error: ChainBrokenError) => void) | undefined;
   #broken: ChainBrokenError | undefined;
 
-  /** @param history the records of an earlier run, in order; its verified blocks are taken without running their scripts again. */
+  /**
+   * @param history the records of an earlier run, in order; its verified blocks are taken without running their scripts
+   * again.
+   */
   constructor(
     { clock, log, maxMempoolBytes = DEFAULT_MAX_MEMPOOL_BYTES, onBroken }: EmbeddedChainOptions,
     history: Iterable<ChainRecord> = [],
@@ -171,7 +176,8 @@ export class EmbeddedChain {
     const node = this.state.accept(block, this.nowS, false);
     const change = this.state.activate();
     if (node.failure !== undefined) {
-      // Following it may still have moved the chain, if it stood on a branch that was found to be better up to this block.
+      // Following it may still have moved the chain, if it stood on a branch that was found to be better up to this
+      // block.
       this.#updateMempool(change);
       throw node.failure;
     }
@@ -244,7 +250,10 @@ export class EmbeddedChain {
     this.mempool.removeWithDescendants(invalid);
   }
 
-  /** Runs a change of the chain and has its records on disk before it returns; if that fails, the chain is not to be used any more. */
+  /**
+   * Runs a change of the chain and has its records on disk before it returns; if that fails, the chain is not to be
+   * used any more.
+   */
   #write<T>(change: () => T): T {
     this.assertUsable();
     try {

@@ -20,7 +20,8 @@ interface Options {
 
 async function run({ datadir, rpcport, blockInterval }: Options): Promise<void> {
   const folder = new ChainFolder(datadir);
-  if (folder.repairedBytes > 0) log.warn({ bytes: folder.repairedBytes }, 'took a record that was cut short off the chain file');
+  const { repairedBytes } = folder;
+  if (repairedBytes > 0) log.warn({ repairedBytes }, 'took a record that was cut short off the chain file');
   const chain = new EmbeddedChain({ clock: systemClock, log: folder, onBroken }, folder.history);
   const transactions = chain.loadMempool(folder.loadMempool());
 
@@ -86,7 +87,7 @@ function integer(least: number, most: number): (text: string) => number {
 }
 
 new Command('runnel-chain')
-  .description("A regtest chain that answers bitcoind's JSON-RPC on 127.0.0.1; its cookie and port stand in the data folder.")
+  .description("A regtest chain that answers bitcoind's JSON-RPC on 127.0.0.1; cookie and port stand in its folder.")
   .requiredOption('--datadir <folder>', 'where the chain lives from one run to the next')
   .option('--rpcport <port>', 'the port to listen on; 0 has the system choose', integer(0, 65_535), 0)
   .option('--block-interval <seconds>', 'mine a block every so many seconds', integer(1, 86_400))

@@ -21,8 +21,8 @@ export interface BlockContent {
 }
 
 /**
- * The mempool's transactions that pay a miner most: again and again the one whose feerate together with its unconfirmed ancestors is the
- * best, with those ancestors before it.
+ * The mempool's transactions that pay a miner most: again and again the one whose feerate together with its unconfirmed
+ * ancestors is the best, with those ancestors before it.
  */
 export function selectTransactions(pool: Mempool): BlockContent {
   const chosen = new Set<MempoolEntry>();
@@ -53,7 +53,8 @@ export function mineBlock(chain: ChainState, content: BlockContent, script: Uint
   const { height, previousMedianTimeS } = chain.nextBlock;
   const coinbase = new Transaction();
   coinbase.version = 2;
-  // Two blocks of the same content on the same parent must differ, or one mined after `invalidateblock` would be the invalid one again.
+  // Two blocks of the same content on the same parent must differ, or one mined after `invalidateblock` would be the
+  // invalid one again.
   const extraNonce = new Uint8Array(5);
   extraNonce[0] = 4;
   new DataView(extraNonce.buffer).setUint32(1, chain.size, true);

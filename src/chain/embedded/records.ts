@@ -3,9 +3,9 @@ import { sha256 } from '../../../protocols/crypto/hash.ts';
 import { RunnelError } from '../../../protocols/errors.ts';
 
 /**
- * How the chain's files are framed: eight bytes that name the format, then records, each of
- * `type (1) | payload length (4, little-endian) | checksum of those five (4) | payload | checksum of the payload (4)`. A checksum is
- * the beginning of a SHA-256. The header has its own, so that a damaged length is never mistaken for a record that was cut short.
+ * How the chain's files are framed: eight bytes that name the format, then records, each of `type (1) | payload length
+ * (4, little-endian) | checksum of those five (4) | payload | checksum of the payload (4)`. A checksum is the beginning
+ * of a SHA-256. The header has its own, so that a damaged length is never mistaken for a record that was cut short.
  */
 export const FILE_MAGIC = new TextEncoder().encode('RNLCHN01');
 
@@ -15,11 +15,8 @@ const CHECKSUM_SIZE = 4;
 /** The file was damaged somewhere other than at its end, where a crash may cut a record short. */
 export class ChainDamagedError extends RunnelError {
   constructor(path: string, offset: number, problem: string) {
-    super(
-      'chain_storage_damaged',
-      `${path} is damaged at byte ${offset}: ${problem}. Nothing was changed: restore the file from a copy, or start with another folder`,
-      { path, offset },
-    );
+    const advice = 'Nothing was changed: restore the file from a copy, or start with another folder';
+    super('chain_storage_damaged', `${path} is damaged at byte ${offset}: ${problem}. ${advice}`, { path, offset });
   }
 }
 
@@ -44,7 +41,9 @@ export function encodeRecord({ type, payload }: RawRecord): Uint8Array {
 /** Reads a whole file. Throws `ChainDamagedError`, except for a last record that was cut short or never filled in. */
 export function decodeRecords(path: string, bytes: Uint8Array): ReadRecords {
   const records: RawRecord[] = [];
-  if (bytes.length < FILE_MAGIC.length && equals(bytes, FILE_MAGIC.subarray(0, bytes.length))) return { records, end: 0 };
+  if (bytes.length < FILE_MAGIC.length && equals(bytes, FILE_MAGIC.subarray(0, bytes.length))) {
+    return { records, end: 0 };
+  }
   if (!equals(bytes.subarray(0, FILE_MAGIC.length), FILE_MAGIC)) {
     throw new ChainDamagedError(path, 0, 'it does not begin as an embedded chain file does');
   }

@@ -17,7 +17,10 @@ export type RejectionKind =
   | 'conflict'
   | 'reconsiderable';
 
-/** A transaction or block broke a rule. `reason` is the short text that bitcoind gives for it, `debug` what was expected and what came. */
+/**
+ * A transaction or block broke a rule. `reason` is the short text that bitcoind gives for it, `debug` what was expected
+ * and what came.
+ */
 export class RejectedError extends RunnelError {
   readonly kind: RejectionKind;
   readonly reason: string;

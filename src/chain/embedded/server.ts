@@ -22,7 +22,8 @@ const CLOSE_GRACE_MS = 1_000;
 /** Another process listens on the port. */
 export class ChainPortInUseError extends RunnelError {
   constructor(port: number, cause: unknown) {
-    super('chain_port_in_use', `port ${port} on 127.0.0.1 is in use: choose another, or 0 for any free one`, { port }, { cause });
+    const message = `port ${port} on 127.0.0.1 is in use: choose another, or 0 for any free one`;
+    super('chain_port_in_use', message, { port }, { cause });
   }
 }
 
@@ -45,10 +46,12 @@ export interface ChainServer {
 }
 
 /**
- * Serves bitcoind's JSON-RPC over HTTP on 127.0.0.1 for an embedded chain: POST, basic authentication by a cookie file that only
- * its owner can read, single calls and batches. The port stands in the folder's `rpcport` file once calls are answered.
+ * Serves bitcoind's JSON-RPC over HTTP on 127.0.0.1 for an embedded chain: POST, basic authentication by a cookie file
+ * that only its owner can read, single calls and batches. The port stands in the folder's `rpcport` file once calls are
+ * answered.
  */
-export async function startChainServer({ chain, clock, folder, port, onStop }: ChainServerOptions): Promise<ChainServer> {
+export async function startChainServer(options: ChainServerOptions): Promise<ChainServer> {
+  const { chain, clock, folder, port, onStop } = options;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const password = randomBytes(32).toString('hex');
   const cookie = `${COOKIE_USER}:${password}`;

@@ -44,7 +44,7 @@ export function decodeBlock(raw: Uint8Array): ChainBlock {
   }
   if (header.transactions === undefined) throw new BlockDecodeError('there is only a header');
   const block = describeBlock(header);
-  if (!equals(block.raw, raw)) throw new BlockDecodeError('its bytes are not those that the same block is serialized to');
+  if (!equals(block.raw, raw)) throw new BlockDecodeError('it is not what the same block is serialized to');
   return block;
 }
 
@@ -78,7 +78,9 @@ export function checkBlock({ header, transactions, merkleRoot }: ChainBlock): vo
   }
   for (const transaction of transactions) checkTransaction(transaction);
   const sigops = transactions.reduce((sum, transaction) => sum + legacySigopsCost(transaction), 0);
-  if (sigops > MAX_BLOCK_SIGOPS_COST) throw new RejectedError('consensus', 'bad-blk-sigops', 'out-of-bounds SigOpCount');
+  if (sigops > MAX_BLOCK_SIGOPS_COST) {
+    throw new RejectedError('consensus', 'bad-blk-sigops', 'out-of-bounds SigOpCount');
+  }
 }
 
 /** The checks of a block that need the blocks before it, and the clock. Throws `RejectedError`. */

@@ -24,7 +24,9 @@ export function coinsOf(transaction: ChainTransaction, height: number): [string,
   });
 }
 
-/** The coin that one output makes at `height`; undefined if there is no such output, or none that could ever be spent. */
+/**
+ * The coin that one output makes at `height`; undefined if there is no such output, or none that could ever be spent.
+ */
 export function coinAt({ transaction, isCoinbase }: ChainTransaction, index: number, height: number): Coin | undefined {
   const output = transaction.outs[index];
   if (output === undefined || isUnspendable(output.script)) return undefined;
@@ -40,7 +42,9 @@ export function spentCoins({ spends }: ChainTransaction, view: CoinView): Coin[]
   });
 }
 
-/** Checks amounts and coinbase maturity for a spend at `height`, and returns the fee in satoshi. Throws `RejectedError`. */
+/**
+ * Checks amounts and coinbase maturity for a spend at `height`, and returns the fee in satoshi. Throws `RejectedError`.
+ */
 export function checkSpend({ transaction }: ChainTransaction, coins: readonly Coin[], height: number): bigint {
   let inputSat = 0n;
   for (const coin of coins) {
@@ -56,7 +60,8 @@ export function checkSpend({ transaction }: ChainTransaction, coins: readonly Co
   }
   const outputSat = transaction.outs.reduce((sum, { value }) => sum + value, 0n);
   if (inputSat < outputSat) {
-    throw new RejectedError('consensus', 'bad-txns-in-belowout', `value in (${inputSat} sat) < value out (${outputSat} sat)`);
+    const debug = `value in (${inputSat} sat) < value out (${outputSat} sat)`;
+    throw new RejectedError('consensus', 'bad-txns-in-belowout', debug);
   }
   return inputSat - outputSat;
 }

@@ -8,13 +8,18 @@ const SEQUENCE_MASK = 0x0000ffff;
 /** Time-based relative locks count in units of 512 seconds (BIP 68). */
 const SEQUENCE_GRANULARITY_S = 512;
 
-/** The block that a transaction is to go into, as lock times see it: its height and the median time of the eleven blocks before it. */
+/**
+ * The block that a transaction is to go into, as lock times see it: its height and the median time of the eleven blocks
+ * before it.
+ */
 export interface LockContext {
   readonly height: number;
   readonly previousMedianTimeS: number;
 }
 
-/** Whether nLockTime lets the transaction into that block (time locks are measured against the median time: BIP 113). */
+/**
+ * Whether nLockTime lets the transaction into that block (time locks are measured against the median time: BIP 113).
+ */
 export function isFinal({ locktime, ins }: Transaction, { height, previousMedianTimeS }: LockContext): boolean {
   const limit = locktime < LOCKTIME_THRESHOLD ? height : previousMedianTimeS;
   return locktime < limit || locktime === 0 || ins.every(({ sequence }) => sequence === SEQUENCE_FINAL);

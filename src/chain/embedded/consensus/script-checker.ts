@@ -8,35 +8,51 @@ import type { ChainTransaction } from './transaction.ts';
 
 const MAX_REMEMBERED = 50_000;
 
-/** Runs the scripts of transactions, and remembers which passed by wtxid, so that a block need not run its mempool transactions again. */
+/**
+ * Runs the scripts of transactions, and remembers which passed by wtxid: a block need not run those of the mempool
+ * again, nor sending one that was tested. (A wtxid commits to the scripts, to the witnesses and, through the spent
+ * txids, to the coins.)
+ */
 export class ScriptChecker {
-  readonly #valid = new Set<string>();
+  readonly #consensus = new RecentIds();
+  readonly #standard = new RecentIds();
 
   /** Throws `RejectedError` unless every input of `transaction` may spend its coin in a block. */
   checkConsensus(transaction: ChainTransaction, coins: readonly Coin[]): void {
-    if (this.#valid.has(transaction.wtxid)) return;
+    if (this.#consensus.has(transaction.wtxid)) return;
     const failure = firstFailure(transaction, coins, CONSENSUS_FLAGS);
     if (failure !== undefined) {
       throw new RejectedError('consensus', `mandatory-script-verify-flag-failed (${failure.message})`, failure.debug);
     }
-    this.#remember(transaction.wtxid);
+    this.#consensus.add(transaction.wtxid);
   }
 
   /** The same under the stricter rules of the mempool; says whether a block could still take the transaction. */
   checkStandard(transaction: ChainTransaction, coins: readonly Coin[]): void {
+    if (this.#standard.has(transaction.wtxid)) return;
     const failure = firstFailure(transaction, coins, STANDARD_FLAGS);
+    // Also after a success: STRICTENC turns a bad key into a wrong signature, which a script may want, and consensus
+    // does not know it.
+    this.checkConsensus(transaction, coins);
     if (failure !== undefined) {
-      this.checkConsensus(transaction, coins);
       throw new RejectedError('policy', `non-mandatory-script-verify-flag (${failure.message})`, failure.debug);
     }
-    // One rule of the mempool could let through what consensus does not (STRICTENC makes a bad key a wrong signature).
-    this.checkConsensus(transaction, coins);
+    this.#standard.add(transaction.wtxid);
+  }
+}
+
+/** A bounded set that forgets its oldest members. */
+class RecentIds {
+  readonly #ids = new Set<string>();
+
+  has(id: string): boolean {
+    return this.#ids.has(id);
   }
 
-  #remember(wtxid: string): void {
-    const [oldest] = this.#valid;
-    if (oldest !== undefined && this.#valid.size >= MAX_REMEMBERED) this.#valid.delete(oldest);
-    this.#valid.add(wtxid);
+  add(id: string): void {
+    const [oldest] = this.#ids;
+    if (oldest !== undefined && this.#ids.size >= MAX_REMEMBERED) this.#ids.delete(oldest);
+    this.#ids.add(id);
   }
 }
 
@@ -54,7 +70,10 @@ function firstFailure(
   return undefined;
 }
 
-/** No block may spend what bitcoind would check and this chain cannot, so that nothing is mined here that bitcoind would refuse. */
+/**
+ * No block may spend what bitcoind would check and this chain cannot, so that nothing is mined here that bitcoind would
+ * refuse.
+ */
 function isTaproot(script: Uint8Array): boolean {
   const program = witnessProgram(script);
   return program?.version === 1 && program.program.length === 32;

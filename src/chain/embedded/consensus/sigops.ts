@@ -1,13 +1,20 @@
 import { opcodes } from 'bitcoinjs-lib';
-import { type Instruction, isPayToScriptHash, isPushOnly, lastPush, parseScript, witnessProgram } from '../script/parse.ts';
+import {
+  type Instruction,
+  isPayToScriptHash,
+  isPushOnly,
+  lastPush,
+  parseScript,
+  witnessProgram,
+} from '../script/parse.ts';
 import { WITNESS_SCALE_FACTOR } from './params.ts';
 import type { ChainTransaction } from './transaction.ts';
 
 const MULTISIG_SIGOPS = 20;
 
 /**
- * The signature checks in a script. `accurate` counts a multisig by the number of keys that stands before it, as P2SH and
- * witness scripts are counted; otherwise it counts as 20.
+ * The signature checks in a script. `accurate` counts a multisig by the number of keys that stands before it, as P2SH
+ * and witness scripts are counted; otherwise it counts as 20.
  */
 export function countSigops(script: Uint8Array, accurate: boolean): number {
   let count = 0;
@@ -30,7 +37,10 @@ export function legacySigopsCost({ transaction }: ChainTransaction): number {
   return scripts.reduce((sum, count) => sum + count, 0) * WITNESS_SCALE_FACTOR;
 }
 
-/** All signature checks of a transaction in BIP 141's weighted cost. `spentScripts[i]` is the script that input i spends. */
+/**
+ * All signature checks of a transaction in BIP 141's weighted cost. `spentScripts[i]` is the script that input i
+ * spends.
+ */
 export function sigopsCost(transaction: ChainTransaction, spentScripts: readonly Uint8Array[]): number {
   let cost = legacySigopsCost(transaction);
   if (transaction.isCoinbase) return cost;

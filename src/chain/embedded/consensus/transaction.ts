@@ -35,7 +35,10 @@ export function displayHex(hash: Uint8Array): string {
   return toString(Uint8Array.from(hash).reverse(), 'base16');
 }
 
-/** Parses exactly one transaction; throws `TransactionDecodeError` for anything that Bitcoin would not serialize the same. */
+/**
+ * Parses exactly one transaction; throws `TransactionDecodeError` for anything that Bitcoin would not serialize the
+ * same.
+ */
 export function decodeTransaction(raw: Uint8Array): ChainTransaction {
   let transaction: Transaction;
   try {

@@ -49,8 +49,8 @@ export class MempoolAcceptance {
   }
 
   /**
-   * Takes one transaction in, or with `testOnly` says whether it would be. `maxFeerateSatPerKvb` is the caller's own limit. Throws
-   * `RejectedError`.
+   * Takes one transaction in, or with `testOnly` says whether it would be. `maxFeerateSatPerKvb` is the caller's own
+   * limit. Throws `RejectedError`.
    */
   accept(
     transaction: ChainTransaction,
@@ -77,8 +77,8 @@ export class MempoolAcceptance {
   }
 
   /**
-   * Every check but replacement and scripts. `packageCoins` are made by transactions that come in the same package before this one.
-   * Throws `RejectedError`.
+   * Every check but replacement and scripts. `packageCoins` are made by transactions that come in the same package
+   * before this one. Throws `RejectedError`.
    */
   check(
     transaction: ChainTransaction,
@@ -131,7 +131,9 @@ export class MempoolAcceptance {
   /** The mempool's own lowest feerate at the moment, if it is above the relay fee. Throws `RejectedError` for less. */
   checkFloor(feeSat: bigint, vsize: number, nowS: number): void {
     const leastSat = feeAtRateSat(this.#floor.feerate(nowS), vsize);
-    if (feeSat < leastSat) throw new RejectedError('reconsiderable', 'mempool min fee not met', `${feeSat} < ${leastSat}`);
+    if (feeSat < leastSat) {
+      throw new RejectedError('reconsiderable', 'mempool min fee not met', `${feeSat} < ${leastSat}`);
+    }
   }
 
   #checkUnknown({ txid, wtxid }: ChainTransaction): void {

@@ -9,8 +9,9 @@ const HALF_LIFE_S = 12 * 3_600;
 const EXPIRY_S = 336 * 3_600;
 
 /**
- * Keeps the mempool within its size: when it overflows, the transactions that pay least go, and what they paid becomes the least that
- * a newcomer must pay more than. After a block, that floor halves every twelve hours (faster while the mempool is far from full).
+ * Keeps the mempool within its size: when it overflows, the transactions that pay least go, and what they paid becomes
+ * the least that a newcomer must pay more than. After a block, that floor halves every twelve hours (faster while the
+ * mempool is far from full).
  */
 export class MempoolFloor {
   readonly #pool: Mempool;

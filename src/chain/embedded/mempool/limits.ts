@@ -2,7 +2,9 @@ import type { ChainTransaction } from '../consensus/transaction.ts';
 import { RejectedError } from '../rejection.ts';
 import { type Mempool, type MempoolEntry, totals } from './pool.ts';
 
-/** How many unconfirmed transactions may hang together, each counted with itself, and how large they may be together. */
+/**
+ * How many unconfirmed transactions may hang together, each counted with itself, and how large they may be together.
+ */
 export interface ChainLimits {
   readonly ancestors: number;
   readonly ancestorVsize: number;
@@ -47,8 +49,8 @@ export function ancestorsWithin(
 }
 
 /**
- * The same with the CPFP carve-out: each side of a channel has an anchor to spend, and neither may be kept from spending its own
- * because the other hung the most transactions allowed onto the commitment transaction.
+ * The same with the CPFP carve-out: each side of a channel has an anchor to spend, and neither may be kept from
+ * spending its own because the other hung the most transactions allowed onto the commitment transaction.
  */
 export function ancestorsWithCarveOut(
   pool: Mempool,

@@ -32,8 +32,8 @@ export interface PackageResult {
 }
 
 /**
- * Packages: a child may pay the mempool's own floor for its parents. As in bitcoind each transaction must still pay the relay fee
- * itself. Replacing what is in the mempool by a package is not offered, only by single transactions.
+ * Packages: a child may pay the mempool's own floor for its parents. As in bitcoind each transaction must still pay the
+ * relay fee itself. Replacing what is in the mempool by a package is not offered, only by single transactions.
  */
 export class PackageAcceptance {
   readonly #pool: Mempool;
@@ -48,7 +48,9 @@ export class PackageAcceptance {
     this.#acceptance = acceptance;
   }
 
-  /** Would these transactions, each after its parents, all be taken? Nothing changes (`testmempoolaccept` with several). */
+  /**
+   * Would these transactions, each after its parents, all be taken? Nothing changes (`testmempoolaccept` with several).
+   */
   test(transactions: readonly ChainTransaction[], nowS: number): PackageResult {
     const outcomes = new Map<string, PackageOutcome>();
     const packageError = rejectionOf(() => {
@@ -59,7 +61,11 @@ export class PackageAcceptance {
   }
 
   /** Takes in a child with its unconfirmed parents, the child last (`submitpackage`). */
-  submit(transactions: readonly ChainTransaction[], nowS: number, maxFeerateSatPerKvb: bigint | undefined): PackageResult {
+  submit(
+    transactions: readonly ChainTransaction[],
+    nowS: number,
+    maxFeerateSatPerKvb: bigint | undefined,
+  ): PackageResult {
     const outcomes = new Map<string, PackageOutcome>();
     const packageError = rejectionOf(() => {
       checkWellFormed(transactions);
@@ -100,7 +106,10 @@ export class PackageAcceptance {
     return outcome ?? { kind: 'rejected', error: error ?? new RejectedError('policy', 'unevaluated') };
   }
 
-  /** Judges transactions by their common feerate, and writes what became of them into `outcomes`, up to the first that fails. */
+  /**
+   * Judges transactions by their common feerate, and writes what became of them into `outcomes`, up to the first that
+   * fails.
+   */
   #together(
     transactions: readonly ChainTransaction[],
     nowS: number,

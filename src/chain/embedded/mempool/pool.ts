@@ -23,8 +23,8 @@ export interface PackageTotals {
 }
 
 /**
- * The unconfirmed transactions and how they hang together: of each output at most one transaction spends it. What may enter is decided
- * elsewhere (`MempoolAcceptance`).
+ * The unconfirmed transactions and how they hang together: of each output at most one transaction spends it. What may
+ * enter is decided elsewhere (`MempoolAcceptance`).
  */
 export class Mempool {
   readonly #entries = new Map<string, MempoolEntry>();
@@ -113,7 +113,10 @@ export class Mempool {
     return closure([entry], (each) => this.children(each.transaction));
   }
 
-  /** The coins of `chain` with this mempool's on top, at `nextHeight`. What is spent here is still to be seen: that is a conflict. */
+  /**
+   * The coins of `chain` with this mempool's on top, at `nextHeight`. What is spent here is still to be seen: that is a
+   * conflict.
+   */
   coins(chain: CoinView, nextHeight: number): CoinView {
     return {
       get: (key): Coin | undefined => {
@@ -144,7 +147,10 @@ export function entryFeerate({ feeSat, vsize }: MempoolEntry): bigint {
   return feerateSatPerKvb(feeSat, vsize);
 }
 
-function closure(from: Iterable<MempoolEntry>, next: (entry: MempoolEntry) => Iterable<MempoolEntry>): Set<MempoolEntry> {
+function closure(
+  from: Iterable<MempoolEntry>,
+  next: (entry: MempoolEntry) => Iterable<MempoolEntry>,
+): Set<MempoolEntry> {
   const found = new Set<MempoolEntry>(from);
   // A set is visited in insertion order, and what is added on the way is visited too.
   for (const entry of found) for (const other of next(entry)) found.add(other);

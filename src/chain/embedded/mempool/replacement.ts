@@ -7,8 +7,9 @@ import { type Mempool, type MempoolEntry, entryFeerate, totals } from './pool.ts
 const MAX_REPLACED = 100;
 
 /**
- * Checks that `transaction` may replace what it conflicts with (BIP 125's rules without the signal, which bitcoind no longer asks for, and
- * its newer rule that the feerate must rise), and returns everything that would go. Throws `RejectedError`.
+ * Checks that `transaction` may replace what it conflicts with (BIP 125's rules without the signal, which bitcoind no
+ * longer asks for, and its newer rule that the feerate must rise), and returns everything that would go. Throws
+ * `RejectedError`.
  */
 export function checkReplacement(
   pool: Mempool,
@@ -21,7 +22,8 @@ export function checkReplacement(
   const feerate = feerateSatPerKvb(feeSat, vsize);
   for (const conflict of conflicts) {
     if (feerate <= entryFeerate(conflict)) {
-      throw insufficient(`rejecting replacement ${txid}; new feerate ${feerate} <= old feerate ${entryFeerate(conflict)} sat/kvB`);
+      const feerates = `new feerate ${feerate} <= old feerate ${entryFeerate(conflict)} sat/kvB`;
+      throw insufficient(`rejecting replacement ${txid}; ${feerates}`);
     }
   }
 
@@ -47,7 +49,8 @@ export function checkReplacement(
 
   const replacedFeeSat = totals(replaced).feeSat;
   if (feeSat < replacedFeeSat) {
-    throw insufficient(`rejecting replacement ${txid}, less fees than conflicting txs; ${feeSat} < ${replacedFeeSat} sat`);
+    const fees = `${feeSat} < ${replacedFeeSat} sat`;
+    throw insufficient(`rejecting replacement ${txid}, less fees than conflicting txs; ${fees}`);
   }
   const relayFeeSat = feeAtRateSat(INCREMENTAL_FEERATE_SAT_PER_KVB, vsize);
   if (feeSat - replacedFeeSat < relayFeeSat) {

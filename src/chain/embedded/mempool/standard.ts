@@ -21,8 +21,8 @@ const MIN_STRIPPED_SIZE = 65;
 const DUST_RELAY_FEERATE_SAT_PER_KVB = 3_000n;
 
 /**
- * The least that an output must be worth to be relayed: what spending it would cost at 3 sat/vB. 330 satoshi for P2WSH, 294 for
- * P2WPKH, 546 for P2PKH (BOLT 3, "Dust Limits" has the same figures).
+ * The least that an output must be worth to be relayed: what spending it would cost at 3 sat/vB. 330 satoshi for P2WSH,
+ * 294 for P2WPKH, 546 for P2PKH (BOLT 3, "Dust Limits" has the same figures).
  */
 export function dustThresholdSat(script: Uint8Array): bigint {
   if (isUnspendable(script)) return 0n;
@@ -34,8 +34,8 @@ export function dustThresholdSat(script: Uint8Array): bigint {
 /**
  * Checks what relay policy asks of a transaction by itself. Throws `RejectedError`.
  *
- * Versions 1 and 2 alone are taken: version 3's own topology rules (BIP 431) are not kept here, nor are transactions without a fee whose
- * dust is spent in the same package.
+ * Versions 1 and 2 alone are taken: version 3's own topology rules (BIP 431) are not kept here, nor are transactions
+ * without a fee whose dust is spent in the same package.
  */
 export function checkStandard({ transaction, weight, strippedSize }: ChainTransaction): void {
   const { version, ins, outs } = transaction;

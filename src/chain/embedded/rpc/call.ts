@@ -19,8 +19,8 @@ const METHODS: ReadonlyMap<string, Method> = new Map(
 );
 
 /**
- * Answers one of bitcoind's JSON-RPC calls from an embedded chain: the name, an array of parameters or an object of named ones, and the
- * answer as bitcoind 29 shapes it. Throws `ChainRpcError` with bitcoind's code and message.
+ * Answers one of bitcoind's JSON-RPC calls from an embedded chain: the name, an array of parameters or an object of
+ * named ones, and the answer as bitcoind 29 shapes it. Throws `ChainRpcError` with bitcoind's code and message.
  */
 export function callEmbedded(chain: EmbeddedChain, method: string, params: unknown): unknown {
   const found = METHODS.get(method);

@@ -24,8 +24,8 @@ interface Request {
 type Reply = Record<string, unknown>;
 
 /**
- * Answers a request's body as bitcoind does: a single call or a batch, in JSON-RPC 1 (an error is also an HTTP error) or 2 (it is
- * not). A version 2 call without an id gets no answer.
+ * Answers a request's body as bitcoind does: a single call or a batch, in JSON-RPC 1 (an error is also an HTTP error)
+ * or 2 (it is not). A version 2 call without an id gets no answer.
  */
 export function handleBody(chain: EmbeddedChain, body: string): HttpAnswer {
   let parsed: unknown;

@@ -80,15 +80,18 @@ export function blockJson(chain: EmbeddedChain, node: BlockNode, verbosity: numb
   };
 }
 
-/** A transaction, as `getrawtransaction` and `getblock` show it; with the coins that it spends also its fee, and them if asked for. */
+/**
+ * A transaction, as `getrawtransaction` and `getblock` show it; with the coins that it spends also its fee, and them if
+ * asked for.
+ */
 export function transactionJson(
   { transaction, txid, wtxid, raw, weight, isCoinbase }: ChainTransaction,
   spent?: readonly Coin[],
   withPrevouts = false,
 ): Json {
   const { version, locktime, ins, outs } = transaction;
-  const feeSat =
-    (spent ?? []).reduce((sum, { amountSat }) => sum + amountSat, 0n) - outs.reduce((sum, { value }) => sum + value, 0n);
+  const inputSat = (spent ?? []).reduce((sum, { amountSat }) => sum + amountSat, 0n);
+  const feeSat = inputSat - outs.reduce((sum, { value }) => sum + value, 0n);
   return {
     txid,
     hash: wtxid,

@@ -42,7 +42,9 @@ function generateToAddress(chain: EmbeddedChain, given: Arguments): string[] {
 
 function generateBlock(chain: EmbeddedChain, given: Arguments): Json {
   const script = scriptOfAddress(given.string(0));
-  if (script === undefined) throw new ChainRpcError(RpcCode.invalidAddressOrKey, 'Error: Invalid address or descriptor');
+  if (script === undefined) {
+    throw new ChainRpcError(RpcCode.invalidAddressOrKey, 'Error: Invalid address or descriptor');
+  }
   const transactions = given.array(1).map((value) => transactionOf(chain, expectString(value)));
   const submit = given.boolean(2, true);
   try {
@@ -58,7 +60,9 @@ function generateBlock(chain: EmbeddedChain, given: Arguments): Json {
 function transactionOf(chain: EmbeddedChain, text: string): ChainTransaction {
   if (/^[0-9a-fA-F]{64}$/.test(text)) {
     const entry = chain.mempool.get(text.toLowerCase());
-    if (entry === undefined) throw new ChainRpcError(RpcCode.invalidAddressOrKey, `Transaction ${text} not in mempool.`);
+    if (entry === undefined) {
+      throw new ChainRpcError(RpcCode.invalidAddressOrKey, `Transaction ${text} not in mempool.`);
+    }
     return entry.transaction;
   }
   return parseTransaction(text, `Transaction decode failed for ${text}. Make sure the tx has at least one input.`);

@@ -40,8 +40,8 @@ export function optional(name: string, ...types: JsonType[]): Parameter {
 }
 
 /**
- * The parameters of a call, checked in number and type as bitcoind does before a method runs: -1 with the usage for a wrong number, -3
- * for a wrong type, -8 for an unknown name.
+ * The parameters of a call, checked in number and type as bitcoind does before a method runs: -1 with the usage for a
+ * wrong number, -3 for a wrong type, -8 for an unknown name.
  */
 export class Arguments {
   readonly #values: readonly unknown[];
@@ -124,7 +124,9 @@ export function parseHex(text: string, failure: string): Uint8Array {
 export function parseHash(text: string, name: string): string {
   if (/^[0-9a-fA-F]{64}$/.test(text)) return text.toLowerCase();
   const problem =
-    text.length === 64 ? `must be hexadecimal string (not '${text}')` : `must be of length 64 (not ${text.length}, for '${text}')`;
+    text.length === 64
+      ? `must be hexadecimal string (not '${text}')`
+      : `must be of length 64 (not ${text.length}, for '${text}')`;
   throw new ChainRpcError(RpcCode.invalidParameter, `${name} ${problem}`);
 }
 

@@ -1,7 +1,12 @@
 import { satToBtc } from '../../amounts.ts';
 import { ChainRpcError } from '../../errors.ts';
 import { WITNESS_SCALE_FACTOR } from '../consensus/params.ts';
-import { type ChainTransaction, TransactionDecodeError, decodeTransaction, outpointKey } from '../consensus/transaction.ts';
+import {
+  type ChainTransaction,
+  TransactionDecodeError,
+  decodeTransaction,
+  outpointKey,
+} from '../consensus/transaction.ts';
 import type { EmbeddedChain } from '../embedded-chain.ts';
 import { feeAtRateSat } from '../mempool/feerate.ts';
 import { MAX_PACKAGE_COUNT, type PackageOutcome, isChildWithParents } from '../mempool/package.ts';
@@ -76,7 +81,10 @@ function rawTransaction(chain: EmbeddedChain, given: Arguments): unknown {
   const index = inBlock?.block.transactions.findIndex((each) => each.txid === txid) ?? located?.index ?? -1;
   const transaction = unconfirmed ?? node?.block.transactions[index];
   if (transaction === undefined) {
-    const where = inBlock === undefined ? 'No such mempool or blockchain transaction' : 'No such transaction found in the provided block';
+    const where =
+      inBlock === undefined
+        ? 'No such mempool or blockchain transaction'
+        : 'No such transaction found in the provided block';
     throw new ChainRpcError(RpcCode.invalidAddressOrKey, `${where}. Use gettransaction for wallet transactions.`);
   }
   if (verbosity <= 0) return hex(transaction.raw);
@@ -146,8 +154,13 @@ function testAlone(chain: EmbeddedChain, transaction: ChainTransaction): ReturnT
   const outcomes = new Map<string, PackageOutcome>();
   try {
     const { entry, replaced } = chain.accept(transaction, { testOnly: true });
-    const includes = [transaction.wtxid];
-    outcomes.set(transaction.wtxid, { kind: 'accepted', entry, replaced, feerateSatPerKvb: entryFeerate(entry), includes });
+    outcomes.set(transaction.wtxid, {
+      kind: 'accepted',
+      entry,
+      replaced,
+      feerateSatPerKvb: entryFeerate(entry),
+      includes: [transaction.wtxid],
+    });
   } catch (error) {
     if (!(error instanceof RejectedError)) throw error;
     outcomes.set(transaction.wtxid, { kind: 'rejected', error });

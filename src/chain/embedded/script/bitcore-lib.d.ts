@@ -6,7 +6,9 @@ declare module 'bitcore-lib' {
     len?: number;
   }
 
-  /** What the interpreter reads of the spending transaction. `isFinal` answers whether the sequence is *not* 0xffffffff. */
+  /**
+   * What the interpreter reads of the spending transaction. `isFinal` answers whether the sequence is *not* 0xffffffff.
+   */
   export interface InterpreterTransaction {
     version: number;
     nLockTime: number;

@@ -1,4 +1,6 @@
-/** Why a script failed: Bitcoin Core's names without `SCRIPT_ERR_`, each with the sentence that bitcoind shows for it. */
+/**
+ * Why a script failed: Bitcoin Core's names without `SCRIPT_ERR_`, each with the sentence that bitcoind shows for it.
+ */
 const messages = {
   EVAL_FALSE: 'Script evaluated without error but finished with a false/empty top stack element',
   VERIFY: 'Script failed an OP_VERIFY operation',

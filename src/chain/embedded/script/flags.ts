@@ -19,7 +19,10 @@ export const ScriptFlag = {
   CONST_SCRIPTCODE: 1 << 16,
 } as const;
 
-/** What a block's transactions must meet: BIPs 16, 65, 66, 112, 141 and 147, which are in force on regtest from the first block. */
+/**
+ * What a block's transactions must meet: BIPs 16, 65, 66, 112, 141 and 147, which are in force on regtest from the
+ * first block.
+ */
 export const CONSENSUS_FLAGS =
   ScriptFlag.P2SH |
   ScriptFlag.DERSIG |

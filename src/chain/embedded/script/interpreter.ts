@@ -27,8 +27,8 @@ export type ScriptResult =
   | { readonly ok: false; readonly error: ScriptError };
 
 /**
- * Runs one script (Bitcoin Core's EvalScript): bitcore-lib's interpreter for everything but signatures, which go to libsecp256k1 (fifty
- * times faster than bitcore-lib's own) over the exact bytes of the script.
+ * Runs one script (Bitcoin Core's EvalScript): bitcore-lib's interpreter for everything but signatures, which go to
+ * libsecp256k1 (fifty times faster than bitcore-lib's own) over the exact bytes of the script.
  *
  * @param stack the stack before the script runs; it is not changed.
  */
@@ -99,7 +99,10 @@ class SignatureCheckingInterpreter extends Interpreter {
     return { success: valid, result: this.#error === undefined };
   }
 
-  /** `dummy sig… count key… count`, popped from the stack: whether the signatures match keys in the same order; undefined on failure. */
+  /**
+   * `dummy sig… count key… count`, popped from the stack: whether the signatures match keys in the same order;
+   * undefined on failure.
+   */
   #checkMultisig(): boolean | undefined {
     const keyCount = this.#popCount(MAX_MULTISIG_KEYS, 'PUBKEY_COUNT');
     if (keyCount === undefined) return undefined;
@@ -142,7 +145,10 @@ class SignatureCheckingInterpreter extends Interpreter {
     return verifyEcdsa(signature.subarray(0, -1), publicKey, hash);
   }
 
-  /** The script from the last executed OP_CODESEPARATOR on; before segwit, without the signatures that it is checked with. */
+  /**
+   * The script from the last executed OP_CODESEPARATOR on; before segwit, without the signatures that it is checked
+   * with.
+   */
   #scriptCode(signatures: readonly Uint8Array[]): Uint8Array | undefined {
     const from = this.pbegincodehash === 0 ? 0 : (this.#ends[this.pbegincodehash - 1] ?? 0);
     let scriptCode = this.#bytes.subarray(from);
@@ -181,7 +187,10 @@ class SignatureCheckingInterpreter extends Interpreter {
   }
 }
 
-/** The script as bitcore-lib's chunks; a push that runs past the end becomes an opcode that fails even where it is not executed. */
+/**
+ * The script as bitcore-lib's chunks; a push that runs past the end becomes an opcode that fails even where it is not
+ * executed.
+ */
 function toChunks(script: Uint8Array): ScriptChunk[] {
   const { instructions, end } = parseScript(script);
   const chunks = instructions.map(({ opcode, data }): ScriptChunk =>

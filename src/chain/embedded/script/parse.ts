@@ -1,6 +1,9 @@
 import { opcodes } from 'bitcoinjs-lib';
 
-/** One instruction of a script: its opcode, the data it pushes (pushes only), and where it starts and ends in the script. */
+/**
+ * One instruction of a script: its opcode, the data it pushes (pushes only), and where it starts and ends in the
+ * script.
+ */
 export interface Instruction {
   readonly opcode: number;
   readonly data: Uint8Array | undefined;
@@ -33,8 +36,9 @@ export function readInstruction(script: Uint8Array, offset: number): Instruction
 }
 
 /**
- * Splits a script into instructions byte for byte. Neither library's parser will do: bitcoinjs-lib turns small pushes into
- * opcodes, and bitcore-lib's swallows the rest of the script after an opcode that only tapscript gives a meaning to.
+ * Splits a script into instructions byte for byte. Neither library's parser will do: bitcoinjs-lib turns small pushes
+ * into opcodes, and bitcore-lib's swallows the rest of the script after an opcode that only tapscript gives a meaning
+ * to.
  */
 export function parseScript(script: Uint8Array): ParsedScript {
   const instructions: Instruction[] = [];
@@ -47,7 +51,10 @@ export function parseScript(script: Uint8Array): ParsedScript {
   }
 }
 
-/** Whether every instruction of `script` can be read and has a defined opcode; outputs that fail this can never be spent. */
+/**
+ * Whether every instruction of `script` can be read and has a defined opcode; outputs that fail this can never be
+ * spent.
+ */
 export function hasValidOps(script: Uint8Array): boolean {
   const { instructions, end } = parseScript(script);
   return (
@@ -56,13 +63,19 @@ export function hasValidOps(script: Uint8Array): boolean {
   );
 }
 
-/** Whether a script does nothing but push data (BIP 16 asks it of every P2SH scriptSig, and relay policy of every scriptSig). */
+/**
+ * Whether a script does nothing but push data (BIP 16 asks it of every P2SH scriptSig, and relay policy of every
+ * scriptSig).
+ */
 export function isPushOnly(script: Uint8Array): boolean {
   const { instructions, end } = parseScript(script);
   return end === script.length && instructions.every(({ opcode }) => opcode <= opcodes.OP_16);
 }
 
-/** The element that a push leaves on the stack: data, or the number of OP_1NEGATE and OP_1 to OP_16; undefined for any other opcode. */
+/**
+ * The element that a push leaves on the stack: data, or the number of OP_1NEGATE and OP_1 to OP_16; undefined for any
+ * other opcode.
+ */
 export function pushedElement({ opcode, data }: Instruction): Uint8Array | undefined {
   if (data !== undefined) return data;
   if (opcode === opcodes.OP_1NEGATE) return Uint8Array.of(0x81);
@@ -76,7 +89,10 @@ export function lastPush(script: Uint8Array): Uint8Array | undefined {
   return last === undefined ? undefined : pushedElement(last);
 }
 
-/** The version and program of a witness output (BIP 141): a version opcode and one direct push of 2 to 40 bytes, nothing else. */
+/**
+ * The version and program of a witness output (BIP 141): a version opcode and one direct push of 2 to 40 bytes, nothing
+ * else.
+ */
 export function witnessProgram(script: Uint8Array): WitnessProgram | undefined {
   const [opcode, length] = script;
   if (opcode === undefined || length === undefined || script.length < 4 || script.length > 42) return undefined;

@@ -12,7 +12,8 @@ const NO_BYTES = new Uint8Array(0);
 
 /**
  * The 32-byte hash that a signature of input `inputIndex` commits to. `scriptCode` is the executed script from its last
- * OP_CODESEPARATOR on, exactly as its bytes stand (bitcoinjs-lib's own pre-segwit hash re-encodes the pushes); `hashType` the whole 32-bit type.
+ * OP_CODESEPARATOR on, exactly as its bytes stand (bitcoinjs-lib's own pre-segwit hash re-encodes the pushes);
+ * `hashType` the whole 32-bit type.
  */
 export function signatureHash(
   transaction: Transaction,
@@ -51,7 +52,10 @@ export function signatureHash(
   return hash256(concat([copy.toBuffer(), type]));
 }
 
-/** `script` with every occurrence of `needle` taken out that starts at an instruction, as pre-segwit signature checking does it. */
+/**
+ * `script` with every occurrence of `needle` taken out that starts at an instruction, as pre-segwit signature checking
+ * does it.
+ */
 export function findAndDelete(script: Uint8Array, needle: Uint8Array): Uint8Array {
   if (needle.length === 0) return script;
   const kept: Uint8Array[] = [];

@@ -7,7 +7,10 @@ import type { SignatureVersion } from './sighash.ts';
 
 const { Fn } = curve.Point;
 
-/** Checks a signature (DER and a hash type byte) against `flags`; an empty one stands for "no signature" and is always well formed. */
+/**
+ * Checks a signature (DER and a hash type byte) against `flags`; an empty one stands for "no signature" and is always
+ * well formed.
+ */
 export function checkSignatureEncoding(signature: Uint8Array, flags: number): ScriptError | undefined {
   if (signature.length === 0) return undefined;
   const der = signature.subarray(0, -1);
@@ -38,8 +41,8 @@ export function checkPublicKeyEncoding(
 }
 
 /**
- * Whether `der` (without the hash type) is `publicKey`'s ECDSA signature of `hash`. Consensus lets S be high and keys be
- * uncompressed or hybrid, so all of that is brought into the form that `secp256k1.verify` takes. Never throws.
+ * Whether `der` (without the hash type) is `publicKey`'s ECDSA signature of `hash`. Consensus lets S be high and keys
+ * be uncompressed or hybrid, so all of that is brought into the form that `secp256k1.verify` takes. Never throws.
  */
 export function verifyEcdsa(der: Uint8Array, publicKey: Uint8Array, hash: Uint8Array): boolean {
   if (!isStrictDer(der)) return false;

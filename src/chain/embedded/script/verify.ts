@@ -8,10 +8,11 @@ import { type WitnessProgram, isPayToScriptHash, isPushOnly, witnessProgram } fr
 const MAX_ELEMENT_SIZE = 520;
 
 /**
- * Whether `input` may spend an output with script `scriptPubKey`: the scriptSig and witness of the input are run against it
- * (Bitcoin Core's VerifyScript; BIPs 16 and 141). Returns undefined if it may, else why not.
+ * Whether `input` may spend an output with script `scriptPubKey`: the scriptSig and witness of the input are run
+ * against it (Bitcoin Core's VerifyScript; BIPs 16 and 141). Returns undefined if it may, else why not.
  *
- * Witness versions above 0 are as they were before their soft forks: anyone can spend them, unless the flags discourage it.
+ * Witness versions above 0 are as they were before their soft forks: anyone can spend them, unless the flags discourage
+ * it.
  */
 export function verifyScript(scriptPubKey: Uint8Array, flags: number, input: ScriptInput): ScriptError | undefined {
   const spender = input.transaction.ins[input.index];
@@ -47,7 +48,8 @@ export function verifyScript(scriptPubKey: Uint8Array, flags: number, input: Scr
     const nested = (flags & ScriptFlag.WITNESS) !== 0 ? witnessProgram(redeemScript) : undefined;
     if (nested !== undefined) {
       hadWitness = true;
-      if (!equals(scriptSig, concat([Uint8Array.of(redeemScript.length), redeemScript]))) return 'WITNESS_MALLEATED_P2SH';
+      const onlyRedeemScript = concat([Uint8Array.of(redeemScript.length), redeemScript]);
+      if (!equals(scriptSig, onlyRedeemScript)) return 'WITNESS_MALLEATED_P2SH';
       const error = verifyWitness(nested, witness, flags, input);
       if (error !== undefined) return error;
       stack = stack.slice(0, 1);
