@@ -72,8 +72,8 @@ describe('a feerate', () => {
   it.each([
     [252, false],
     [253, true],
-    [197_097, true],
-    [197_098, false],
+    [197_098, true],
+    [197_099, false],
     [250_001, false],
   ])('of %i: proposed if it is within bounds and the opener has it (%s)', (feeratePerKw, proposed) => {
     const pair = paying(700_000_000n);
