@@ -10,7 +10,7 @@ import { GossipService } from '../gossip/gossip-service.ts';
 import type { Signer } from '../keys/signer-api.ts';
 import type { Logger } from '../logging.ts';
 import type { Network, NodeId } from '../network/network.ts';
-import { PaymentHub } from '../payments/payment-hub.ts';
+import { PaymentHub } from '../payments/hub.ts';
 import { PeerManager } from '../peers/peer-manager.ts';
 import { PeerStore } from '../peers/peer-store.ts';
 import { ChannelGraph } from '../routing/graph.ts';
@@ -22,6 +22,7 @@ import { StorageError, type Database } from '../storage/database.ts';
 import { addressToScript, bitcoinNetwork } from '../wallet/address.ts';
 import { Wallet } from '../wallet/wallet.ts';
 import { createAnnouncer } from './announcing.ts';
+import { currencyOf, paymentsEvent } from './api/payments-api.ts';
 import { ChainFeed } from './chain-feed.ts';
 import { ChainFollower } from './chain-follower.ts';
 import { channelDirectory } from './channel-directory.ts';
@@ -126,7 +127,7 @@ export class Node {
       clock,
       randomBytes,
       signer: signer.node,
-      network: chainName,
+      currency: currencyOf(chainName),
       router: this.router,
       directory: channelDirectory({
         self: this.nodeId,
@@ -136,8 +137,12 @@ export class Node {
         gossip: () => this.gossip.store,
         blockHeight: () => this.height,
       }),
-      submit: (event) => this.dispatcher.submit({ to: 'payments', event }),
-      onEvent: (event) => options.events.publish(event),
+      inTurn: (work) => this.dispatcher.inTurn(work),
+      publish: (notice) => {
+        const event = paymentsEvent(notice, clock.now());
+        if (event !== undefined) options.events.publish(event);
+      },
+      onUnexpected: (unexpected) => logger.warn({ ...unexpected }, 'an actor got an event that it has no answer for'),
     });
     this.feed = new ChainFeed({ database, wallet: this.wallet, channels: this.channels });
     this.dispatcher = new Dispatcher({
@@ -205,6 +210,7 @@ export class Node {
     this.funding.releaseAllBut((index) => this.channels.get(index) !== undefined);
     await this.follower.start();
     for (const { index } of this.channels.all()) this.#restored(index);
+    await this.payments.start();
     await network.start({
       onPeerConnected: (nodeId, info) => this.peers.linkUp(nodeId, info),
       onPeerDisconnected: (nodeId, reason) => this.peers.linkDown(nodeId, reason),

@@ -7,6 +7,7 @@ import type { Node } from '../node.ts';
 import { aliasOf, sums } from './channel-views.ts';
 import { channelsApi } from './channels-api.ts';
 import { graphApi } from './graph-api.ts';
+import { paymentsApi } from './payments-api.ts';
 
 const WITHDRAW_TARGET_BLOCKS = 6;
 
@@ -21,7 +22,7 @@ export function nodeApi(node: Node): NodeApi {
     ...peersApi(node),
     ...channelsApi(node),
     ...graphApi(node),
-    ...node.payments.api(),
+    ...paymentsApi(node),
   };
 }
 
