@@ -49,7 +49,10 @@ export const startNode: StartNode = async (config, logger) => {
       rpc: new HttpChainRpc(rpcOptions(config)),
       clock: systemClock,
       pollIntervalMs: config.chain.pollIntervalMs,
-      onProblem: (error) => logger.warn({ component: 'chain', err: error }, error.message),
+      onAvailability: (problem) => {
+        if (problem === undefined) logger.info({ component: 'chain' }, 'the chain answers again');
+        else logger.warn({ component: 'chain' }, `the chain does not answer: ${problem.message}`);
+      },
     });
     await requireNetwork(chain, config.network);
     const chainHash = fromString(CHAIN_HASHES[config.network], 'base16');

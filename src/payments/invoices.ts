@@ -1,0 +1,304 @@
+import type { HtlcLocation } from '../../machines/forwarding/circuit.ts';
+import type { HtlcDetails } from '../../machines/htlc/htlc.machine.ts';
+import {
+  createInvoiceActor, restoreInvoice, type InvoiceData, type InvoiceEffect, type InvoiceEvent, type InvoicePart,
+} from '../../machines/invoice/invoice.ts';
+import type { InvoiceState } from '../../machines/invoice/invoice.machine.ts';
+import { unknownDetails } from '../../machines/invoice/rules.ts';
+import type { FinalPayload } from '../../protocols/onion/payload.ts';
+import { sha256 } from '../../protocols/crypto/hash.ts';
+import { equals } from 'uint8arrays';
+import type { Clock } from '../runtime/clock.ts';
+import type { ChannelDirectory } from './directory.ts';
+import { PaymentError } from './errors.ts';
+import { makeInvoice, MIN_FINAL_CLTV_EXPIRY_DELTA, type InvoiceMakerOptions, type InvoiceRequest } from './invoice-maker.ts';
+import { hashKey, invoiceRecord, type InvoiceStore, type StoredInvoice } from './invoice-store.ts';
+import { LiveActor } from './live-actor.ts';
+import { htlcKey, type Outlet } from './outlet.ts';
+import type { InvoiceRecord, PaymentsNotice, UnexpectedEvent } from './records.ts';
+import { Timers } from './timers.ts';
+
+interface LiveInvoice extends Omit<StoredInvoice, 'state' | 'data'> {
+  readonly key: string;
+  readonly actor: LiveActor<InvoiceEvent, InvoiceEffect, InvoiceState, InvoiceData>;
+  readonly partSecrets: Map<string, Uint8Array>;
+  /** As they are on disk. */
+  savedParts: readonly InvoicePart[];
+}
+
+/** An HTLC whose onion ends here. */
+export interface FinalHtlc {
+  readonly channelIndex: number;
+  readonly htlc: HtlcDetails;
+  readonly payload: FinalPayload;
+  readonly sharedSecret: Uint8Array;
+}
+
+export interface InvoicesOptions extends InvoiceMakerOptions {
+  readonly store: InvoiceStore;
+  readonly outlet: Outlet;
+  readonly directory: ChannelDirectory;
+  readonly clock: Clock;
+  /** Runs `work` in a turn of its own, soon. */
+  readonly later: (work: () => void) => void;
+  readonly publish: (notice: PaymentsNotice) => void;
+  readonly onUnexpected: (unexpected: UnexpectedEvent) => void;
+}
+
+const EXPIRY_TIMER = 'expiry';
+/** Invoices that one turn lets expire. */
+const EXPIRED_PER_TURN = 100;
+
+/** The invoices: in memory those that HTLCs stand for and those that this turn has touched, all others on disk. */
+export class Invoices {
+  readonly #options: InvoicesOptions;
+  readonly #live = new Map<string, LiveInvoice>();
+  readonly #byPart = new Map<string, LiveInvoice>();
+  readonly #touched = new Set<LiveInvoice>();
+  readonly #timers: Timers;
+
+  constructor(options: InvoicesOptions) {
+    this.#options = options;
+    this.#timers = new Timers(options.clock, options.later);
+    this.#load();
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** Makes an invoice. Throws `PaymentError` or `InvoiceError`, and then nothing is made. */
+  create(request: InvoiceRequest): InvoiceRecord {
+    const nowMs = this.#options.clock.now();
+    const { text, preimage, paymentHash, paymentSecret, expiresAtMs } = makeInvoice(this.#options, request, nowMs);
+    const invoice = this.#make(
+      { paymentHash, paymentSecret, amountMsat: request.amountMsat, expiresAtMs },
+      { preimage, invoice: text, description: request.description, createdAtMs: nowMs },
+    );
+    this.#touch(invoice);
+    return invoiceRecord(stored(invoice));
+  }
+
+  /** Throws `PaymentError` unless it can still be paid. */
+  cancel(paymentHash: Uint8Array): InvoiceRecord {
+    const invoice = this.#find(paymentHash);
+    const key = hashKey(paymentHash);
+    if (invoice === undefined) throw new PaymentError('invoice_unknown', `no invoice has the payment hash ${key}`, { paymentHash: key });
+    if (invoice.actor.state !== 'open' && invoice.actor.state !== 'collecting') {
+      const { status } = invoiceRecord(stored(invoice));
+      throw new PaymentError('invoice_not_open', `expected an open invoice, got one that is ${status}`, { paymentHash: key, status });
+    }
+    this.#send(invoice, { type: 'cancel', blockHeight: this.#options.directory.blockHeight() });
+    return invoiceRecord(stored(invoice));
+  }
+
+  /** An HTLC has come to its end here: it pays an invoice, or it is a spontaneous payment, or it is refused. */
+  arrived({ channelIndex, htlc, payload, sharedSecret }: FinalHtlc): void {
+    const { outlet, directory, clock } = this.#options;
+    const { amtToForwardMsat, outgoingCltvValue, paymentData } = payload;
+    const { id, amountMsat, cltvExpiry } = htlc;
+    const part: InvoicePart = { channelIndex, id, amountMsat, cltvExpiry, amtToForwardMsat };
+    const blockHeight = directory.blockHeight();
+    const known = this.#find(htlc.paymentHash);
+    const invoice = known ?? this.#spontaneous(htlc.paymentHash, payload.keysendPreimage);
+    if (invoice === undefined) {
+      outlet.failHtlc(part, sharedSecret, unknownDetails(part, blockHeight));
+      return;
+    }
+    invoice.partSecrets.set(htlcKey(part), sharedSecret);
+    this.#send(invoice, {
+      type: 'partArrived', part, amtToForwardMsat, outgoingCltvValue, payment: paymentData, blockHeight, nowMs: clock.now(),
+    });
+    // A spontaneous payment that was refused leaves nothing behind: it is neither written nor told.
+    if (known === undefined && invoice.actor.state === 'open') {
+      this.#live.delete(invoice.key);
+      this.#touched.delete(invoice);
+    }
+  }
+
+  /** The channel says again that it holds the HTLC; false if no invoice knows it. */
+  received(htlc: HtlcLocation): boolean {
+    return this.#tell(htlc, 'htlcReceived');
+  }
+
+  ended(htlc: HtlcLocation): boolean {
+    return this.#tell(htlc, 'htlcEnded');
+  }
+
+  blockHeight(blockHeight: number): void {
+    for (const invoice of this.#live.values()) {
+      if (invoice.actor.state === 'collecting') this.#send(invoice, { type: 'blockHeight', blockHeight });
+    }
+  }
+
+  persist(): void {
+    const { store } = this.#options;
+    for (const invoice of this.#touched) {
+      const { actor, key, savedParts } = invoice;
+      if (actor.isChanged) {
+        store.save(stored(invoice), savedParts);
+        invoice.savedParts = actor.markSaved().data.parts;
+      }
+      if (actor.state === 'open' || actor.isFinished) this.#live.delete(key);
+    }
+    this.#touched.clear();
+  }
+
+  reset(): void {
+    this.stop();
+    this.#live.clear();
+    this.#byPart.clear();
+    this.#touched.clear();
+    this.#load();
+  }
+
+  /** No timer runs any more. */
+  stop(): void {
+    this.#timers.clear();
+  }
+
+  #load(): void {
+    for (const row of this.#options.store.beingPaid()) {
+      const invoice = this.#restore(row);
+      const { deadlineMs } = invoice.actor.data;
+      if (invoice.actor.state === 'collecting' && deadlineMs !== undefined) this.#awaitRest(invoice, deadlineMs);
+    }
+    this.#awaitExpiry();
+  }
+
+  #find(paymentHash: Uint8Array): LiveInvoice | undefined {
+    const live = this.#live.get(hashKey(paymentHash));
+    if (live !== undefined) return live;
+    const row = this.#options.store.get(paymentHash);
+    if (row === undefined) return undefined;
+    const invoice = this.#restore(row);
+    this.#touch(invoice);
+    return invoice;
+  }
+
+  #restore({ state, data, ...rest }: StoredInvoice): LiveInvoice {
+    const actor = new LiveActor((emit: (effect: InvoiceEffect) => void) => restoreInvoice(state, data, emit));
+    return this.#add({ ...rest, key: hashKey(data.paymentHash), actor: actor.markSaved(), partSecrets: new Map(rest.partSecrets), savedParts: data.parts });
+  }
+
+  #make(
+    asked: Pick<InvoiceData, 'paymentHash' | 'paymentSecret' | 'amountMsat' | 'expiresAtMs'>,
+    rest: Pick<StoredInvoice, 'preimage' | 'invoice' | 'description' | 'createdAtMs'>,
+  ): LiveInvoice {
+    const data: InvoiceData = {
+      ...asked,
+      minFinalCltvExpiryDelta: MIN_FINAL_CLTV_EXPIRY_DELTA,
+      parts: [],
+      totalMsat: undefined,
+      deadlineMs: undefined,
+      receivedMsat: undefined,
+      paidAtMs: undefined,
+    };
+    const actor = new LiveActor((emit: (effect: InvoiceEffect) => void) => createInvoiceActor(data, emit));
+    return this.#add({ ...rest, key: hashKey(asked.paymentHash), actor, partSecrets: new Map(), savedParts: [] });
+  }
+
+  #add(invoice: LiveInvoice): LiveInvoice {
+    this.#live.set(invoice.key, invoice);
+    this.#indexParts(invoice);
+    return invoice;
+  }
+
+  /** bLIP 3: the payer made the preimage, and the onion brings it. */
+  #spontaneous(paymentHash: Uint8Array, preimage: Uint8Array | undefined): LiveInvoice | undefined {
+    if (preimage === undefined || !equals(sha256(preimage), paymentHash)) return undefined;
+    return this.#make(
+      { paymentHash, paymentSecret: undefined, amountMsat: undefined, expiresAtMs: undefined },
+      { preimage, invoice: undefined, description: undefined, createdAtMs: this.#options.clock.now() },
+    );
+  }
+
+  #tell(htlc: HtlcLocation, type: 'htlcReceived' | 'htlcEnded'): boolean {
+    const invoice = this.#byPart.get(htlcKey(htlc));
+    if (invoice === undefined) return false;
+    this.#send(invoice, { type, htlc });
+    return true;
+  }
+
+  #send(invoice: LiveInvoice, event: InvoiceEvent): void {
+    this.#touch(invoice);
+    for (const effect of invoice.actor.send(event)) this.#perform(invoice, effect);
+    this.#indexParts(invoice);
+  }
+
+  #touch(invoice: LiveInvoice): void {
+    const { outlet, publish } = this.#options;
+    if (this.#touched.has(invoice)) return;
+    this.#touched.add(invoice);
+    const before = invoice.actor.isChanged ? undefined : invoice.actor.state;
+    outlet.afterCommit(() => {
+      const { isChanged: isRefused, state } = invoice.actor;
+      if (isRefused || state === before) return;
+      publish({ type: 'invoice', invoice: invoiceRecord(stored(invoice)) });
+      if (state === 'open') this.#awaitExpiry();
+    });
+  }
+
+  #perform(invoice: LiveInvoice, effect: InvoiceEffect): void {
+    const { outlet, onUnexpected } = this.#options;
+    switch (effect.type) {
+      case 'fulfillPart':
+        outlet.removeHtlc(effect.part, { kind: 'fulfilled', paymentPreimage: invoice.preimage });
+        return;
+      case 'failPart': {
+        const sharedSecret = invoice.partSecrets.get(htlcKey(effect.part));
+        if (sharedSecret !== undefined) outlet.failHtlc(effect.part, sharedSecret, effect.failure);
+        return;
+      }
+      case 'setTimer':
+        this.#awaitRest(invoice, effect.atMs);
+        return;
+      case 'clearTimer':
+        this.#timers.cancel(invoice.key);
+        return;
+      case 'unexpected':
+        onUnexpected({ actor: 'invoice', key: invoice.key, state: invoice.actor.state, event: effect.event });
+    }
+  }
+
+  #awaitRest(invoice: LiveInvoice, atMs: number): void {
+    this.#timers.set(invoice.key, atMs, () => {
+      // In its own turn, some may have changed: a set that came after the one that the timer was set for has its own time.
+      const live = this.#live.get(invoice.key);
+      const deadlineMs = live?.actor.data.deadlineMs;
+      if (live === undefined || deadlineMs === undefined || deadlineMs > this.#options.clock.now()) return;
+      this.#send(live, { type: 'mppTimeout' });
+    });
+  }
+
+  #awaitExpiry(): void {
+    const { store, clock, outlet } = this.#options;
+    const nextMs = store.nextExpiryMs();
+    if (nextMs === undefined) {
+      this.#timers.cancel(EXPIRY_TIMER);
+      return;
+    }
+    this.#timers.set(EXPIRY_TIMER, nextMs, () => {
+      for (const paymentHash of store.expired(clock.now(), EXPIRED_PER_TURN)) {
+        const invoice = this.#find(paymentHash);
+        if (invoice !== undefined) this.#send(invoice, { type: 'expire' });
+      }
+      outlet.afterCommit(() => this.#awaitExpiry());
+    });
+  }
+
+  /** Knows the HTLCs that stand for the invoice, and forgets the others with their secrets. */
+  #indexParts(invoice: LiveInvoice): void {
+    const now = new Set(invoice.actor.data.parts.map(htlcKey));
+    for (const key of invoice.partSecrets.keys()) {
+      if (now.has(key)) continue;
+      invoice.partSecrets.delete(key);
+      this.#byPart.delete(key);
+    }
+    for (const key of now) this.#byPart.set(key, invoice);
+  }
+}
+
+function stored({ actor, preimage, partSecrets, invoice, description, createdAtMs }: LiveInvoice): StoredInvoice {
+  return { state: actor.state, data: actor.data, preimage, partSecrets, invoice, description, createdAtMs };
+}

@@ -1,0 +1,219 @@
+import { concat } from 'uint8arrays';
+import type { PartOutcome, PaymentData, PaymentFailure, PaymentPart, PaymentRoute } from '../../machines/payment/payment.ts';
+import type { PaymentState } from '../../machines/payment/payment.machine.ts';
+import { decodeJson, encodeJson } from '../../protocols/json.ts';
+import type { NodeId } from '../network/network.ts';
+import type { RouteRequest } from '../routing/request.ts';
+import type { PayeeDetails } from '../routing/route.ts';
+import { u64, type Database } from '../storage/database.ts';
+import { DEFAULT_PAGE_LIMIT, type AttemptRecord, type Page, type PaymentRecord, type PaymentStatus } from './records.ts';
+
+/** What a part was sent with, kept until it comes back. */
+export interface PartSecrets {
+  /** One a hop: error packets are read with them. */
+  readonly sharedSecrets: readonly Uint8Array[];
+  /** SHA-256 of its onion: by it the HTLC is found should its number not be known. */
+  readonly onionHash: Uint8Array;
+}
+
+/** What a payment looks for a way with; what it learned is in the request's exclusions. */
+export interface PaymentSearch {
+  readonly request: RouteRequest;
+  readonly details: PayeeDetails;
+}
+
+/** A payment with what its chart must not know and what its history needs. */
+export interface StoredPayment {
+  readonly state: PaymentState;
+  readonly data: PaymentData;
+  readonly payee: NodeId;
+  readonly isKeysend: boolean;
+  readonly invoice: string | undefined;
+  readonly description: string | undefined;
+  readonly createdAtMs: number;
+  readonly finishedAtMs: number | undefined;
+  readonly search: PaymentSearch;
+  /** By the part's number. */
+  readonly partSecrets: ReadonlyMap<number, PartSecrets>;
+}
+
+interface PaymentRow {
+  readonly payment_hash: Uint8Array;
+  readonly state: PaymentState;
+  readonly payee: NodeId;
+  readonly amount_msat: bigint;
+  readonly is_keysend: number;
+  readonly invoice: string | null;
+  readonly description: string | null;
+  readonly created_ms: number;
+  readonly finished_ms: number | null;
+  readonly deadline_ms: number;
+  readonly max_attempts: number;
+  readonly preimage: Uint8Array | null;
+  readonly failure: string | null;
+  readonly search: string;
+}
+
+interface PartRow {
+  readonly number: number;
+  readonly route: string;
+  readonly channel_index: number | null;
+  readonly htlc_u64: bigint | null;
+  readonly outcome: string | null;
+  readonly shared_secrets: Uint8Array;
+  readonly onion_hash: Uint8Array;
+}
+
+export interface PaymentList {
+  readonly total: number;
+  readonly payments: readonly PaymentRecord[];
+}
+
+const WHERE: Readonly<Record<PaymentStatus, string>> = {
+  inFlight: 'finished_ms IS NULL',
+  succeeded: "state = 'succeeded'",
+  failed: "state = 'failed'",
+};
+
+const SECRET_BYTES = 32;
+
+/** The payments that this node made, on disk. */
+export class PaymentStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  get(paymentHash: Uint8Array): StoredPayment | undefined {
+    const row = this.#database.get<PaymentRow>('SELECT * FROM payments WHERE payment_hash = ?', paymentHash);
+    return row && this.#fromRow(row);
+  }
+
+  inFlight(): StoredPayment[] {
+    return this.#database.all<PaymentRow>('SELECT * FROM payments WHERE finished_ms IS NULL ORDER BY rowid').map((row) => this.#fromRow(row));
+  }
+
+  /** Forgets a payment that failed, since it is tried anew. */
+  delete(paymentHash: Uint8Array): void {
+    this.#database.run('DELETE FROM payment_parts WHERE payment_hash = ?', paymentHash);
+    this.#database.run('DELETE FROM payments WHERE payment_hash = ?', paymentHash);
+  }
+
+  /** Writes the payment; of its parts those that are not as in `partsBefore`. */
+  save(payment: StoredPayment, partsBefore: readonly PaymentPart[]): void {
+    const { state, data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets } = payment;
+    this.#database.run(
+      `INSERT INTO payments (payment_hash, state, payee, amount_msat, is_keysend, invoice, description, created_ms, finished_ms, deadline_ms,
+         max_attempts, preimage, failure, search)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (payment_hash) DO UPDATE SET state = excluded.state, finished_ms = excluded.finished_ms, preimage = excluded.preimage,
+         failure = excluded.failure, search = excluded.search`,
+      data.paymentHash,
+      state,
+      payee,
+      data.amountMsat,
+      isKeysend,
+      invoice,
+      description,
+      createdAtMs,
+      finishedAtMs,
+      data.deadlineMs,
+      data.maxAttempts,
+      data.paymentPreimage,
+      data.failure && encodeJson(data.failure),
+      encodeJson(search),
+    );
+    for (const part of data.parts) {
+      if (partsBefore[part.number] !== part) this.#savePart(data.paymentHash, part, partSecrets.get(part.number));
+    }
+  }
+
+  list({ status, limit = DEFAULT_PAGE_LIMIT, offset = 0 }: Page & { readonly status?: PaymentStatus } = {}): PaymentList {
+    const where = status === undefined ? 'TRUE' : WHERE[status];
+    const totals = this.#database.get<{ total: number }>(`SELECT COUNT(*) AS total FROM payments WHERE ${where}`);
+    const rows = this.#database.all<PaymentRow>(`SELECT * FROM payments WHERE ${where} ORDER BY rowid DESC LIMIT ? OFFSET ?`, limit, offset);
+    return { total: totals?.total ?? 0, payments: rows.map((row) => paymentRecord(this.#fromRow(row))) };
+  }
+
+  #savePart(paymentHash: Uint8Array, { number, route, htlc, outcome }: PaymentPart, secrets: PartSecrets | undefined): void {
+    this.#database.run(
+      `INSERT INTO payment_parts (payment_hash, number, route, channel_index, htlc_u64, outcome, shared_secrets, onion_hash)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (payment_hash, number) DO UPDATE SET channel_index = excluded.channel_index, htlc_u64 = excluded.htlc_u64,
+         outcome = excluded.outcome`,
+      paymentHash,
+      number,
+      encodeJson(route),
+      htlc?.channelIndex,
+      htlc && u64(htlc.id),
+      outcome && encodeJson(outcome),
+      concat([...(secrets?.sharedSecrets ?? [])]),
+      secrets?.onionHash ?? new Uint8Array(),
+    );
+  }
+
+  #fromRow(row: PaymentRow): StoredPayment {
+    const parts = this.#database.all<PartRow>('SELECT * FROM payment_parts WHERE payment_hash = ? ORDER BY number', row.payment_hash);
+    return {
+      state: row.state,
+      data: {
+        paymentHash: row.payment_hash,
+        amountMsat: row.amount_msat,
+        maxAttempts: row.max_attempts,
+        deadlineMs: row.deadline_ms,
+        parts: parts.map(partFromRow),
+        paymentPreimage: row.preimage ?? undefined,
+        failure: row.failure === null ? undefined : (decodeJson(row.failure) as PaymentFailure),
+      },
+      payee: row.payee,
+      isKeysend: row.is_keysend === 1,
+      invoice: row.invoice ?? undefined,
+      description: row.description ?? undefined,
+      createdAtMs: row.created_ms,
+      finishedAtMs: row.finished_ms ?? undefined,
+      search: decodeJson(row.search) as PaymentSearch,
+      partSecrets: new Map(parts.map((part) => [part.number, secretsFromRow(part)])),
+    };
+  }
+}
+
+/** A payment as others see it. */
+export function paymentRecord(payment: Omit<StoredPayment, 'search' | 'partSecrets'>): PaymentRecord {
+  const { state, data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs } = payment;
+  const attempts = data.parts.map(attemptOf);
+  return {
+    paymentHash: data.paymentHash,
+    status: state === 'succeeded' || state === 'failed' ? state : 'inFlight',
+    payee,
+    amountMsat: data.amountMsat,
+    feeMsat: attempts.reduce((sum, { status, route }) => (status === 'failed' ? sum : sum + route.totalFeeMsat), 0n),
+    isKeysend,
+    invoice,
+    description,
+    createdAtMs,
+    finishedAtMs,
+    preimage: data.paymentPreimage,
+    failure: data.failure,
+    attempts,
+  };
+}
+
+function attemptOf({ route, outcome }: PaymentPart): AttemptRecord {
+  return { status: outcome?.kind ?? 'inFlight', route, failure: outcome?.kind === 'failed' ? outcome.failure : undefined };
+}
+
+function partFromRow(row: PartRow): PaymentPart {
+  const { number, channel_index: channelIndex, htlc_u64: id } = row;
+  return {
+    number,
+    route: decodeJson(row.route) as PaymentRoute,
+    htlc: channelIndex === null || id === null ? undefined : { channelIndex, id },
+    outcome: row.outcome === null ? undefined : (decodeJson(row.outcome) as PartOutcome),
+  };
+}
+
+function secretsFromRow({ shared_secrets: joined, onion_hash: onionHash }: PartRow): PartSecrets {
+  const count = joined.length / SECRET_BYTES;
+  return { onionHash, sharedSecrets: Array.from({ length: count }, (_, i) => joined.slice(i * SECRET_BYTES, (i + 1) * SECRET_BYTES)) };
+}

@@ -1,0 +1,297 @@
+import { equals } from 'uint8arrays';
+import type { HtlcLocation } from '../../machines/forwarding/circuit.ts';
+import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
+import {
+  createPayment, restorePayment, type PaymentData, type PaymentEffect, type PaymentEvent, type PaymentPart,
+} from '../../machines/payment/payment.ts';
+import type { PaymentState } from '../../machines/payment/payment.machine.ts';
+import { sha256 } from '../../protocols/crypto/hash.ts';
+import { RunnelError } from '../../protocols/errors.ts';
+import type { RouteResult } from '../routing/find-path.ts';
+import { withLesson, type AttemptOutcome, type Lesson } from '../routing/lesson.ts';
+import type { RouteRequest } from '../routing/request.ts';
+import type { Clock, RandomBytes } from '../runtime/clock.ts';
+import type { ChannelDirectory } from './directory.ts';
+import { PaymentError } from './errors.ts';
+import { hashKey } from './invoice-store.ts';
+import { LiveActor } from './live-actor.ts';
+import { htlcKey, type Outlet } from './outlet.ts';
+import { notSent, readPartFailure, type PartReport } from './part-failure.ts';
+import { makePartOnion } from './part-onion.ts';
+import type { PaymentPlan } from './payment-request.ts';
+import { paymentRecord, type PartSecrets, type PaymentSearch, type PaymentStore, type StoredPayment } from './payment-store.ts';
+import type { PaymentsNotice, UnexpectedEvent } from './records.ts';
+
+interface LivePayment extends Omit<StoredPayment, 'state' | 'data'> {
+  readonly key: string;
+  readonly actor: LiveActor<PaymentEvent, PaymentEffect, PaymentState, PaymentData>;
+  readonly partSecrets: Map<number, PartSecrets>;
+  search: PaymentSearch;
+  finishedAtMs: number | undefined;
+  /** As they are on disk; undefined for a payment that is not there, or is to take the place of one that failed. */
+  savedParts: readonly PaymentPart[] | undefined;
+}
+
+interface LivePart {
+  readonly payment: LivePayment;
+  readonly part: PaymentPart;
+}
+
+/** What the payments ask of the router. */
+export interface PaymentRouter {
+  findRoute(request: RouteRequest): RouteResult;
+  reportOutcome(outcome: AttemptOutcome): Lesson;
+}
+
+export interface PaymentsOptions {
+  readonly store: PaymentStore;
+  readonly outlet: Outlet;
+  readonly directory: ChannelDirectory;
+  readonly router: PaymentRouter;
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly publish: (notice: PaymentsNotice) => void;
+  readonly onUnexpected: (unexpected: UnexpectedEvent) => void;
+}
+
+const REFERENCE = /^pay\/([0-9a-f]{64})\/(\d+)$/;
+const referenceOf = ({ key }: LivePayment, { number }: PaymentPart): string => `pay/${key}/${number}`;
+
+/** The payments of this node that are on their way. */
+export class Payments {
+  readonly #options: PaymentsOptions;
+  readonly #live = new Map<string, LivePayment>();
+  readonly #byHtlc = new Map<string, LivePart>();
+  readonly #touched = new Set<LivePayment>();
+
+  constructor(options: PaymentsOptions) {
+    this.#options = options;
+    this.#load();
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /**
+   * Begins a payment. One that succeeded before is not made again, and one that failed is forgotten for the new one. Throws
+   * `PaymentError` `payment_in_flight`.
+   */
+  pay(plan: PaymentPlan): void {
+    const { paymentHash, amountMsat, deadlineMs, maxAttempts, ...rest } = plan;
+    const key = hashKey(paymentHash);
+    if (this.#live.has(key)) {
+      throw new PaymentError('payment_in_flight', `a payment of the payment hash ${key} is on its way`, { paymentHash: key });
+    }
+    if (this.#options.store.get(paymentHash)?.state === 'succeeded') return;
+    const data: PaymentData = { paymentHash, amountMsat, maxAttempts, deadlineMs, parts: [], paymentPreimage: undefined, failure: undefined };
+    const payment: LivePayment = {
+      ...rest,
+      key,
+      actor: new LiveActor((emit) => createPayment(data, emit)),
+      createdAtMs: this.#options.clock.now(),
+      finishedAtMs: undefined,
+      partSecrets: new Map(),
+      savedParts: undefined,
+    };
+    this.#live.set(key, payment);
+    this.#send(payment, { type: 'search' });
+  }
+
+  /** The answer to what was asked under `reference`; false if it was not a payment that asked. */
+  offered(reference: string, htlc: HtlcLocation): boolean {
+    const found = this.#byReference(reference);
+    if (found === undefined) return false;
+    this.#offered(found, htlc);
+    return true;
+  }
+
+  refused(reference: string, code: string, reason: string): boolean {
+    const found = this.#byReference(reference);
+    if (found === undefined) return false;
+    this.#failed(found, notSent(found.part.route, code, reason));
+    return true;
+  }
+
+  fulfilled(htlc: HtlcLocation, paymentPreimage: Uint8Array): boolean {
+    const found = this.#byHtlc.get(htlcKey(htlc));
+    if (found === undefined) return false;
+    this.#options.router.reportOutcome({ type: 'settled', route: found.part.route });
+    this.#send(found.payment, { type: 'htlcFulfilled', part: found.part.number, paymentPreimage });
+    return true;
+  }
+
+  failed(htlc: HtlcLocation, removal: Exclude<HtlcRemoval, { kind: 'fulfilled' }>): boolean {
+    const found = this.#byHtlc.get(htlcKey(htlc));
+    if (found === undefined) return false;
+    const { payment, part } = found;
+    const { sharedSecrets = [] } = payment.partSecrets.get(part.number) ?? {};
+    this.#failed(found, readPartFailure(part.route, sharedSecrets, removal, payment.search.request.policyOverrides ?? []));
+    return true;
+  }
+
+  /**
+   * After a restart: a part that asked its channel for an HTLC and did not hear is told how it came out, by the onion, which no other
+   * HTLC has; a payment that looked for a way looks again. Only then is nothing on its way between the two.
+   */
+  reconcile(): void {
+    for (const payment of this.#live.values()) {
+      if (payment.actor.state === 'routing') this.#send(payment, { type: 'search' });
+      else if (payment.actor.state === 'sending') this.#reconcileParts(payment);
+    }
+  }
+
+  persist(): void {
+    const { store, clock } = this.#options;
+    for (const payment of this.#touched) {
+      const { actor } = payment;
+      if (actor.isFinished) {
+        payment.finishedAtMs ??= clock.now();
+        this.#live.delete(payment.key);
+      }
+      if (!actor.isChanged) continue;
+      if (payment.savedParts === undefined) store.delete(actor.data.paymentHash);
+      store.save(stored(payment), payment.savedParts ?? []);
+      payment.savedParts = actor.markSaved().data.parts;
+    }
+    this.#touched.clear();
+  }
+
+  reset(): void {
+    this.#live.clear();
+    this.#byHtlc.clear();
+    this.#touched.clear();
+    this.#load();
+  }
+
+  #load(): void {
+    for (const { state, data, ...rest } of this.#options.store.inFlight()) {
+      const actor = new LiveActor((emit: (effect: PaymentEffect) => void) => restorePayment(state, data, emit)).markSaved();
+      const payment: LivePayment = {
+        ...rest, key: hashKey(data.paymentHash), actor, partSecrets: new Map(rest.partSecrets), savedParts: data.parts,
+      };
+      this.#live.set(payment.key, payment);
+      this.#indexParts(payment);
+    }
+  }
+
+  #send(payment: LivePayment, event: PaymentEvent): void {
+    this.#touch(payment);
+    for (const effect of payment.actor.send(event)) this.#perform(payment, effect);
+    this.#indexParts(payment);
+  }
+
+  #touch(payment: LivePayment): void {
+    const { outlet, publish } = this.#options;
+    if (this.#touched.has(payment)) return;
+    this.#touched.add(payment);
+    const before = payment.actor.isChanged ? undefined : payment.actor.data;
+    outlet.afterCommit(() => {
+      if (payment.actor.data !== before) publish({ type: 'payment', payment: paymentRecord(stored(payment)) });
+    });
+  }
+
+  #perform(payment: LivePayment, effect: PaymentEffect): void {
+    switch (effect.type) {
+      case 'findRoute':
+        this.#send(payment, this.#search(payment));
+        return;
+      case 'sendPart':
+        this.#sendPart(payment, effect.part);
+        return;
+      case 'unexpected':
+        this.#options.onUnexpected({ actor: 'payment', key: payment.key, state: payment.actor.state, event: effect.event });
+    }
+  }
+
+  #search({ search }: LivePayment): PaymentEvent {
+    const { router, directory } = this.#options;
+    try {
+      // Expiries count from the height of this attempt, not of the first.
+      const result = router.findRoute({ ...search.request, blockHeight: directory.blockHeight() });
+      if (result.found) return { type: 'routeFound', route: result.route };
+      return { type: 'noRoute', failure: { code: 'no_route', message: result.message } };
+    } catch (error) {
+      // An invoice may ask for what no route can give, such as a time lock of 2^32 blocks.
+      if (!(error instanceof RunnelError)) throw error;
+      return { type: 'noRoute', failure: { code: error.code, message: error.message } };
+    }
+  }
+
+  #sendPart(payment: LivePayment, part: PaymentPart): void {
+    const { outlet, directory, randomBytes } = this.#options;
+    const { paymentHash } = payment.actor.data;
+    const { hops, totalAmountMsat: amountMsat, cltvExpiry } = part.route;
+    const channel = directory.byShortChannelId(hops[0]?.shortChannelId ?? 0n);
+    if (channel === undefined) {
+      this.#failed({ payment, part }, notSent(part.route, 'channel_unknown', 'the route begins with a channel that is gone'));
+      return;
+    }
+    try {
+      const { packet, ...secrets } = makePartOnion(part.route, payment.search.details, paymentHash, randomBytes);
+      payment.partSecrets.set(part.number, secrets);
+      const reference = referenceOf(payment, part);
+      outlet.offerHtlc(channel.channelIndex, { reference, amountMsat, paymentHash, cltvExpiry, onionRoutingPacket: packet });
+    } catch (error) {
+      if (!(error instanceof RunnelError)) throw error;
+      const { code, message } = error;
+      this.#partFailed({ payment, part }, { failure: { code, message }, mayRetry: false });
+    }
+  }
+
+  #offered({ payment, part }: LivePart, { channelIndex, id }: HtlcLocation): void {
+    this.#send(payment, { type: 'htlcOffered', part: part.number, htlc: { channelIndex, id } });
+  }
+
+  #failed(found: LivePart, { outcome, failure }: PartReport): void {
+    const lesson = this.#options.router.reportOutcome(outcome);
+    const { search } = found.payment;
+    found.payment.search = { ...search, request: withLesson(search.request, lesson) };
+    this.#partFailed(found, { failure, mayRetry: lesson.retry });
+  }
+
+  #partFailed({ payment, part }: LivePart, how: Pick<Extract<PaymentEvent, { type: 'partFailed' }>, 'failure' | 'mayRetry'>): void {
+    this.#send(payment, { type: 'partFailed', part: part.number, ...how, nowMs: this.#options.clock.now() });
+  }
+
+  #reconcileParts(payment: LivePayment): void {
+    for (const part of payment.actor.data.parts) {
+      if (part.outcome !== undefined || part.htlc !== undefined) continue;
+      const htlc = this.#findOffered(payment.partSecrets.get(part.number));
+      if (htlc !== undefined) this.#offered({ payment, part }, htlc);
+      else this.#failed({ payment, part }, notSent(part.route, 'htlc_lost', 'the node stopped before it was offered'));
+    }
+  }
+
+  #findOffered(secrets: PartSecrets | undefined): HtlcLocation | undefined {
+    if (secrets === undefined) return undefined;
+    const { directory } = this.#options;
+    const isOurs = ({ onionRoutingPacket }: HtlcDetails): boolean => equals(sha256(onionRoutingPacket), secrets.onionHash);
+    for (const { channelIndex } of directory.channels()) {
+      const found = directory.offeredHtlcs(channelIndex).find(isOurs);
+      if (found !== undefined) return { channelIndex, id: found.id };
+    }
+    return undefined;
+  }
+
+  #byReference(reference: string): LivePart | undefined {
+    const [, key = '', number = ''] = REFERENCE.exec(reference) ?? [];
+    const payment = this.#live.get(key);
+    const part = payment?.actor.data.parts[Number(number)];
+    return payment && part && { payment, part };
+  }
+
+  /** Knows the HTLCs that are out, and no others. */
+  #indexParts(payment: LivePayment): void {
+    for (const part of payment.actor.data.parts) {
+      if (part.htlc === undefined) continue;
+      if (part.outcome === undefined) this.#byHtlc.set(htlcKey(part.htlc), { payment, part });
+      else this.#byHtlc.delete(htlcKey(part.htlc));
+    }
+  }
+}
+
+function stored(payment: LivePayment): StoredPayment {
+  const { actor, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets } = payment;
+  return { state: actor.state, data: actor.data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets };
+}

@@ -1,0 +1,101 @@
+import type { Migration } from '../storage/database.ts';
+
+/** The tables of payments, invoices and forwarding circuits. Rows of what is over stay: they are the node's books. */
+export const paymentsMigrations: readonly Migration[] = [
+  {
+    name: 'payments, invoices, circuits and onions',
+    sql: `
+      CREATE TABLE payments (
+        payment_hash BLOB NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        payee TEXT NOT NULL,
+        amount_msat INTEGER NOT NULL,
+        is_keysend INTEGER NOT NULL,
+        invoice TEXT,
+        description TEXT,
+        created_ms INTEGER NOT NULL,
+        finished_ms INTEGER,
+        deadline_ms INTEGER NOT NULL,
+        max_attempts INTEGER NOT NULL,
+        preimage BLOB,
+        failure TEXT,
+        search TEXT NOT NULL
+      ) STRICT;
+      CREATE INDEX payments_in_flight ON payments (payment_hash) WHERE finished_ms IS NULL;
+
+      CREATE TABLE payment_parts (
+        payment_hash BLOB NOT NULL,
+        number INTEGER NOT NULL,
+        route TEXT NOT NULL,
+        channel_index INTEGER,
+        htlc_u64 INTEGER,
+        outcome TEXT,
+        shared_secrets BLOB NOT NULL,
+        onion_hash BLOB NOT NULL,
+        PRIMARY KEY (payment_hash, number)
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE invoices (
+        payment_hash BLOB NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        invoice TEXT,
+        description TEXT,
+        amount_msat INTEGER,
+        payment_secret BLOB,
+        preimage BLOB NOT NULL,
+        min_final_cltv_expiry_delta INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        expires_ms INTEGER,
+        total_msat INTEGER,
+        deadline_ms INTEGER,
+        received_msat INTEGER,
+        paid_ms INTEGER
+      ) STRICT;
+      CREATE INDEX invoices_open ON invoices (expires_ms) WHERE state = 'open';
+      CREATE INDEX invoices_being_paid ON invoices (payment_hash) WHERE state IN ('collecting', 'settling');
+
+      CREATE TABLE invoice_parts (
+        channel_index INTEGER NOT NULL,
+        htlc_u64 INTEGER NOT NULL,
+        payment_hash BLOB NOT NULL,
+        amount_msat INTEGER NOT NULL,
+        amt_to_forward_msat INTEGER NOT NULL,
+        cltv_expiry INTEGER NOT NULL,
+        shared_secret BLOB NOT NULL,
+        PRIMARY KEY (channel_index, htlc_u64)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX invoice_parts_of ON invoice_parts (payment_hash);
+
+      CREATE TABLE circuits (
+        incoming_channel INTEGER NOT NULL,
+        incoming_htlc_u64 INTEGER NOT NULL,
+        payment_hash BLOB NOT NULL,
+        state TEXT NOT NULL,
+        incoming_msat INTEGER NOT NULL,
+        incoming_expiry INTEGER NOT NULL,
+        outgoing_scid_u64 INTEGER NOT NULL,
+        outgoing_channel INTEGER,
+        outgoing_htlc_u64 INTEGER,
+        outgoing_msat INTEGER NOT NULL,
+        outgoing_expiry INTEGER NOT NULL,
+        shared_secret BLOB NOT NULL,
+        onion_hash BLOB NOT NULL,
+        preimage BLOB,
+        failure TEXT,
+        created_ms INTEGER NOT NULL,
+        finished_ms INTEGER,
+        UNIQUE (incoming_channel, incoming_htlc_u64)
+      ) STRICT;
+      CREATE INDEX circuits_live ON circuits (incoming_channel) WHERE finished_ms IS NULL;
+      CREATE INDEX circuits_settled ON circuits (incoming_msat, outgoing_msat) WHERE state = 'settled';
+
+      CREATE TABLE onions_seen (
+        replay_key BLOB PRIMARY KEY,
+        channel_index INTEGER NOT NULL,
+        htlc_u64 INTEGER NOT NULL,
+        cltv_expiry INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX onions_seen_until ON onions_seen (cltv_expiry);
+    `,
+  },
+];
