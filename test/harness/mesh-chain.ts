@@ -1,0 +1,91 @@
+import { payments, Transaction } from 'bitcoinjs-lib';
+import { sha256 } from '../../protocols/crypto/hash.ts';
+import type { ChainRpc } from '../../src/chain/chain.ts';
+import { blockSubsidySat } from '../../src/chain/embedded/consensus/params.ts';
+import { decodeTransaction, displayHex } from '../../src/chain/embedded/consensus/transaction.ts';
+import { EmbeddedChain, type ChainRecord } from '../../src/chain/embedded/embedded-chain.ts';
+import { embeddedRpc } from '../../src/chain/embedded/in-process.ts';
+import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
+
+/** When simulations begin. */
+export const START_MS = 1_700_000_000_000;
+/** The blocks after which a coinbase may be spent. */
+const MATURITY = 100;
+const FAUCET_FEE_SAT = 1_000n;
+
+/** What anyone may spend: the faucet needs no key. */
+const faucetScript = Uint8Array.of(0x51);
+const faucetOutput = payments.p2wsh({ hash: sha256(faucetScript) }).output!;
+/** Where the miner's subsidies go. */
+const minerOutput = payments.p2wpkh({ hash: new Uint8Array(20).fill(1) }).output!;
+
+let history: readonly ChainRecord[] | undefined;
+
+/** Blocks that every simulation begins with, the first of which pays the faucet. Made once. */
+function sharedHistory(): readonly ChainRecord[] {
+  if (history !== undefined) return history;
+  const records: ChainRecord[] = [];
+  const log = { append: (record: ChainRecord) => void records.push(record), sync: () => {} };
+  const chain = new EmbeddedChain({ clock: new VirtualClock(START_MS - (MATURITY + 1) * 600_000), log });
+  chain.generate(1, faucetOutput);
+  chain.generate(MATURITY, minerOutput);
+  return (history = records);
+}
+
+/** The embedded chain of a simulation, with a faucet and a miner. */
+export class MeshChain {
+  readonly rpc: ChainRpc;
+  readonly #chain: EmbeddedChain;
+  #feesSat = 0n;
+
+  constructor(clock: VirtualClock) {
+    this.#chain = new EmbeddedChain({ clock }, sharedHistory());
+    this.rpc = embeddedRpc(this.#chain);
+  }
+
+  get height(): number {
+    return this.#chain.state.tip.height;
+  }
+
+  /** The fees of all blocks mined since the faucet paid. */
+  get feesSat(): bigint {
+    return this.#feesSat;
+  }
+
+  get hasUnconfirmed(): boolean {
+    return [...this.#chain.mempool.entries()].length > 0;
+  }
+
+  /** What a confirmed transaction paid to the miner. */
+  feeSat(transaction: Transaction): bigint {
+    const outSat = transaction.outs.reduce((total, { value }) => total + value, 0n);
+    return transaction.ins.reduce((total, { hash, index }) => total + this.#output(displayHex(hash), index).value, 0n) - outSat;
+  }
+
+  /** Pays each script from the first coinbase, in a block of its own. To be called once. */
+  fund(scripts: readonly Uint8Array[], amountSat: bigint): void {
+    const coinbase = this.#chain.state.at(1)!.block.transactions[0]!;
+    const transaction = new Transaction();
+    transaction.version = 2;
+    transaction.addInput(coinbase.transaction.getHash(), 0);
+    for (const script of scripts) transaction.addOutput(script, amountSat);
+    const spentSat = amountSat * BigInt(scripts.length) + FAUCET_FEE_SAT;
+    transaction.addOutput(faucetOutput, coinbase.transaction.outs[0]!.value - spentSat);
+    transaction.setWitness(0, [faucetScript]);
+    this.#chain.accept(decodeTransaction(transaction.toBuffer()));
+    this.#chain.generate(1, minerOutput);
+  }
+
+  mine(count: number): void {
+    let height = this.height;
+    for (const { transactions: [coinbase] } of this.#chain.generate(count, minerOutput)) {
+      height += 1;
+      this.#feesSat += coinbase!.transaction.outs[0]!.value - blockSubsidySat(height);
+    }
+  }
+
+  #output(txid: string, index: number) {
+    const { node, index: position } = this.#chain.state.locate(txid)!;
+    return node.block.transactions[position]!.transaction.outs[index]!;
+  }
+}

@@ -1,0 +1,197 @@
+import { defaultPolicy } from '../../machines/channel/policy.ts';
+import { MESSAGE_TYPE_NUMBERS } from '../../protocols/wire/messages.ts';
+import { EventHub } from '../../src/api/events.ts';
+import { RpcChain } from '../../src/chain/rpc-chain.ts';
+import { hexOf } from '../../src/channels/channel-store.ts';
+import type { Signer } from '../../src/keys/signer-api.ts';
+import type { Logger } from '../../src/logging.ts';
+import type { MemoryHub } from '../../src/network/memory-network.ts';
+import type { Network, NodeId } from '../../src/network/network.ts';
+import { Node } from '../../src/node/node.ts';
+import type { VirtualClock } from '../../src/runtime/virtual-clock.ts';
+import { openDatabase, type Database } from '../../src/storage/database.ts';
+import { REGTEST_CHAIN_HASH, signerOf } from './channel-pair.ts';
+import type { MeshChain } from './mesh-chain.ts';
+import { MeshProcess } from './mesh-process.ts';
+import type { Seeded } from './seeded.ts';
+
+/** What all nodes of a mesh share. */
+export interface MeshWorld {
+  readonly clock: VirtualClock;
+  readonly hub: MemoryHub;
+  readonly chain: MeshChain;
+  /** Notes what happens, for whoever must find out why a seed fails. */
+  readonly trace: (line: () => string) => void;
+  /** What must not happen between honest nodes whose disks work. */
+  readonly problem: (what: string) => void;
+}
+
+/** Fees that tell one hop from another, so that a wrong one does not cancel out. */
+export const MESH_FORWARDING = { feeBaseMsat: 1_001, feeProportionalMillionths: 1_003, cltvExpiryDelta: 34 };
+/** One block is deep enough where nobody cheats; the rest is what a daemon has. */
+export const MESH_POLICY = { ...defaultPolicy, minimumDepth: 1, closeDepth: 3 };
+
+/** How often nodes look for blocks: each look costs more than anything else that happens in quiet times. */
+const POLL_INTERVAL_MS = 2_000;
+/** A busy node takes its turns late: what comes meanwhile shares one. */
+const MAX_TURN_DELAY_MS = 3;
+
+/** One node of a mesh through all its lives: what outlives a process, and the process that runs now, if one does. */
+export class MeshNode {
+  readonly name: string;
+  readonly nodeId: NodeId;
+  readonly database: Database = openDatabase({ path: ':memory:' });
+  readonly #world: MeshWorld;
+  readonly #random: Seeded;
+  readonly #signer: Signer;
+  #lives = 0;
+  #running: { readonly process: MeshProcess; readonly node: Node } | undefined;
+
+  constructor(name: string, world: MeshWorld, random: Seeded) {
+    this.name = name;
+    this.#world = world;
+    this.#random = random;
+    this.#signer = cachedSigner(name);
+    this.nodeId = hexOf(this.#signer.node.nodeId);
+  }
+
+  get isUp(): boolean {
+    return this.#running?.process.isAlive === true;
+  }
+
+  /** The node that runs now. */
+  get node(): Node {
+    if (this.#running === undefined || !this.isUp) throw new Error(`${this.name} is down`);
+    return this.#running.node;
+  }
+
+  /** Begins a process, which may end while it starts. */
+  start(): void {
+    if (this.isUp) return;
+    const process = new MeshProcess(() => {
+      this.#world.trace(() => `${this.name} ends`);
+      this.#world.hub.crash(this.nodeId);
+    });
+    this.#lives += 1;
+    this.#world.trace(() => `${this.name} starts its process ${this.#lives}`);
+    process.run(() => {
+      const node = this.#make(process);
+      this.#running = { process, node };
+      node.start().catch((error: unknown) => {
+        if (process.isAlive) this.#world.problem(`${this.name} did not start: ${String(error)}`);
+      });
+    });
+  }
+
+  /** `kill -9`. */
+  crash(): void {
+    this.#running?.process.end();
+  }
+
+  /** The process is to end at the `boundaries`-th effect from now on: before a commit, between two messages, before a broadcast… */
+  crashAfter(boundaries: number): void {
+    this.#running?.process.endAfter(boundaries);
+  }
+
+  /** An orderly end. */
+  async stop(): Promise<void> {
+    if (this.#running === undefined || !this.isUp) return;
+    const { node, process } = this.#running;
+    this.#world.trace(() => `${this.name} stops`);
+    await node.stop();
+    process.end();
+  }
+
+  #make(process: MeshProcess): Node {
+    const { clock: worldClock, hub, chain, problem } = this.#world;
+    const { name } = this;
+    const clock = process.clock(worldClock);
+    const turns = this.#random.fork(`turns ${this.#lives}`);
+    const random = this.#random.fork(`secrets ${this.#lives}`);
+    return new Node({
+      database: process.database(this.database),
+      signer: this.#signer,
+      chain: new RpcChain({ rpc: process.rpc(chain.rpc), clock, pollIntervalMs: POLL_INTERVAL_MS }),
+      chainName: 'regtest',
+      chainHash: REGTEST_CHAIN_HASH,
+      network: process.network(this.#traced(hub.network(this.nodeId))),
+      clock,
+      randomBytes: (size) => random.bytes(size),
+      logger: this.#logger(process),
+      events: new EventHub((error) => problem(`${name}: a listener threw ${String(error)}`)),
+      channelPolicy: MESH_POLICY,
+      forwardingPolicy: MESH_FORWARDING,
+      profile: { alias: name, rgbColor: Uint8Array.of(1, 2, 3), announce: [] },
+      addressGap: 4,
+      schedule: (run) => void clock.setTimer(turns.between(0, MAX_TURN_DELAY_MS), run),
+      onFatal: (error) => {
+        if (process.isAlive) problem(`${name} cannot go on: ${String(error)}`);
+      },
+    });
+  }
+
+  #traced(network: Network): Network {
+    const { trace, problem } = this.#world;
+    const send = (nodeId: NodeId, messages: readonly Uint8Array[]): void => {
+      for (const message of messages) {
+        const type = typeOf(message);
+        trace(() => `${this.name} sends ${type} to ${nodeId.slice(0, 6)}`);
+        if (type === 'error' || type === 'warning') {
+          problem(`${this.name} sends ${type} to ${nodeId.slice(0, 6)}: ${Buffer.from(message.subarray(36)).toString()}`);
+        }
+      }
+      network.send(nodeId, messages);
+    };
+    return new Proxy(network, { get: (target, key) => (key === 'send' ? send : bound(target, key)) });
+  }
+
+  #logger(process: MeshProcess): Logger {
+    const { trace, problem } = this.#world;
+    const note = (level: string) => (fields: unknown, message?: string): void => {
+      if (!process.isAlive) return;
+      const text = (): string => `${this.name} ${level}: ${message ?? ''} ${describe(fields)}`;
+      trace(text);
+      if (level === 'error') problem(text());
+    };
+    const silent = (): void => {};
+    return { trace: silent, debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') } as unknown as Logger;
+  }
+}
+
+const names = new Map(Object.entries(MESSAGE_TYPE_NUMBERS).map(([name, number]) => [number, name]));
+
+const typeOf = (message: Uint8Array): string => {
+  const number = ((message[0] ?? 0) << 8) | (message[1] ?? 0);
+  return names.get(number) ?? String(number);
+};
+
+function bound(target: object, key: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, key, target);
+  return typeof value === 'function' ? value.bind(target) : value;
+}
+
+function describe(fields: unknown): string {
+  if (typeof fields !== 'object' || fields === null) return String(fields);
+  const { err, ...rest } = fields as { err?: unknown };
+  const error = err instanceof Error ? `${err.stack}${err.cause instanceof Error ? `\n  because ${err.cause.stack}` : ''}` : '';
+  return `${JSON.stringify(rest)} ${error}`;
+}
+
+const signers = new Map<string, Signer>();
+
+/** Keys are derived once a name and process: they cost more than the rest of a small simulation. */
+function cachedSigner(name: string): Signer {
+  let signer = signers.get(name);
+  if (signer === undefined) {
+    const made = signerOf(name);
+    const publicKeys = new Map<string, Uint8Array>();
+    const publicKey: Signer['onchain']['publicKey'] = (path) => {
+      const key = `${path.chain}/${path.index}`;
+      let found = publicKeys.get(key);
+      if (found === undefined) publicKeys.set(key, (found = made.onchain.publicKey(path)));
+      return found;
+    };
+    signers.set(name, (signer = { ...made, onchain: { ...made.onchain, publicKey } }));
+  }
+  return signer;
+}

@@ -1,0 +1,144 @@
+import type { ChainRpc } from '../../src/chain/chain.ts';
+import type { Network, NetworkHandlers } from '../../src/network/network.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
+import type { Database } from '../../src/storage/database.ts';
+
+/** Thrown into a process that has ended, where it would otherwise write on. */
+class ProcessEnded extends Error {}
+
+const never = new Promise<never>(() => {});
+
+/**
+ * One life of a node, as far as the world can tell: whatever the node does to the world passes one of these doors, and each time that
+ * something is about to pass is an *effect boundary*, at which the process may end as by `kill -9`. Whatever code still runs then has
+ * no effect any more: its writes are refused, its messages vanish, its promises stay open and its timers are dead.
+ */
+export class MeshProcess {
+  readonly #onEnd: () => void;
+  #alive = true;
+  #boundaries = 0;
+  #lastBoundary = Infinity;
+
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
+  }
+
+  get isAlive(): boolean {
+    return this.#alive;
+  }
+
+  /** Ends at the `count`-th effect boundary from now on. */
+  endAfter(count: number): void {
+    this.#lastBoundary = this.#boundaries + count;
+  }
+
+  end(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    this.#onEnd();
+  }
+
+  /** Runs code of the node, which may end in the midst of it. */
+  run(code: () => void): void {
+    if (!this.#alive) return;
+    try {
+      code();
+    } catch (error) {
+      if (this.#alive) throw error;
+    }
+  }
+
+  clock(clock: Clock): Clock {
+    return { now: () => clock.now(), setTimer: (delayMs, callback) => clock.setTimer(delayMs, () => this.run(callback)) };
+  }
+
+  /** Everything but reading is refused once the process has ended; a commit and a write outside of transactions are boundaries. */
+  database(database: Database): Database {
+    return {
+      path: database.path,
+      get inTransaction() {
+        return database.inTransaction;
+      },
+      get: (sql, ...parameters) => database.get(sql, ...parameters),
+      all: (sql, ...parameters) => database.all(sql, ...parameters),
+      run: (sql, ...parameters) => {
+        if (!database.inTransaction) this.#mustPass();
+        return database.run(sql, ...parameters);
+      },
+      transaction: (work) => {
+        if (!this.#alive) throw new ProcessEnded();
+        return database.transaction(() => {
+          const result = work();
+          this.#mustPass();
+          return result;
+        });
+      },
+      migrate: (component, migrations) => database.migrate(component, migrations),
+      // The file outlives the process.
+      close: () => {},
+    };
+  }
+
+  rpc(rpc: ChainRpc): ChainRpc {
+    return {
+      call: (method, params) => {
+        if (method === 'sendrawtransaction' && !this.#passes()) return never;
+        return this.#promise(rpc.call(method, params));
+      },
+    };
+  }
+
+  network(network: Network): Network {
+    return {
+      nodeId: network.nodeId,
+      start: (handlers) => this.#promise(network.start(this.#handlers(handlers))),
+      stop: () => network.stop(),
+      listenAddresses: () => network.listenAddresses(),
+      connect: (nodeId, address) => (this.#passes() ? this.#promise(network.connect(nodeId, address)) : never),
+      disconnect: (nodeId, reason) => (this.#passes() ? this.#promise(network.disconnect(nodeId, reason)) : never),
+      send: (nodeId, messages) => {
+        if (this.#passes()) network.send(nodeId, messages);
+      },
+      publishGossip: (message) => (this.#passes() ? this.#promise(network.publishGossip(message)) : never),
+      requestSync: (nodeId, request) => network.requestSync(nodeId, request),
+    };
+  }
+
+  #handlers(handlers: NetworkHandlers): NetworkHandlers {
+    return {
+      onPeerConnected: (nodeId, info) => this.run(() => handlers.onPeerConnected(nodeId, info)),
+      onPeerDisconnected: (nodeId, reason) => this.run(() => handlers.onPeerDisconnected(nodeId, reason)),
+      onMessage: (nodeId, message) => {
+        let busy: void | Promise<void> = undefined;
+        this.run(() => (busy = handlers.onMessage(nodeId, message)));
+        return busy;
+      },
+      onGossip: (message, from) => (this.#alive ? this.#promise(handlers.onGossip(message, from)) : never),
+      onSyncRequest: (from, request) => handlers.onSyncRequest(from, request),
+    };
+  }
+
+  #mustPass(): void {
+    if (!this.#passes()) throw new ProcessEnded();
+  }
+
+  /** False if the process has ended, or ends right here. */
+  #passes(): boolean {
+    if (!this.#alive) return false;
+    this.#boundaries += 1;
+    if (this.#boundaries < this.#lastBoundary) return true;
+    this.end();
+    return false;
+  }
+
+  /** As a promise looks to the process: it is not told any more once it has ended. */
+  async #promise<T>(promise: Promise<T>): Promise<T> {
+    try {
+      const value = await promise;
+      return this.#alive ? value : await never;
+    } catch (error) {
+      if (this.#alive) throw error;
+      return never;
+    }
+  }
+}
