@@ -1,29 +1,12 @@
 import { fromString } from 'uint8arrays';
+import { type BlockNode, childNode, forEachDescendant, markFailed } from './block-node.ts';
 import { type ChainBlock, checkBlock, checkBlockInContext, decodeBlock } from './consensus/block.ts';
 import { type Coin, CoinChanges, checkSpend, coinsOf, spentCoins } from './consensus/coins.ts';
 import { type LockContext, sequenceLocksMet } from './consensus/locks.ts';
-import { MAX_BLOCK_SIGOPS_COST, MEDIAN_TIME_SPAN, REGTEST_GENESIS_HEX, blockSubsidySat } from './consensus/params.ts';
+import { MAX_BLOCK_SIGOPS_COST, REGTEST_GENESIS_HEX, blockSubsidySat } from './consensus/params.ts';
 import type { ScriptChecker } from './consensus/script-checker.ts';
 import { sigopsCost } from './consensus/sigops.ts';
 import { RejectedError } from './rejection.ts';
-
-/** A block in the tree of all blocks known. */
-export interface BlockNode {
-  readonly block: ChainBlock;
-  readonly hash: string;
-  readonly height: number;
-  readonly previous: BlockNode | undefined;
-  readonly children: BlockNode[];
-  readonly medianTimeS: number;
-  /** The order in which blocks came: of two branches of one length, the one that came first is followed. */
-  readonly order: number;
-  /** Its scripts were verified by this chain before (it stands so in the chain's own file). */
-  readonly trusted: boolean;
-  /** Why neither it nor its descendants are followed: a rule that it breaks, or a call of `invalidateblock`. */
-  failure: RejectedError | undefined;
-  /** The coins that each transaction spent, coinbase excluded; there while the block is on the active chain. */
-  spent: readonly (readonly Coin[])[] | undefined;
-}
 
 /**
  * What following the best branch changed: blocks that left the active chain (tip first), and blocks that joined it
@@ -156,22 +139,8 @@ export class ChainState {
   }
 
   #insert(block: ChainBlock, previous: BlockNode | undefined, trusted: boolean): BlockNode {
-    const node: BlockNode = {
-      block,
-      hash: block.hash,
-      height: previous === undefined ? 0 : previous.height + 1,
-      previous,
-      children: [],
-      medianTimeS: medianTimeS(block, previous),
-      order: this.#nodes.size,
-      trusted,
-      failure: undefined,
-      spent: undefined,
-    };
-    if (previous !== undefined) {
-      previous.children.push(node);
-      this.#leaves.delete(previous);
-    }
+    const node = childNode(block, previous, this.#nodes.size, trusted);
+    if (previous !== undefined) this.#leaves.delete(previous);
     this.#leaves.add(node);
     this.#nodes.set(block.hash, node);
     this.#sizeBytes += block.raw.length;
@@ -282,29 +251,5 @@ export class ChainState {
     let fork = before;
     for (; !this.isActive(fork); fork = fork.previous ?? this.genesis) disconnected.push(fork);
     return { disconnected, connected: this.#active.slice(fork.height + 1) };
-  }
-}
-
-function medianTimeS(block: ChainBlock, previous: BlockNode | undefined): number {
-  const times = [block.header.timestamp];
-  for (let node = previous; node !== undefined && times.length < MEDIAN_TIME_SPAN; node = node.previous) {
-    times.push(node.block.header.timestamp);
-  }
-  times.sort((a, b) => a - b);
-  return times[Math.floor(times.length / 2)] ?? 0;
-}
-
-function markFailed(node: BlockNode, failure: RejectedError): void {
-  node.failure ??= failure;
-  forEachDescendant(node, (descendant) => {
-    descendant.failure ??= failure;
-  });
-}
-
-function forEachDescendant(node: BlockNode, visit: (descendant: BlockNode) => void): void {
-  const queue = [...node.children];
-  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-    visit(next);
-    queue.push(...next.children);
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { RunnelError } from '../../../protocols/errors.ts';
-import { type BlockNode, type ChainChange, ChainState } from './chain-state.ts';
+import type { BlockNode } from './block-node.ts';
+import { type ChainChange, ChainState } from './chain-state.ts';
 import { type ChainBlock, decodeBlock } from './consensus/block.ts';
 import { checkSpend, spentCoins } from './consensus/coins.ts';
 import { isFinal, sequenceLocksMet } from './consensus/locks.ts';

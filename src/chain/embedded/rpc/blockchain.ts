@@ -1,6 +1,6 @@
 import { satToBtc } from '../../amounts.ts';
 import { ChainRpcError } from '../../errors.ts';
-import type { BlockNode } from '../chain-state.ts';
+import type { BlockNode } from '../block-node.ts';
 import { outpointKey } from '../consensus/transaction.ts';
 import type { EmbeddedChain } from '../embedded-chain.ts';
 import { type Json, blockJson, headerJson, hex, scriptJson, workJson } from './json.ts';

@@ -1,7 +1,7 @@
 import { opcodes } from 'bitcoinjs-lib';
 import { toString } from 'uint8arrays';
 import { satToBtc } from '../../amounts.ts';
-import type { BlockNode } from '../chain-state.ts';
+import type { BlockNode } from '../block-node.ts';
 import type { Coin } from '../consensus/coins.ts';
 import { WITNESS_SCALE_FACTOR } from '../consensus/params.ts';
 import type { ChainTransaction } from '../consensus/transaction.ts';
