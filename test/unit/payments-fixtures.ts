@@ -1,0 +1,470 @@
+import { toString } from 'uint8arrays';
+import type { HtlcNotice } from '../../machines/channel/effects.ts';
+import type { ForwardingPolicy } from '../../machines/forwarding/rules.ts';
+import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
+import { sha256 } from '../../protocols/crypto/hash.ts';
+import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
+import { decodeJson, encodeJson } from '../../protocols/json.ts';
+import { signChannelUpdate } from '../../protocols/gossip/channel-update.ts';
+import type { ChannelDirectory, OwnChannel } from '../../src/payments/directory.ts';
+import { PaymentHub } from '../../src/payments/hub.ts';
+import type { PaymentsNotice, UnexpectedEvent } from '../../src/payments/records.ts';
+import { directionOf } from '../../src/routing/channel.ts';
+import { ChannelGraph } from '../../src/routing/graph.ts';
+import { Liquidity } from '../../src/routing/liquidity.ts';
+import type { LocalChannel } from '../../src/routing/request.ts';
+import { Router } from '../../src/routing/router.ts';
+import { Dispatcher } from '../../src/runtime/dispatcher.ts';
+import type { NodeEvent, Turn, TurnParticipant } from '../../src/runtime/turn.ts';
+import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
+import { openDatabase, type Database } from '../../src/storage/database.ts';
+
+export const CHAIN_HASH = sha256(new TextEncoder().encode('chain'));
+
+export const DEFAULT_POLICY: ForwardingPolicy = {
+  feeBaseMsat: 1_000, feeProportionalMillionths: 100, cltvExpiryDelta: 40, htlcMinimumMsat: 1n, htlcMaximumMsat: 50_000_000n,
+};
+
+/** What two ends of a fake channel say to each other: enough to add and remove HTLCs, and to find together again after a crash. */
+type Message =
+  | { readonly type: 'add'; readonly details: HtlcDetails }
+  | { readonly type: 'remove'; readonly id: bigint; readonly removal: HtlcRemoval }
+  | { readonly type: 'removed'; readonly id: bigint }
+  | { readonly type: 'done'; readonly id: bigint };
+
+interface Held {
+  readonly details: HtlcDetails;
+  readonly removal: HtlcRemoval | undefined;
+}
+
+/** One end of a fake channel, as it is on disk. */
+interface EndRow {
+  readonly index: number;
+  readonly link: string;
+  readonly peer: string;
+  readonly scid: bigint;
+  readonly localMsat: bigint;
+  readonly nextLocalId: bigint;
+  readonly nextRemoteId: bigint;
+  readonly offered: Readonly<Record<string, Held>>;
+  readonly received: Readonly<Record<string, Held>>;
+}
+
+type ChannelTurnEvent = Extract<NodeEvent, { to: 'channel' }>;
+
+/** A node's channels: rows in its database, messages to the peers once a turn is on disk. */
+class FakeChannels implements TurnParticipant<ChannelTurnEvent> {
+  readonly node: FakeNode;
+  readonly ends = new Map<number, EndRow>();
+  readonly #changed = new Set<number>();
+
+  constructor(node: FakeNode) {
+    this.node = node;
+    node.database.migrate('fakes', [{ name: 'ends', sql: 'CREATE TABLE ends (channel_index INTEGER PRIMARY KEY, row TEXT NOT NULL) STRICT' }]);
+    this.reset();
+  }
+
+  handle({ channelIndex, event }: ChannelTurnEvent, turn: Turn): void {
+    const end = this.ends.get(channelIndex);
+    if (end === undefined) return;
+    if (event.type === 'restored') this.#repeat(end, turn);
+    if (event.type === 'addHtlc') {
+      const { reference, amountMsat, paymentHash, cltvExpiry, onionRoutingPacket } = event;
+      if (amountMsat > end.localMsat || !this.node.isOnline(end.link)) {
+        this.#tell(end, turn, { type: 'htlcRefused', reference, code: 'htlc_unaffordable', reason: 'not so much' });
+        return;
+      }
+      const details: HtlcDetails = { direction: 'offered', id: end.nextLocalId, amountMsat, paymentHash, cltvExpiry, onionRoutingPacket };
+      this.#change(end, {
+        nextLocalId: end.nextLocalId + 1n,
+        localMsat: end.localMsat - amountMsat,
+        offered: { ...end.offered, [String(details.id)]: { details, removal: undefined } },
+      });
+      this.#send(end, turn, { type: 'add', details });
+      this.#tell(end, turn, { type: 'htlcOffered', reference, htlc: details });
+    }
+    if (event.type === 'removeHtlc') {
+      const held = end.received[String(event.id)];
+      if (held === undefined || held.removal !== undefined) return;
+      this.#change(end, { received: { ...end.received, [String(event.id)]: { ...held, removal: event.removal } } });
+      this.#send(end, turn, { type: 'remove', id: event.id, removal: event.removal });
+    }
+  }
+
+  receive(index: number, message: Message, turn: Turn): void {
+    const end = this.ends.get(index)!;
+    switch (message.type) {
+      case 'add': {
+        const { details } = message;
+        if (details.id !== end.nextRemoteId) return;
+        const htlc: HtlcDetails = { ...details, direction: 'received' };
+        this.#change(end, { nextRemoteId: end.nextRemoteId + 1n, received: { ...end.received, [String(details.id)]: { details: htlc, removal: undefined } } });
+        this.#tell(end, turn, { type: 'htlcReceived', htlc });
+        return;
+      }
+      case 'remove': {
+        const held = end.offered[String(message.id)];
+        if (held !== undefined && held.removal === undefined) {
+          const { removal } = message;
+          const { details } = held;
+          const fulfilled = removal.kind === 'fulfilled';
+          if (fulfilled && toString(sha256(removal.paymentPreimage), 'hex') !== toString(details.paymentHash, 'hex')) throw new Error('wrong preimage');
+          this.#change(end, {
+            localMsat: fulfilled ? end.localMsat : end.localMsat + details.amountMsat,
+            offered: { ...end.offered, [String(message.id)]: { ...held, removal } },
+          });
+          if (fulfilled) this.#tell(end, turn, { type: 'htlcFulfilled', htlc: details, paymentPreimage: removal.paymentPreimage });
+          else this.#tell(end, turn, { type: 'htlcFailed', htlc: details, removal });
+        }
+        this.#send(end, turn, { type: 'removed', id: message.id });
+        return;
+      }
+      case 'removed': {
+        const { [String(message.id)]: held, ...received } = end.received;
+        if (held?.removal !== undefined) {
+          const gainMsat = held.removal.kind === 'fulfilled' ? held.details.amountMsat : 0n;
+          this.#change(end, { received, localMsat: end.localMsat + gainMsat });
+          this.#tell(end, turn, { type: 'htlcEnded', htlc: held.details, removal: held.removal });
+        }
+        this.#send(end, turn, { type: 'done', id: message.id });
+        return;
+      }
+      case 'done': {
+        const { [String(message.id)]: _done, ...offered } = end.offered;
+        this.#change(end, { offered });
+      }
+    }
+  }
+
+  /** BOLT 2, "Message Retransmission", in short. */
+  resend(index: number): void {
+    const end = this.ends.get(index)!;
+    const byId = (held: Readonly<Record<string, Held>>) => Object.values(held).sort((a, b) => (a.details.id < b.details.id ? -1 : 1));
+    for (const { details, removal } of byId(end.offered)) {
+      this.node.transmit(end.link, removal === undefined ? { type: 'add', details } : { type: 'removed', id: details.id });
+    }
+    for (const { details, removal } of byId(end.received)) {
+      if (removal !== undefined) this.node.transmit(end.link, { type: 'remove', id: details.id, removal });
+    }
+  }
+
+  open(row: EndRow): void {
+    this.ends.set(row.index, row);
+    this.node.database.run('INSERT INTO ends (channel_index, row) VALUES (?, ?)', row.index, encodeJson(row));
+  }
+
+  persist(): void {
+    for (const index of this.#changed) this.node.database.run('UPDATE ends SET row = ? WHERE channel_index = ?', encodeJson(this.ends.get(index)), index);
+    this.#changed.clear();
+  }
+
+  reset(): void {
+    this.#changed.clear();
+    for (const { row } of this.node.database.all<{ row: string }>('SELECT row FROM ends')) {
+      const end = decodeJson(row) as EndRow;
+      this.ends.set(end.index, end);
+    }
+  }
+
+  #repeat(end: EndRow, turn: Turn): void {
+    for (const { details, removal } of Object.values(end.received)) if (removal === undefined) this.#tell(end, turn, { type: 'htlcReceived', htlc: details });
+    for (const { details, removal } of Object.values(end.offered)) {
+      if (removal?.kind === 'fulfilled') this.#tell(end, turn, { type: 'htlcFulfilled', htlc: details, paymentPreimage: removal.paymentPreimage });
+    }
+  }
+
+  #change({ index }: EndRow, changes: Partial<EndRow>): void {
+    this.ends.set(index, { ...this.ends.get(index)!, ...changes });
+    this.#changed.add(index);
+  }
+
+  #tell({ index }: EndRow, turn: Turn, notice: HtlcNotice): void {
+    this.node.notices.push({ channelIndex: index, notice });
+    turn.dispatch({ to: 'payments', event: { type: 'htlcNotice', channelIndex: index, notice } });
+  }
+
+  #send({ link }: EndRow, turn: Turn, message: Message): void {
+    turn.afterCommit(() => this.node.transmit(link, message));
+  }
+}
+
+/** One node: a real hub, router and dispatcher over fake channels, and a database that outlives its crashes. */
+export class FakeNode {
+  readonly name: string;
+  readonly net: FakeNet;
+  readonly secret: Uint8Array;
+  readonly nodeId: string;
+  readonly database: Database = openDatabase({ path: ':memory:' });
+  readonly policies = new Map<number, ForwardingPolicy>();
+  readonly notices: { channelIndex: number; notice: HtlcNotice }[] = [];
+  readonly published: PaymentsNotice[] = [];
+  readonly unexpected: UnexpectedEvent[] = [];
+  /** What the next transactions do: fail, so that the turn is discarded; or be the last thing before the node dies. */
+  fate: 'discard' | 'die' | undefined;
+  isUp = false;
+  /** Counts the node's lives. */
+  life = 0;
+  channels!: FakeChannels;
+  hub!: PaymentHub;
+  router!: Router;
+  dispatcher!: Dispatcher;
+  #nextRandom = 0;
+
+  constructor(net: FakeNet, name: string) {
+    this.net = net;
+    this.name = name;
+    this.secret = sha256(new TextEncoder().encode(name));
+    this.nodeId = toString(secp256k1.publicKey(this.secret), 'hex');
+  }
+
+  boot(): void {
+    const life = ++this.life;
+    this.isUp = true;
+    this.channels = new FakeChannels(this);
+    this.router = new Router({
+      self: this.nodeId,
+      chainHash: CHAIN_HASH,
+      graph: this.net.graph,
+      liquidity: new Liquidity(this.net.clock),
+      localChannels: () => this.#localChannels(),
+    });
+    this.hub = new PaymentHub({
+      database: this.database,
+      signer: { ecdh: (key) => secp256k1.ecdh(key, this.secret), signInvoice: (hash) => secp256k1.signRecoverable(hash, this.secret) },
+      router: this.router,
+      directory: this.#directory(),
+      clock: this.net.clock,
+      randomBytes: (size) => sha256(new TextEncoder().encode(`${this.name} ${this.#nextRandom++}`)).slice(0, size),
+      currency: 'bcrt',
+      inTurn: (work) => this.dispatcher.inTurn(work),
+      publish: (notice) => void this.published.push(notice),
+      onUnexpected: (unexpected) => void this.unexpected.push(unexpected),
+    });
+    this.dispatcher = new Dispatcher({
+      database: { transaction: (work) => this.#transaction(work) },
+      channels: this.channels,
+      payments: this.hub,
+      schedule: (run) => this.net.later(() => {
+        if (this.isUp && this.life === life) run();
+      }),
+      onDiscarded: (error) => {
+        if (!(error instanceof Error) || error.message !== 'discarded by the test') throw error;
+        this.#reconnectAll();
+      },
+    });
+    void this.hub.start();
+    this.#reconnectAll();
+  }
+
+  /** As after kill -9: what is on disk stays. */
+  kill(): void {
+    this.isUp = false;
+    this.fate = undefined;
+    this.dispatcher.stop();
+    this.hub.stop();
+    for (const { link } of this.channels.ends.values()) this.net.drop(link);
+  }
+
+  restart(): void {
+    if (this.isUp) this.kill();
+    this.boot();
+  }
+
+  isOnline(link: string): boolean {
+    return this.net.peerOn(link, this).isUp;
+  }
+
+  transmit(link: string, message: Message): void {
+    if (this.isUp) this.net.transmit(link, this, message);
+  }
+
+  receive(link: string, message: Message): void {
+    const index = this.channelTo(link);
+    void this.dispatcher.inTurn((turn) => this.channels.receive(index, message, turn)).catch(() => {});
+  }
+
+  channelTo(link: string): number {
+    return [...this.channels.ends.values()].find((end) => end.link === link)!.index;
+  }
+
+  get localMsat(): bigint {
+    return [...this.channels.ends.values()].reduce((sum, { localMsat }) => sum + localMsat, 0n);
+  }
+
+  /** HTLCs that stand in its channels. */
+  get htlcCount(): number {
+    return [...this.channels.ends.values()].reduce((sum, end) => sum + Object.keys(end.offered).length + Object.keys(end.received).length, 0);
+  }
+
+  #transaction<T>(work: () => T): T {
+    const { fate } = this;
+    this.fate = undefined;
+    const result = this.database.transaction(() => {
+      const value = work();
+      if (fate === 'discard') throw new Error('discarded by the test');
+      return value;
+    });
+    if (fate === 'die') this.kill();
+    return result;
+  }
+
+  #reconnectAll(): void {
+    for (const { index, link } of this.channels.ends.values()) {
+      this.dispatcher.submit({ to: 'channel', channelIndex: index, event: { type: 'restored' } });
+      this.net.drop(link);
+      this.net.reconnect(link);
+    }
+  }
+
+  #localChannels(): LocalChannel[] {
+    return [...this.channels.ends.values()].map(({ scid, peer, localMsat, link }) => ({
+      shortChannelId: scid,
+      peer: this.net.node(peer).nodeId,
+      spendableMsat: localMsat,
+      htlcMinimumMsat: 1n,
+      htlcMaximumMsat: 1_000_000_000n,
+      online: this.isOnline(link),
+    }));
+  }
+
+  #directory(): ChannelDirectory {
+    const ownChannel = ({ index, peer, link, scid }: EndRow): OwnChannel => ({
+      channelIndex: index,
+      peer: this.net.node(peer).nodeId,
+      policy: this.policies.get(index) ?? DEFAULT_POLICY,
+      isDisabled: false,
+      isUsable: this.isOnline(link),
+      isAnnounced: this.net.graph.channel(scid) !== undefined,
+      receivableMsat: 1_000n,
+      inbound: { shortChannelId: scid, feeBaseMsat: 1_000, feeProportionalMillionths: 100, cltvExpiryDelta: 40 },
+    });
+    return {
+      blockHeight: () => this.net.height,
+      byShortChannelId: (scid) => {
+        const end = [...this.channels.ends.values()].find((candidate) => candidate.scid === scid);
+        return end && ownChannel(end);
+      },
+      channels: () => [...this.channels.ends.values()].map(ownChannel),
+      channelUpdate: (index, shortChannelId) => {
+        const policy = this.policies.get(index) ?? DEFAULT_POLICY;
+        const direction = directionOf(this.nodeId, this.net.node(this.channels.ends.get(index)!.peer).nodeId);
+        const fields = { chainHash: CHAIN_HASH, shortChannelId, direction, disabled: false, dontForward: false, timestamp: 2, ...policy };
+        return signChannelUpdate(fields, (hash) => secp256k1.sign(hash, this.secret)).raw;
+      },
+      offeredHtlcs: (index) => Object.values(this.channels.ends.get(index)?.offered ?? {}).map(({ details }) => details),
+    };
+  }
+}
+
+interface Link {
+  readonly name: string;
+  readonly ends: readonly [string, string];
+  readonly queues: Map<string, Message[]>;
+}
+
+/** Nodes, channels between them and one clock. Nothing moves unless it is told to. */
+export class FakeNet {
+  readonly clock = new VirtualClock(1_800_000_000_000);
+  readonly graph = new ChannelGraph();
+  height = 500;
+  readonly #nodes = new Map<string, FakeNode>();
+  readonly #links = new Map<string, Link>();
+  #tasks: (() => void)[] = [];
+
+  node(name: string): FakeNode {
+    let node = this.#nodes.get(name);
+    if (node === undefined) this.#nodes.set(name, (node = new FakeNode(this, name)));
+    return node;
+  }
+
+  get nodes(): FakeNode[] {
+    return [...this.#nodes.values()];
+  }
+
+  /** A channel with so much on either side, told to everyone unless it is `isPrivate`. Before the nodes are booted. */
+  open(from: string, to: string, localMsat: bigint, remoteMsat: bigint, options: { isPrivate?: boolean } = {}): string {
+    const number = this.#links.size;
+    const name = `${from}-${to}-${number}`;
+    const scid = (BigInt(100 + number) << 40n) | (1n << 16n);
+    this.#links.set(name, { name, ends: [from, to], queues: new Map([[from, []], [to, []]]) });
+    for (const [owner, peer, balance] of [[from, to, localMsat], [to, from, remoteMsat]] as const) {
+      const node = this.node(owner);
+      node.channels ??= new FakeChannels(node);
+      const index = node.channels.ends.size + 10;
+      node.channels.open({ index, link: name, peer, scid, localMsat: balance, nextLocalId: 0n, nextRemoteId: 0n, offered: {}, received: {} });
+    }
+    if (options.isPrivate !== true) this.#announce(scid, from, to, localMsat + remoteMsat);
+    return name;
+  }
+
+  boot(): this {
+    for (const node of this.nodes) node.boot();
+    return this;
+  }
+
+  later(task: () => void): void {
+    this.#tasks.push(task);
+  }
+
+  peerOn(link: string, node: FakeNode): FakeNode {
+    const [a, b] = this.#links.get(link)!.ends;
+    return this.node(node.name === a ? b : a);
+  }
+
+  transmit(link: string, from: FakeNode, message: Message): void {
+    this.#links.get(link)!.queues.get(this.peerOn(link, from).name)!.push(message);
+  }
+
+  /** What is on the link is lost. */
+  drop(link: string): void {
+    for (const queue of this.#links.get(link)!.queues.values()) queue.length = 0;
+  }
+
+  reconnect(link: string): void {
+    const nodes = this.#links.get(link)!.ends.map((name) => this.node(name));
+    if (!nodes.every(({ isUp }) => isUp)) return;
+    for (const node of nodes) node.channels.resend(node.channelTo(link));
+  }
+
+  /** All that could happen next: a turn that waits, or a message that arrives (of each link and direction the first). */
+  get choices(): (() => void)[] {
+    const messages = [...this.#links.values()].flatMap(({ name, queues }) =>
+      [...queues].filter(([to, queue]) => queue.length > 0 && this.node(to).isUp).map(([to, queue]) => () => this.node(to).receive(name, queue.shift()!)),
+    );
+    const tasks = this.#tasks.map((task) => () => {
+      this.#tasks.splice(this.#tasks.indexOf(task), 1);
+      task();
+    });
+    return [...tasks, ...messages];
+  }
+
+  /** Until nothing is left to do but wait; promises settle too. */
+  async settle(): Promise<void> {
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const [next] = this.choices;
+      if (next === undefined) return;
+      next();
+    }
+  }
+
+  /** A new block, told to everyone. */
+  mine(blocks = 1): void {
+    this.height += blocks;
+    for (const node of this.nodes) node.dispatcher.submit({ to: 'payments', event: { type: 'blockHeight', height: this.height } });
+  }
+
+  close(): void {
+    for (const node of this.nodes) node.database.close();
+  }
+
+  #announce(shortChannelId: bigint, from: string, to: string, capacityMsat: bigint): void {
+    const [nodeId1, nodeId2] = [this.node(from).nodeId, this.node(to).nodeId].sort() as [string, string];
+    this.graph.addChannel({ shortChannelId, nodeId1, nodeId2, capacityMsat, usable: true });
+    for (const direction of [0, 1] as const) {
+      this.graph.applyUpdate(shortChannelId, direction, { timestamp: 1, disabled: false, ...DEFAULT_POLICY });
+    }
+  }
+}
+
+export const hex = (bytes: Uint8Array): string => toString(bytes, 'hex');
