@@ -1,5 +1,6 @@
 import type { Transaction } from 'bitcoinjs-lib';
-import { newChannelData, type NewChannel } from '../../machines/channel/channel.ts';
+import { newChannelData, type ChannelStateValue, type NewChannel } from '../../machines/channel/channel.ts';
+import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
 import type { AnnouncementSignatures, ChannelData } from '../../machines/channel/data.ts';
 import type { ChannelEffect, HtlcNotice } from '../../machines/channel/effects.ts';
 import type { ChannelPolicy } from '../../machines/channel/policy.ts';
@@ -9,7 +10,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { NodeEvent, Turn, TurnParticipant } from '../runtime/turn.ts';
 import { ChannelStore, hexOf, mustHaveJournal, mustLoad, rowText } from './channel-store.ts';
 import { hashState, htlcChanges } from './journal.ts';
-import { ChannelFaultError, LiveChannel } from './live-channel.ts';
+import { ChannelFaultError, LiveChannel, type Lifecycle } from './live-channel.ts';
 
 export type ChannelTurnEvent = Extract<NodeEvent, { to: 'channel' }>;
 
@@ -22,8 +23,15 @@ export interface ChannelWorld {
   fundChannel(channelIndex: number, request: Extract<ChannelEffect, { type: 'fundChannel' }>): void;
   releaseFunding(channelIndex: number): void;
   announce(channel: LiveChannel, shortChannelId: bigint, remote: AnnouncementSignatures): void;
-  /** The chart of a channel moved, or its balances changed. */
-  changed(channel: LiveChannel, before: string | undefined): void;
+  /** A turn touched the channel: what it was before, and the HTLCs that moved (undefined where one ended). */
+  changed(channel: LiveChannel, before: ChannelStateValue, htlcs: ReadonlyMap<string, HtlcRow | undefined>): void;
+}
+
+/** A channel's part in the present turn. */
+interface Touched {
+  readonly value: ChannelStateValue;
+  readonly lifecycle: Lifecycle;
+  htlcs: ReadonlyMap<string, HtlcRow | undefined>;
 }
 
 export interface ChannelManagerOptions {
@@ -49,7 +57,7 @@ const isNotice = (effect: ChannelEffect): effect is HtlcNotice => notices.has(ef
 export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
   readonly #options: ChannelManagerOptions;
   readonly #channels = new Map<number, LiveChannel>();
-  readonly #touched = new Map<LiveChannel, { readonly lifecycle: string | undefined }>();
+  readonly #touched = new Map<LiveChannel, Touched>();
   readonly #frozen = new Set<number>();
   readonly #reloaded = new Set<number>();
   #sends = new Map<string, Uint8Array[]>();
@@ -112,7 +120,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
       this.handle({ to: 'channel', channelIndex, event: { type: 'restored' } }, turn);
       if (this.#frozen.has(channelIndex)) return;
     }
-    if (!this.#touched.has(channel)) this.#touched.set(channel, { lifecycle: channel.lifecycle });
+    if (!this.#touched.has(channel)) this.#touched.set(channel, { value: channel.value, lifecycle: channel.lifecycle, htlcs: new Map() });
     try {
       const { effects } = channel.send(event, bytes, this.#options.clock.now());
       for (const { effect, bytes: message } of effects) this.#perform(channel, effect, message, turn);
@@ -138,7 +146,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     for (const [channel, before] of this.#touched) {
       if (channel.lifecycle === 'opening') continue;
       // BOLT 2: an attempt that ended before its funding could leave is not remembered.
-      if (channel.lifecycle !== 'abandoned' || before.lifecycle !== 'opening') this.#write(channel);
+      if (channel.lifecycle !== 'abandoned' || before.lifecycle !== 'opening') before.htlcs = this.#write(channel);
     }
   }
 
@@ -147,7 +155,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     this.#touched.clear();
     for (const [channel, before] of touched) {
       if (channel.isEnded) this.#channels.delete(channel.index);
-      this.#options.world.changed(channel, before.lifecycle);
+      this.#options.world.changed(channel, before.value, before.htlcs);
     }
   }
 
@@ -179,7 +187,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     return LiveChannel.restore(mustLoad(store, index), keys, policy, mustHaveJournal(store, index));
   }
 
-  #write(channel: LiveChannel): void {
+  #write(channel: LiveChannel): ReadonlyMap<string, HtlcRow | undefined> {
     const { store } = this.#options;
     const { data, value } = channel;
     const row = rowText({ value, data });
@@ -187,6 +195,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     store.save(data, row, channel.isEnded);
     store.saveHtlcs(channel.index, changes);
     for (const entry of channel.takeEntries(hashState(row), htlcChanges(changes))) store.append(channel.index, entry);
+    return changes;
   }
 
   #perform(channel: LiveChannel, effect: ChannelEffect, message: Uint8Array | undefined, turn: Turn): void {

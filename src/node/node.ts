@@ -1,4 +1,6 @@
 import type { ChannelPolicy } from '../../machines/channel/policy.ts';
+import type { ChannelStateValue } from '../../machines/channel/channel.ts';
+import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
 import type { PeerTiming } from '../../machines/peer/peer.machine.ts';
 import type { EventHub } from '../api/events.ts';
 import type { Block, Chain } from '../chain/chain.ts';
@@ -26,6 +28,7 @@ import { currencyOf, paymentsEvent } from './api/payments-api.ts';
 import { ChainFeed } from './chain-feed.ts';
 import { ChainFollower } from './chain-follower.ts';
 import { channelDirectory } from './channel-directory.ts';
+import { channelEvents } from './channel-events.ts';
 import { ChannelOpener } from './channel-opener.ts';
 import { ChannelUpdates } from './channel-updates.ts';
 import { initFeatures, nodeFeatures } from './features.ts';
@@ -264,11 +267,11 @@ export class Node {
       fundChannel: (channelIndex, request) => this.funding.fund(channelIndex, request),
       releaseFunding: (channelIndex) => this.funding.release(channelIndex),
       announce: (channel, shortChannelId, theirs) => this.ownChannels.announce(channel, shortChannelId, theirs, this.announcer),
-      changed: (channel) => this.#channelChanged(channel),
+      changed: (channel, before, htlcs) => this.#channelChanged(channel, before, htlcs),
     };
   }
 
-  #channelChanged(channel: LiveChannel): void {
+  #channelChanged(channel: LiveChannel, before: ChannelStateValue, htlcs: ReadonlyMap<string, HtlcRow | undefined>): void {
     const nodeId = hexOf(channel.data.remoteNodeId);
     this.opener.changed(channel);
     if (channel.lifecycle === 'confirming') this.#closingScript = undefined;
@@ -280,7 +283,7 @@ export class Node {
       this.updates.prune();
       if (this.channels.ofPeer(nodeId).length === 0) this.peers.unwant(nodeId);
     }
-    this.options.events.publish(this.ownChannels.event(channel, this.options.clock.now()));
+    for (const event of channelEvents(channel, before, htlcs, this.options.clock.now())) this.options.events.publish(event);
   }
 
   #restored(channelIndex: number): void {

@@ -1,13 +1,11 @@
 import { unsignedAnnouncement } from '../../machines/channel/announcing.ts';
 import { spendableMsat } from '../../machines/channel/balances.ts';
-import { channelIdOf, negotiated } from '../../machines/channel/context.ts';
+import { negotiated } from '../../machines/channel/context.ts';
 import type { AnnouncementSignatures, NegotiatedChannel } from '../../machines/channel/data.ts';
-import { formatScid } from '../../protocols/gossip/short-channel-id.ts';
 import { signChannelAnnouncement } from '../../protocols/gossip/channel-announcement.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
 import { hexOf } from '../channels/channel-store.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
-import type { NodeEvent } from '../api/events.ts';
 import type { AnnouncedChannel, Announcer } from '../gossip/announcer.ts';
 import type { LocalChannel } from '../routing/request.ts';
 import type { ForwardingPolicies } from './forwarding-policies.ts';
@@ -36,22 +34,6 @@ export class OwnChannels {
         online,
       };
     });
-  }
-
-  /** For whoever listens: how the channel stands after it moved. */
-  event(channel: LiveChannel, timeMs: number): Extract<NodeEvent, { type: 'channel' }> {
-    const { data, value } = channel;
-    return {
-      type: 'channel',
-      timeMs,
-      channelId: hexOf(channelIdOf(data)),
-      nodeId: hexOf(data.remoteNodeId),
-      ...(data.shortChannelId !== undefined && { shortChannelId: formatScid(data.shortChannelId) }),
-      state: channel.lifecycle,
-      stateValue: value,
-      connection: value.connection,
-      ...(data.failure && { error: data.failure.reason }),
-    };
   }
 
   /** Tells the announcer how the channel stands now. */
