@@ -368,7 +368,11 @@ export const channelMachine = channelSetup.createMachine({
       states: {
         shallow: {
           description: 'BOLT 7, The announcement_signatures Message: fewer than six confirmations, or the channel is not to be announced.',
-          always: { guard: and(['isAnnounced', 'mayAnnounce', 'isNormal', online]), target: 'exchanging', actions: 'sendAnnouncement' },
+          always: {
+            guard: and(['isAnnounced', 'mayAnnounce', 'isNormal', online]),
+            target: 'exchanging',
+            actions: ['forgetBadAnnouncement', 'sendAnnouncement'],
+          },
           on: { announcement_signatures: { actions: 'keepAnnouncement' } },
         },
         exchanging: {
@@ -380,8 +384,14 @@ export const channelMachine = channelSetup.createMachine({
           always: { guard: 'hasTheirSignatures', target: 'announced', actions: 'announce' },
         },
         announced: {
-          description: 'BOLT 7, The channel_announcement Message: both nodes have signed; who lost the signatures is sent them again.',
-          on: { announcement_signatures: [refuse, { actions: 'sendAnnouncement' }] },
+          description: 'BOLT 7, The channel_announcement Message: both nodes have signed; who lost the signatures is sent them again, once.',
+          on: {
+            announcement_signatures: [
+              refuse,
+              { guard: and(['isNormal', not('hasSaidAnnouncement')]), actions: 'sendAnnouncement' },
+              {},
+            ],
+          },
         },
       },
     },

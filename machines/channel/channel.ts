@@ -97,6 +97,7 @@ export function newChannelData({ publicKeys, policy, shutdownScript, ...channel 
     remoteSecrets: [],
     localSignatures: undefined,
     remoteAnnouncement: undefined,
+    saidAnnouncement: false,
     localShutdownScript: shutdownScript,
     remoteShutdownScript: undefined,
     closing: { feeratePerKw: channel.openingFeeratePerKw, localFeeSatoshis: undefined, remoteFeeSatoshis: undefined },

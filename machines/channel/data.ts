@@ -112,6 +112,8 @@ export interface ChannelData {
   readonly remoteSecrets: SecretStore;
   readonly localSignatures: CommitmentSignatures | undefined;
   readonly remoteAnnouncement: AnnouncementSignatures | undefined;
+  /** Our announcement_signatures went out since the connection stands. */
+  readonly saidAnnouncement: boolean;
   /** Chosen when the channel is made; a close may name another until shutdown is sent. */
   readonly localShutdownScript: Uint8Array;
   readonly remoteShutdownScript: Uint8Array | undefined;

@@ -115,8 +115,8 @@ export const channelSetup = setup({
     isAnnounced: ({ context }) => context.data.announce,
     mayAnnounce: ({ context }) =>
       (context.data.confirmation?.depth ?? 0) >= ANNOUNCEMENT_DEPTH && context.data.shortChannelId !== undefined,
-    hasTheirSignatures: ({ context: { data } }) =>
-      data.remoteAnnouncement !== undefined && announcementViolation(negotiated(data), data.remoteAnnouncement) === undefined,
+    hasTheirSignatures: ({ context }) => context.data.remoteAnnouncement !== undefined,
+    hasSaidAnnouncement: ({ context }) => context.data.saidAnnouncement,
     isNormal: stateIn({ lifecycle: 'normal' }),
     cannotOffer: ({ context, event }) =>
       event.type === 'addHtlc' &&
@@ -201,7 +201,10 @@ export const channelSetup = setup({
 
     // Announcement
     sendAnnouncement: always(({ data: { shortChannelId } }) =>
-      shortChannelId === undefined ? {} : { effects: [{ type: 'sendAnnouncementSignatures', shortChannelId }] },
+      shortChannelId === undefined ? {} : { data: { saidAnnouncement: true }, effects: [{ type: 'sendAnnouncementSignatures', shortChannelId }] },
+    ),
+    forgetBadAnnouncement: always(({ data }) =>
+      data.remoteAnnouncement && announcementViolation(negotiated(data), data.remoteAnnouncement) ? { data: { remoteAnnouncement: undefined } } : {},
     ),
     keepAnnouncement: step('announcement_signatures', (_context, { shortChannelId, nodeSignature, bitcoinSignature }) => ({
       data: { remoteAnnouncement: { shortChannelId, nodeSignature, bitcoinSignature } },

@@ -87,6 +87,7 @@ export function rollBackUncommitted({ data, htlcs }: ChannelContext): Step {
       nextRemoteHtlcId: data.nextRemoteHtlcId - BigInt(received),
       feeUpdates: data.feeUpdates.filter((update) => update.state !== 'RCVD_ADD_HTLC'),
       closing: { ...data.closing, localFeeSatoshis: undefined, remoteFeeSatoshis: undefined },
+      saidAnnouncement: false,
     },
   };
 }
