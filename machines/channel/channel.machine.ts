@@ -21,6 +21,9 @@ const repeatedShutdown = { shutdown: [refuse, { actions: 'receiveShutdown' }] } 
 /** BOLT 2, "The channel_ready Message": redundant ones are ignored. */
 const redundantReady = { channel_ready: {} } as const;
 
+/** A channel that shuts down before the peer's channel_ready came may still get it, and with it updates that the peer made before it knew. */
+const lateReady = { channel_ready: [{ guard: 'knowsSecondPoint' }, refuse, { actions: 'receiveReady' }] } as const;
+
 const abandon = { target: '#channel.lifecycle.abandoned', actions: 'abandon' } as const;
 const abandonWithError = { target: '#channel.lifecycle.abandoned', actions: ['sendError', 'abandon'] } as const;
 const online = stateIn({ connection: 'online' });
@@ -225,7 +228,7 @@ export const channelMachine = channelSetup.createMachine({
         shuttingDown: {
           description: 'BOLT 2, Closing Initiation: no HTLC is added any more; those that are pending run out.',
           initial: 'requested',
-          on: { ...htlcUpdates, ...redundantReady, fundingDepth: { actions: 'noteDepth' } },
+          on: { ...htlcUpdates, ...lateReady, fundingDepth: { actions: 'noteDepth' } },
           states: {
             requested: {
               description: 'BOLT 2, Closing Initiation: shutdown must wait until no update of ours is pending on the peer.',

@@ -112,6 +112,7 @@ export const channelSetup = setup({
     isDeepEnough: ({ context, event }) =>
       event.type === 'fundingDepth' && event.depth >= Math.max(1, context.data.minimumDepth) && paysFunding(context, event),
     paysSomethingElse: ({ context, event }) => event.type === 'fundingDepth' && event.depth > 0 && !paysFunding(context, event),
+    knowsSecondPoint: ({ context }) => context.data.remoteNextPoint !== undefined,
     isAnnounced: ({ context }) => context.data.announce,
     mayAnnounce: ({ context }) =>
       (context.data.confirmation?.depth ?? 0) >= ANNOUNCEMENT_DEPTH && context.data.shortChannelId !== undefined,

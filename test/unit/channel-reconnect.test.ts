@@ -90,6 +90,23 @@ describe('channel_ready on a reconnection (BOLT 2, Message Retransmission)', () 
   });
 });
 
+describe('channel_ready that comes when this side has shut down already', () => {
+  it('still counts: the other may have made updates before it heard of the shutdown', () => {
+    const pair = fund();
+    for (const party of [pair.bob, pair.alice]) party.send(fundingDepth(pair, 3));
+    pair.deliverOne(pair.bob);
+    expect(pair.alice.state('lifecycle')).toBe('normal');
+    pair.bob.send(close);
+    addHtlc(pair.alice, 100_000_000n);
+    pair.settle();
+    expect(pair.bob.told('htlcReceived')).toHaveLength(1);
+    pair.bob.send({ type: 'removeHtlc', id: 0n, removal: { kind: 'fulfilled', paymentPreimage: preimageOf(1) } });
+    pair.settle();
+    for (const party of [pair.alice, pair.bob]) expect(party.state('lifecycle')).toBe('closing.mutual');
+    expectPeace(pair);
+  });
+});
+
 describe('shutdown on a reconnection (BOLT 2, Message Retransmission)', () => {
   it('is sent once when it was asked for while there was no connection', () => {
     const pair = new ChannelPair();
