@@ -1,6 +1,6 @@
 import { equals } from 'uint8arrays';
 import { assertEvent, assign, setup, stateIn } from 'xstate';
-import { combineFeatures, missingRequired } from '../../protocols/wire/features.ts';
+import { combineFeatures, missingDependencies, missingRequired } from '../../protocols/wire/features.ts';
 import type { Message, MessageOf } from '../../protocols/wire/messages.ts';
 
 /** What a peer's machine wants done; the runtime performs it in this order. */
@@ -26,6 +26,8 @@ export interface PeerTiming {
   /** Silence after which a ping is sent, and how long its pong may take. */
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
+  /** How long the peer's `init` may take. */
+  readonly initTimeoutMs: number;
   /** Waits between attempts to reconnect double from the first to the longest. */
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
@@ -51,19 +53,34 @@ const PING_BYTES = 16;
 /** BOLT 1, "The ping and pong Messages": from here on a ping asks for no answer. */
 const NO_PONG_FROM = 65_532;
 
+/** A peer may set half a million bits: no BOLT numbers features this high, and to name them all would take seconds. */
+const NAMED_FEATURE_BYTES = 128;
+/** The even ones of a byte. */
+const REQUIRED_BITS = 0b0101_0101;
+
 type MessageEvent = Extract<PeerEvent, { type: 'message' }>;
 
 const isMessage = (event: PeerEvent, type: Message['type']): event is MessageEvent => event.type === 'message' && event.message.type === type;
 
 /** Why an `init` is refused (BOLT 1, "The init Message"), or undefined. */
 function initFault({ features, chainHash }: PeerContext, message: MessageOf<'init'>): string | undefined {
-  const missing = missingRequired(combined(message), features);
-  if (missing.length > 0) return `the peer requires features that this node does not have: ${missing.join(', ')}`;
+  const theirs = combined(message);
+  const split = Math.max(0, theirs.length - NAMED_FEATURE_BYTES);
+  if (theirs.subarray(0, split).some((byte) => (byte & REQUIRED_BITS) !== 0)) {
+    return `the peer requires features above bit ${NAMED_FEATURE_BYTES * 8 - 1}, which this node does not have`;
+  }
+  const missing = missingRequired(theirs.subarray(split), features);
+  if (missing.length > 0) return `the peer requires features that this node does not have: ${some(missing)}`;
+  const unmet = missingDependencies(theirs).map(({ feature, dependency }) => `${feature} without ${dependency}`);
+  if (unmet.length > 0) return `the peer has ${some(unmet)}`;
   if (message.networks !== undefined && message.networks.length > 0 && !message.networks.some((network) => equals(network, chainHash))) {
     return 'the peer is on another chain';
   }
   return undefined;
 }
+
+/** The first few say enough. */
+const some = (names: readonly string[]): string => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`;
 
 /** BOLT 1: the two bitfields are read as one. */
 const combined = ({ globalfeatures, features }: MessageOf<'init'>): Uint8Array => combineFeatures(globalfeatures, features);
@@ -115,9 +132,11 @@ const peerSetup = setup({
     },
     schedulePing: ({ context: { emit, timing } }) => emit({ type: 'setTimer', delayMs: timing.pingIntervalMs }),
     schedulePongTimeout: ({ context: { emit, timing } }) => emit({ type: 'setTimer', delayMs: timing.pongTimeoutMs }),
+    scheduleInitTimeout: ({ context: { emit, timing } }) => emit({ type: 'setTimer', delayMs: timing.initTimeoutMs }),
+    dropUnready: ({ context }) => context.emit({ type: 'disconnect', reason: 'the peer did not send init in time' }),
     dropSilent: ({ context }) => context.emit({ type: 'disconnect', reason: 'the peer did not answer a ping' }),
     connect: ({ context }) => context.emit({ type: 'connect' }),
-    disconnect: ({ context }) => context.emit({ type: 'disconnect', reason: 'the user asked for it' }),
+    disconnect: ({ context }) => context.emit({ type: 'disconnect', reason: 'nothing calls for the connection any more' }),
     scheduleRetry: ({ context: { emit, retryMs } }) => emit({ type: 'setTimer', delayMs: retryMs }),
     waitLonger: assign(({ context: { retryMs, timing } }) => ({ retryMs: Math.min(2 * retryMs, timing.longestRetryMs) })),
   },
@@ -149,7 +168,7 @@ export const peerMachine = peerSetup.createMachine({
     },
     link: {
       initial: 'down',
-      on: { linkUp: { target: '.initializing', actions: 'sendInit' } },
+      on: { linkUp: { target: '.initializing', actions: ['sendInit', 'scheduleInitTimeout'] } },
       states: {
         down: {
           description: 'No connection and no attempt at one.',
@@ -171,12 +190,14 @@ export const peerMachine = peerSetup.createMachine({
               { guard: 'isInit', target: 'up', actions: ['noteInit', 'tellUp', 'schedulePing'] },
               { actions: 'refuseUnready' },
             ],
+            timer: { actions: 'dropUnready' },
             linkDown: 'lost',
           },
         },
         up: {
           description: 'BOLT 1, The init Message: both are exchanged; anything may be sent.',
           initial: 'heard',
+          exit: 'tellDown',
           on: {
             message: [
               { guard: 'isInit' },
@@ -184,8 +205,9 @@ export const peerMachine = peerSetup.createMachine({
               { guard: 'isPong' },
               { actions: 'deliver' },
             ],
-            linkDown: { target: 'lost', actions: 'tellDown' },
-            unwant: { actions: 'disconnect' },
+            linkDown: 'lost',
+            // A connection that the peer or the user made without such a reason stays.
+            unwant: { guard: 'isWanted', actions: 'disconnect' },
           },
           states: {
             heard: {
@@ -208,7 +230,7 @@ export const peerMachine = peerSetup.createMachine({
         lost: {
           description: 'BOLT 2, Message Retransmission: the connection ended; it is made again if there is a reason for it.',
           always: [
-            { guard: 'isWanted', target: 'waiting', actions: 'scheduleRetry' },
+            { guard: 'isWanted', target: 'waiting', actions: ['scheduleRetry', 'waitLonger'] },
             { target: 'down' },
           ],
         },

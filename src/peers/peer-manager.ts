@@ -26,7 +26,13 @@ export interface PeerManagerOptions {
   readonly handlers: PeerHandlers;
 }
 
-export const defaultPeerTiming: PeerTiming = { pingIntervalMs: 60_000, pongTimeoutMs: 30_000, firstRetryMs: 1_000, longestRetryMs: 60_000 };
+export const defaultPeerTiming: PeerTiming = {
+  pingIntervalMs: 60_000,
+  pongTimeoutMs: 30_000,
+  initTimeoutMs: 15_000,
+  firstRetryMs: 1_000,
+  longestRetryMs: 60_000,
+};
 
 export interface PeerInfo {
   readonly nodeId: NodeId;
@@ -43,11 +49,18 @@ interface Peer {
   inbound: boolean;
   address: string | undefined;
   /** Callers of `connect` who wait for the exchange of `init`. */
-  waiting: { resolve: () => void; reject: (error: Error) => void }[];
+  readonly waiting: Set<Waiting>;
+}
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** BOLT 1, "The error and warning Messages": all-zero, for the connection as a whole. */
 export const ALL_CHANNELS = new Uint8Array(32);
+
+const MAX_WARNING_BYTES = 1_000;
 
 /** How long a connection may take until both `init`s are exchanged. */
 const CONNECT_TIMEOUT_MS = 15_000;
@@ -87,36 +100,40 @@ export class PeerManager {
   }
 
   unwant(nodeId: NodeId): void {
-    this.#peers.get(nodeId)?.actor.send({ type: 'unwant' });
+    const peer = this.#peers.get(nodeId);
+    if (peer === undefined) return;
+    this.#send(peer, { type: 'unwant' });
+    this.#forgetIfIdle(peer);
   }
 
   /** Connects, at the address if one is given, and resolves once both `init`s are exchanged. Throws `PeerError`. */
   async connect(nodeId: NodeId, address?: string): Promise<void> {
-    const { network, store, clock } = this.#options;
+    const { network, store } = this.#options;
     const peer = this.#peer(nodeId);
-    if (address !== undefined) {
-      peer.address = address;
-      store.saveAddress(nodeId, address);
-    }
     if (isUp(peer)) return;
-    const up = new Promise<void>((resolve, reject) => {
-      const cancel = clock.setTimer(CONNECT_TIMEOUT_MS, () => reject(new PeerError('peer_unreachable', `${nodeId} did not answer in time`)));
-      peer.waiting.push({
-        resolve: () => (cancel(), resolve()),
-        reject: (error) => (cancel(), reject(error)),
-      });
-    });
+    const { up, giveUp } = this.#waitUntilUp(peer);
     try {
-      await network.connect(nodeId, address ?? peer.address);
+      // Either may fail first, and the other is not to be left without anyone who listens.
+      await Promise.all([network.connect(nodeId, address ?? peer.address), up]);
     } catch (error) {
-      const failed = new PeerError('peer_unreachable', `could not connect to ${nodeId}: ${text(error)}`, {}, { cause: error });
-      for (const { reject } of peer.waiting.splice(0)) reject(failed);
+      giveUp();
+      this.#forgetIfIdle(peer);
+      if (error instanceof PeerError) throw error;
+      throw new PeerError('peer_unreachable', `could not connect to ${nodeId}: ${text(error)}`, {}, { cause: error });
     }
-    await up;
+    // Only an address where the peer did answer takes the place of the one before.
+    if (address === undefined) return;
+    peer.address = address;
+    store.saveAddress(nodeId, address);
   }
 
+  /** Resolves when the peer is gone, or was not there. */
   async disconnect(nodeId: NodeId, reason: string): Promise<void> {
-    await this.#options.network.disconnect(nodeId, reason);
+    try {
+      await this.#options.network.disconnect(nodeId, reason);
+    } catch (error) {
+      this.#options.logger.warn({ peer: nodeId, err: error }, 'the connection did not end in order');
+    }
   }
 
   send(nodeId: NodeId, messages: readonly Uint8Array[]): void {
@@ -136,7 +153,9 @@ export class PeerManager {
   linkDown(nodeId: NodeId, reason: string): void {
     const peer = this.#peers.get(nodeId);
     if (peer === undefined) return;
-    for (const { reject } of peer.waiting.splice(0)) reject(new PeerError('peer_refused', `${nodeId} closed the connection: ${reason}`));
+    const refused = new PeerError('peer_refused', `${nodeId} closed the connection: ${reason}`);
+    for (const { reject } of peer.waiting) reject(refused);
+    peer.waiting.clear();
     this.#send(peer, { type: 'linkDown' });
     this.#forgetIfIdle(peer);
   }
@@ -165,8 +184,9 @@ export class PeerManager {
     if (!(error instanceof WireError)) throw error;
     const { logger, network } = this.#options;
     logger.warn({ peer: peer.nodeId, code: error.code }, `closing the connection: ${error.message}`);
-    network.send(peer.nodeId, [encodeMessage({ type: 'warning', channelId: ALL_CHANNELS, data: fromString(error.message, 'ascii') })]);
-    void network.disconnect(peer.nodeId, error.message);
+    const data = fromString(error.message.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_WARNING_BYTES), 'ascii');
+    network.send(peer.nodeId, [encodeMessage({ type: 'warning', channelId: ALL_CHANNELS, data })]);
+    void this.disconnect(peer.nodeId, error.message);
   }
 
   #peer(nodeId: NodeId): Peer {
@@ -174,9 +194,11 @@ export class PeerManager {
     if (known !== undefined) return known;
     const { features, chainHash, timing, store } = this.#options;
     const effects: PeerEffect[] = [];
-    const input = { features, chainHash, timing: { ...defaultPeerTiming, ...timing }, emit: (effect: PeerEffect) => void effects.push(effect) };
+    const emit = (effect: PeerEffect): void => void effects.push(effect);
+    const input = { features, chainHash, timing: { ...defaultPeerTiming, ...timing }, emit };
     const actor = createActor(peerMachine, { input });
-    const peer: Peer = { nodeId, actor, cancelTimer: () => {}, inbound: false, address: store.address(nodeId), waiting: [] };
+    const address = store.address(nodeId);
+    const peer: Peer = { nodeId, actor, cancelTimer: () => {}, inbound: false, address, waiting: new Set() };
     actor.subscribe(() => {
       for (const effect of effects.splice(0)) this.#perform(peer, effect);
     });
@@ -186,7 +208,25 @@ export class PeerManager {
   }
 
   #send(peer: Peer, event: PeerEvent): void {
-    peer.actor.send(event);
+    // One that was forgotten meanwhile is told nothing more.
+    if (this.#peers.get(peer.nodeId) === peer) peer.actor.send(event);
+  }
+
+  /** `up` settles with the exchange of `init`, with the end of the connection, or in time. */
+  #waitUntilUp(peer: Peer): { readonly up: Promise<void>; readonly giveUp: () => void } {
+    let giveUp = (): void => {};
+    const up = new Promise<void>((resolve, reject) => {
+      const cancel = this.#options.clock.setTimer(CONNECT_TIMEOUT_MS, () => {
+        reject(new PeerError('peer_unreachable', `${peer.nodeId} did not answer in time`));
+      });
+      const waiting: Waiting = { resolve: () => (cancel(), resolve()), reject: (error) => (cancel(), reject(error)) };
+      peer.waiting.add(waiting);
+      giveUp = () => {
+        cancel();
+        peer.waiting.delete(waiting);
+      };
+    });
+    return { up, giveUp };
   }
 
   #perform(peer: Peer, effect: PeerEffect): void {
@@ -200,13 +240,14 @@ export class PeerManager {
         handlers.onMessage(nodeId, effect.message, effect.bytes);
         return;
       case 'connect':
-        network.connect(nodeId, peer.address).catch(() => this.#send(peer, { type: 'connectFailed' }));
+        this.#dial(peer).catch(() => this.#send(peer, { type: 'connectFailed' }));
         return;
       case 'disconnect':
-        void network.disconnect(nodeId, effect.reason);
+        void this.disconnect(nodeId, effect.reason);
         return;
       case 'peerUp':
-        for (const { resolve } of peer.waiting.splice(0)) resolve();
+        for (const { resolve } of peer.waiting) resolve();
+        peer.waiting.clear();
         handlers.onPeerUp(nodeId);
         return;
       case 'peerDown':
@@ -219,10 +260,24 @@ export class PeerManager {
     }
   }
 
+  /** Where it was last, or, since it may have moved, where others find it. */
+  async #dial({ nodeId, address }: Peer): Promise<void> {
+    const { network } = this.#options;
+    if (address !== undefined) {
+      try {
+        return await network.connect(nodeId, address);
+      } catch {
+        // Asked for by id below, whose error says as much.
+      }
+    }
+    await network.connect(nodeId);
+  }
+
   /** A stranger who came and went leaves nothing behind. */
   #forgetIfIdle(peer: Peer): void {
     const { value } = peer.actor.getSnapshot();
-    if (value.link !== 'down' || value.interest !== 'unwanted' || peer.waiting.length > 0) return;
+    if (value.link !== 'down' || value.interest !== 'unwanted' || peer.waiting.size > 0) return;
+    if (this.#peers.get(peer.nodeId) !== peer) return;
     peer.cancelTimer();
     peer.actor.stop();
     this.#peers.delete(peer.nodeId);
