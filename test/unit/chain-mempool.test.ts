@@ -376,6 +376,8 @@ describe('replacement', () => {
     const child = spend([output(original, 0, chain.miner)], { feeSat: 50_000n });
     chain.send(child);
     expect(chain.verdict(spend([coin], { feeSat: 51_000n + vsize - 1n }))).toBe('insufficient fee');
+    const [less] = chain.call('testmempoolaccept', [spend([coin], { feeSat: 50_999n }).toHex()], 0);
+    expect(less['reject-details']).toMatch(/^insufficient fee, .*less fees than conflicting txs; 50999 < 51000 sat$/);
     const replacement = spend([coin], { feeSat: 51_000n + vsize });
     chain.send(replacement);
     expect(chain.mempool).toEqual([replacement.getId()]);
@@ -449,15 +451,24 @@ describe('chains of unconfirmed transactions', () => {
     expect(chain.mempool).not.toContain(anchor.getId());
   });
 
-  it('are at most 101,000 vbytes together', () => {
-    const chain = TestChain.funded();
-    const outputs = Array.from({ length: 3_000 }, () => ({ script: other.script, value: 1_000n }));
-    const parent = spend([chain.fund()], { feeSat: 100_000n, outputs });
+  it('are at most 101,000 vbytes together, counted upwards and downwards', () => {
+    const large = (coin: Spendable, count = 1_900) => {
+      const outputs = Array.from({ length: count }, () => ({ script: other.script, value: 1_000n }));
+      const transaction = spend([coin], { feeSat: 100_000n, outputs });
+      return { transaction, change: output(transaction, count, chain.miner) };
+    };
+    const chain = TestChain.funded(6);
+    const [first, second] = [large(chain.fund()), large(chain.fund())];
+    for (const { transaction } of [first, second]) chain.send(transaction);
+    expect(chain.verdict(spend([first.change]))).toBe('allowed');
+    expect(chain.verdict(spend([first.change, second.change]))).toBe('too-long-mempool-chain');
+
+    const both = [1, 2].map(() => ({ script: chain.miner.script, value: 10_000_000n }));
+    const parent = spend([chain.fund()], { outputs: both });
     chain.send(parent);
-    const child = spend([output(parent, 3_000, chain.miner)], { feeSat: 100_000n, outputs: outputs.slice(0, 500) });
-    expect(chain.verdict(child)).toBe('too-long-mempool-chain');
-    const smaller = spend([output(parent, 3_000, chain.miner)], { feeSat: 100_000n, outputs: outputs.slice(0, 100) });
-    expect(chain.verdict(smaller)).toBe('allowed');
+    chain.send(large(output(parent, 0, chain.miner)).transaction);
+    expect(chain.verdict(large(output(parent, 1, chain.miner)).transaction)).toBe('too-long-mempool-chain');
+    expect(chain.verdict(large(output(parent, 1, chain.miner), 500).transaction)).toBe('allowed');
   });
 });
 
@@ -531,7 +542,8 @@ describe('a full mempool', () => {
 describe('packages', () => {
   it('are tested together', () => {
     const chain = TestChain.funded();
-    const parent = spend([chain.fund()]);
+    const coin = chain.fund();
+    const parent = spend([coin]);
     const child = spend([output(parent, 0, chain.miner)]);
     expect(chain.verdict(child)).toBe('missing-inputs');
     const both = chain.call('testmempoolaccept', [parent.toHex(), child.toHex()]);
@@ -541,6 +553,9 @@ describe('packages', () => {
     expect(swapped[0]['package-error']).toBe('package-not-sorted');
     const twice = chain.call('testmempoolaccept', [parent.toHex(), parent.toHex()]);
     expect(twice[0]['package-error']).toBe('package-contains-duplicates');
+    const rival = spend([coin], { feeSat: 2_000n });
+    const conflict = chain.call('testmempoolaccept', [parent.toHex(), rival.toHex()]);
+    expect(conflict[0]['package-error']).toBe('conflict-in-package');
   });
 
   it('must be a child with its parents, and conflict with nothing', () => {
@@ -563,6 +578,25 @@ describe('packages', () => {
     expect(chain.call('testmempoolaccept', [conflicting.toHex(), conflictingChild.toHex()])[0]['reject-reason']).toBe(
       'bip125-replacement-disallowed',
     );
+  });
+
+  it('are bounded in weight, and by what is in the mempool already', () => {
+    const chain = TestChain.funded(6);
+    const outputs = Array.from({ length: 1_900 }, () => ({ script: other.script, value: 1_000n }));
+    const large = spend([chain.fund()], { feeSat: 100_000n, outputs });
+    const child = spend([output(large, 1_900, chain.miner)], { feeSat: 100_000n, outputs });
+    expect(chain.call('submitpackage', [large.toHex(), child.toHex()], 0).package_msg).toBe('package-too-large');
+    let last = spend([chain.fund()]);
+    chain.send(last);
+    for (let i = 1; i < 24; i++) {
+      last = spend([output(last, 0, chain.miner)]);
+      chain.send(last);
+    }
+    const next = spend([output(last, 0, chain.miner)]);
+    const oneMore = spend([output(next, 0, chain.miner)]);
+    const [result] = chain.call('testmempoolaccept', [next.toHex(), oneMore.toHex()]);
+    expect(result['package-error']).toBe('package-mempool-limits');
+    expect(chain.verdict(next)).toBe('allowed');
   });
 
   it('cannot be sent below the relay fee, whatever the child pays', () => {

@@ -1,7 +1,7 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { fromString } from 'uint8arrays';
 import { describe, expect, it } from 'vitest';
-import { ScriptFlag } from '../../src/chain/embedded/script/flags.ts';
+import { CONSENSUS_FLAGS, STANDARD_FLAGS, ScriptFlag } from '../../src/chain/embedded/script/flags.ts';
 import { verifyScript } from '../../src/chain/embedded/script/verify.ts';
 import { parseAsm, parseFlags, readVectors } from './bitcoin-vectors.ts';
 
@@ -49,6 +49,39 @@ describe("Bitcoin Core's script_tests", () => {
     for (const vector of vectors.filter(({ name }) => BEFORE_BIP_66.has(name))) {
       expect(run(vector, vector.flags | ScriptFlag.DERSIG), vector.name).toBe('SIG_DER');
     }
+  });
+});
+
+describe("the chain's own rules", () => {
+  const POLICY = [
+    'CLEANSTACK',
+    'DISCOURAGE_UPGRADABLE_NOPS',
+    'DISCOURAGE_UPGRADABLE_WITNESS_PROGRAM',
+    'MINIMALDATA',
+    'MINIMALIF',
+    'NULLFAIL',
+    'OP_CODESEPARATOR',
+    'PUBKEYTYPE',
+    'SIG_FINDANDDELETE',
+    'SIG_HASHTYPE',
+    'SIG_HIGH_S',
+    'WITNESS_PUBKEYTYPE',
+  ];
+  const CONSENSUS = ['NEGATIVE_LOCKTIME', 'SIG_DER', 'SIG_NULLDUMMY', 'SIG_PUSHONLY', 'WITNESS_PROGRAM_MISMATCH'];
+
+  /** Every verdict that some vector gets under these flags. */
+  const verdicts = (flags: number) => new Set(readVectors('script_tests').map(toVector).map((vector) => run(vector, flags)));
+
+  it('refuse in a block what consensus forbids, and only that', () => {
+    const seen = verdicts(CONSENSUS_FLAGS);
+    expect(CONSENSUS.filter((verdict) => !seen.has(verdict))).toEqual([]);
+    // A witness script that leaves more than one element is against consensus too, and has the same name.
+    expect(POLICY.filter((verdict) => seen.has(verdict))).toEqual(['CLEANSTACK']);
+  });
+
+  it('refuse in the mempool whatever else is not standard', () => {
+    const seen = verdicts(STANDARD_FLAGS);
+    expect([...CONSENSUS, ...POLICY].filter((verdict) => !seen.has(verdict))).toEqual([]);
   });
 });
 

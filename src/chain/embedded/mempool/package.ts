@@ -60,7 +60,7 @@ export class PackageAcceptance {
     return { packageError, outcomes };
   }
 
-  /** Takes in a child with its unconfirmed parents, the child last (`submitpackage`). */
+  /** Takes in a child with its unconfirmed parents, for which `isChildWithParents` holds (`submitpackage`). */
   submit(
     transactions: readonly ChainTransaction[],
     nowS: number,
@@ -69,7 +69,7 @@ export class PackageAcceptance {
     const outcomes = new Map<string, PackageOutcome>();
     const packageError = rejectionOf(() => {
       checkWellFormed(transactions);
-      this.#checkTopology(transactions);
+      this.#checkParents(transactions);
       const together: ChainTransaction[] = [];
       for (const transaction of transactions) {
         const outcome = this.#alone(transaction, nowS, maxFeerateSatPerKvb);
@@ -152,15 +152,13 @@ export class PackageAcceptance {
     if (!testOnly) for (const { entry } of candidates) this.#pool.add(entry);
   }
 
-  #checkTopology(transactions: readonly ChainTransaction[]): void {
+  /**
+   * Every input of the child must be an output of the package or confirmed: its other parents belong into the package.
+   */
+  #checkParents(transactions: readonly ChainTransaction[]): void {
     if (transactions.length === 1) return;
-    const child = transactions.at(-1);
     const parents = new Set(transactions.slice(0, -1).map(({ txid }) => txid));
-    const spent = child?.spends ?? [];
-    const spentTxids = new Set(spent.map(txidOf));
-    if (![...parents].every((txid) => spentTxids.has(txid))) {
-      throw new RejectedError('policy', 'package-not-child-with-parents');
-    }
+    const spent = transactions.at(-1)?.spends ?? [];
     if (!spent.every((key) => parents.has(txidOf(key)) || this.#chainCoins.get(key) !== undefined)) {
       throw new RejectedError('policy', 'package-not-child-with-unconfirmed-parents');
     }
@@ -191,7 +189,6 @@ export function isChildWithParents(transactions: readonly ChainTransaction[]): b
 }
 
 function checkWellFormed(transactions: readonly ChainTransaction[]): void {
-  if (transactions.length > MAX_PACKAGE_COUNT) throw new RejectedError('policy', 'package-too-many-transactions');
   const weight = transactions.reduce((sum, transaction) => sum + transaction.weight, 0);
   if (transactions.length > 1 && weight > MAX_PACKAGE_WEIGHT) throw new RejectedError('policy', 'package-too-large');
   const txids = transactions.map(({ txid }) => txid);
