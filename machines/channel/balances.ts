@@ -138,13 +138,6 @@ export function affordability(
   };
 }
 
-/** How much the opener lacks (in sat, 0 if nothing) for the fee and the anchors of the first commitment. */
-export function openerShortfallSat(fundingSatoshis: bigint, pushMsat: bigint, feeratePerKw: number): bigint {
-  const cost = openerCost(FORMAT, feeratePerKw, 0);
-  const own = (fundingSatoshis * 1000n - pushMsat) / 1000n;
-  return own >= cost ? 0n : cost - own;
-}
-
 /**
  * What `side` can offer now in one HTLC, in msat: its balance less reserve, the opener's cost with one more output (at twice the feerate, as
  * `offerViolation` asks of the opener), and the bounds on HTLCs in flight. 0 where nothing fits.

@@ -13,7 +13,7 @@ const htlcUpdates = {
   update_fee: [refuse, { actions: 'receiveFeerate' }],
 } as const;
 
-const receiveAdds = { update_add_htlc: [refuse, { actions: 'receiveAdd' }] } as const;
+const receiveAdds = { update_add_htlc: [{ guard: 'repeatsAdd' }, refuse, { actions: 'receiveAdd' }] } as const;
 
 /** BOLT 2: an upfront or earlier shutdown script binds the peer; a repetition after a reconnection changes nothing. */
 const repeatedShutdown = { shutdown: [refuse, { actions: 'receiveShutdown' }] } as const;
@@ -24,9 +24,18 @@ const redundantReady = { channel_ready: {} } as const;
 /** A channel that shuts down before the peer's channel_ready came may still get it, and with it updates that the peer made before it knew. */
 const lateReady = { channel_ready: [{ guard: 'knowsSecondPoint' }, refuse, { actions: 'receiveReady' }] } as const;
 
+/** From then on the peer is told nothing but the error. BOLT 5: a commitment on chain may not be revoked by what the peer still sends. */
+const refusals = {
+  fail: 'refusing',
+  fallBehind: 'refusing',
+  fundingSpent: { guard: 'isUnilateralClose', target: 'refusing' },
+} as const;
+
 const abandon = { target: '#channel.lifecycle.abandoned', actions: 'abandon' } as const;
 const abandonWithError = { target: '#channel.lifecycle.abandoned', actions: ['sendError', 'abandon'] } as const;
 const online = stateIn({ connection: 'online' });
+
+const unilaterally = ['noteSpend', 'noteUnilateralClose', 'tellUnusable'] as const;
 
 /**
  * A payment channel, from open_channel to the last confirmation: one actor a channel, four regions that the BOLTs describe
@@ -54,8 +63,7 @@ export const channelMachine = channelSetup.createMachine({
             disconnected: { target: 'offline', actions: 'rollBackUncommitted' },
             dropConnection: { target: 'offline', actions: 'rollBackUncommitted' },
             restored: { target: 'offline', actions: ['rollBackUncommitted', 'repeatNotices'] },
-            fail: 'refusing',
-            fallBehind: 'refusing',
+            ...refusals,
           },
         },
         offline: {
@@ -63,7 +71,7 @@ export const channelMachine = channelSetup.createMachine({
           on: {
             connected: { guard: 'isFunded', target: 'reestablishing', actions: 'sendReestablish' },
             restored: { actions: ['rollBackUncommitted', 'repeatNotices'] },
-            fail: 'refusing',
+            ...refusals,
           },
         },
         reestablishing: {
@@ -84,12 +92,11 @@ export const channelMachine = channelSetup.createMachine({
             disconnected: { target: 'offline', actions: 'rollBackUncommitted' },
             dropConnection: { target: 'offline', actions: 'rollBackUncommitted' },
             restored: { target: 'offline', actions: ['rollBackUncommitted', 'repeatNotices'] },
-            fail: 'refusing',
-            fallBehind: 'refusing',
+            ...refusals,
           },
         },
         refusing: {
-          description: 'BOLT 2, Message Retransmission: the channel failed; the error is repeated on each connection, all else ignored.',
+          description: 'BOLT 2, Message Retransmission: the channel failed or ended; the error is repeated on each connection, all else ignored.',
           on: {
             connected: { actions: 'repeatError' },
             restored: { actions: 'repeatNotices' },
@@ -106,12 +113,13 @@ export const channelMachine = channelSetup.createMachine({
         fail: { target: '.failed', actions: ['noteFailure', 'sendError', 'broadcastCommitment'] },
         fallBehind: { target: '.fallenBehind', actions: ['noteFailure', 'sendError'] },
         fundingSpent: [
+          { guard: 'isOtherTransaction' },
           { guard: 'isUnspent', actions: 'noteSpend' },
           { guard: 'isMutualClose', target: '.closing.mutual', actions: ['noteSpend', 'tellUnusable'] },
-          { guard: 'isLocalCommitment', target: '.closing.local', actions: ['noteSpend', 'tellUnusable'] },
-          { guard: 'isRemoteCommitment', target: '.closing.remote', actions: ['noteSpend', 'tellUnusable'] },
-          { guard: 'isRevokedCommitment', target: '.closing.revoked', actions: ['noteSpend', 'tellUnusable'] },
-          { target: '.closing.unknown', actions: ['noteSpend', 'tellUnusable'] },
+          { guard: 'isLocalCommitment', target: '.closing.local', actions: unilaterally },
+          { guard: 'isRemoteCommitment', target: '.closing.remote', actions: unilaterally },
+          { guard: 'isRevokedCommitment', target: '.closing.revoked', actions: unilaterally },
+          { target: '.closing.unknown', actions: unilaterally },
         ],
       },
       states: {
@@ -124,12 +132,16 @@ export const channelMachine = channelSetup.createMachine({
             dropConnection: abandon,
             restored: abandon,
             fundingSpent: {},
+            '*': { guard: 'isUnexpected', actions: 'failOnUnexpected' },
           },
           states: {
             idle: {
               description: 'BOLT 2, Channel Establishment v1: before the first message.',
               on: {
-                open: { target: 'awaitingAcceptance', actions: 'sendOpenChannel' },
+                open: [
+                  { guard: 'cannotOpen', target: '#channel.lifecycle.abandoned', actions: 'refuseToOpen' },
+                  { target: 'awaitingAcceptance', actions: 'sendOpenChannel' },
+                ],
                 open_channel: [refuse, { target: 'awaitingFunding', actions: 'acceptChannel' }],
               },
             },
@@ -296,11 +308,7 @@ export const channelMachine = channelSetup.createMachine({
                 reestablished: { actions: ['sendShutdown', 'repeatClosingSigned'] },
                 fundingSpent: [
                   { guard: and(['isMutualClose', 'isBuried']), target: '#channel.lifecycle.closed' },
-                  { guard: 'isUnspent', actions: 'noteSpend' },
                   { guard: 'isMutualClose', actions: 'noteSpend' },
-                  { guard: 'isLocalCommitment', target: 'local', actions: 'noteSpend' },
-                  { guard: 'isRemoteCommitment', target: 'remote', actions: 'noteSpend' },
-                  { guard: 'isRevokedCommitment', target: 'revoked', actions: 'noteSpend' },
                 ],
               },
             },
@@ -353,7 +361,12 @@ export const channelMachine = channelSetup.createMachine({
 
     localCommitment: {
       initial: 'current',
-      on: { commitment_signed: [refuse, { actions: ['receiveCommitment', 'tellRevocationSent'] }] },
+      on: {
+        commitment_signed: [
+          { guard: and(['takesUpdates', 'breaksRule']), actions: answerViolation },
+          { guard: 'takesUpdates', actions: ['receiveCommitment', 'tellRevocationSent'] },
+        ],
+      },
       states: {
         current: {
           description: 'BOLT 2, Committing Updates So Far: our latest commitment has all updates that the peer is to sign.',

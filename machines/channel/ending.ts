@@ -5,7 +5,7 @@ import { readCommitmentNumber } from '../commitment/commitment-number.ts';
 import { buildCommitment } from '../commitment/commitment-transaction.ts';
 import { acceptableFees, answerClosing, closingRequest, idealClosingFee } from './closing.ts';
 import { channelIdOf, negotiated, type ChannelContext, type Step } from './context.ts';
-import type { ChannelFailure } from './data.ts';
+import type { ChannelData, ChannelFailure } from './data.ts';
 import type { FundingSpent } from './events.ts';
 import { localCommitment } from './requests.ts';
 import type { ChannelViolation } from './violation.ts';
@@ -81,26 +81,45 @@ export function broadcastCommitment({ data, htlcs, environment }: ChannelContext
   return { effects: [{ type: 'broadcastCommitment', commitment, remoteSignature: data.localSignatures.signature }] };
 }
 
+/** BOLT 5: the channel ends on chain without an agreement; the peer is told, and whatever else it sends is ignored. */
+export function noteUnilateralClose(context: ChannelContext, event: FundingSpent): Step {
+  if (context.data.failure !== undefined) return {};
+  const by = kindOfSpend(context, event) === 'local' ? 'local' : 'remote';
+  const failure: ChannelFailure = { code: 'funding_spent', reason: 'the funding output was spent without a mutual close', by };
+  return { data: { failure }, effects: [{ type: 'channelFailed', failure }, ...(errorMessage(context, failure).effects ?? [])] };
+}
+
 /** Which of the transactions that may spend the funding output this one is (BOLT 5, "General Nomenclature"). */
 export type SpendKind = 'mutual' | 'local' | 'remote' | 'revoked' | 'unknown';
 
-export function kindOfSpend({ data, htlcs, environment }: ChannelContext, event: FundingSpent): SpendKind {
-  const channel = negotiated(data);
-  const spending = Transaction.fromBuffer(event.transaction);
-  const own = localCommitment(channel, htlcs, environment.localPoint, 'latest');
+/** Undefined for a transaction that does not spend the funding output. */
+export function kindOfSpend({ data, htlcs, environment }: ChannelContext, event: FundingSpent): SpendKind | undefined {
+  const spending = spendingOf(data, event.transaction);
+  if (spending === undefined) return undefined;
+  const own = localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest');
   const built = buildCommitment(own.parameters, own.commitmentNumber, own.keys, own.spec);
   if (equals(spending.getHash(), built.txid)) return 'local';
-  if (isMutualClose(data, spending)) return 'mutual';
   const number = readCommitmentNumber(own.parameters, spending);
-  if (number === undefined) return 'unknown';
+  if (number === undefined) return isMutualClose(data, spending) ? 'mutual' : 'unknown';
   if (number < data.remoteRevocations) return 'revoked';
   return number <= data.remoteCommitmentNumber ? 'remote' : 'unknown';
 }
 
+/** The transaction, if it is one and spends the channel's funding output. */
+function spendingOf({ funding }: ChannelData, bytes: Uint8Array): Transaction | undefined {
+  let transaction: Transaction;
+  try {
+    transaction = Transaction.fromBuffer(bytes);
+  } catch {
+    return undefined;
+  }
+  return transaction.ins.some(({ hash, index }) => index === funding?.outputIndex && equals(hash, funding.txid)) ? transaction : undefined;
+}
+
 /** A mutual close pays to nothing but the scripts of the two shutdowns. */
-function isMutualClose(data: ChannelContext['data'], spending: Transaction): boolean {
-  const scripts = [data.localShutdownScript, data.remoteShutdownScript].flatMap((script) => script ?? []);
-  return data.remoteShutdownScript !== undefined && spending.outs.every(({ script }) => scripts.some((own) => equals(own, script)));
+function isMutualClose({ localShutdownScript, remoteShutdownScript }: ChannelData, { outs }: Transaction): boolean {
+  if (remoteShutdownScript === undefined) return false;
+  return outs.every(({ script }) => equals(script, localShutdownScript) || equals(script, remoteShutdownScript));
 }
 
 const MAX_TEXT_BYTES = 1_000;

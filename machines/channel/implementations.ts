@@ -1,4 +1,4 @@
-import { assertEvent, assign, raise, setup, stateIn, type AnyActorRef } from 'xstate';
+import { assertEvent, assign, or, raise, setup, stateIn, type AnyActorRef } from 'xstate';
 import { equals, toString } from 'uint8arrays';
 import { messageTables, type Message } from '../../protocols/wire/messages.ts';
 import { HtlcTable, type HtlcRow } from '../htlc/htlc-table.ts';
@@ -15,7 +15,8 @@ import { hasFallenBehind, isAwaitingRevocation } from './reestablish.ts';
 import { repeatNotices, resume, sendReestablish } from './resuming.ts';
 import { violationOf } from './rules.ts';
 import { scidFromParts } from '../../protocols/gossip/short-channel-id.ts';
-import { mayProposeFeerate, offerViolation } from './update-rules.ts';
+import { ownOpeningViolation } from './opening-rules.ts';
+import { mayProposeFeerate, offerViolation, repeatsAdd } from './update-rules.ts';
 import * as updates from './updates.ts';
 import { ChannelViolation } from './violation.ts';
 
@@ -89,6 +90,8 @@ function unexpected(event: ChannelEvent): ChannelViolation {
 const kindOfSpend = (context: ChannelContext, event: ChannelEvent): ending.SpendKind | undefined =>
   event.type === 'fundingSpent' ? ending.kindOfSpend(context, event) : undefined;
 
+const isUnspent = (event: ChannelEvent): boolean => event.type === 'fundingSpent' && event.depth === 0;
+
 const removal = (isOnline: boolean) =>
   step('removeHtlc', (context, { id, removal }) => updates.decideRemoval(context, id, removal, isOnline));
 
@@ -102,6 +105,7 @@ export const channelSetup = setup({
   guards: {
     breaksRule: ({ context, event }) => violationIn(context, event) !== undefined,
     isPeerMessage: ({ event }) => isPeerMessage(event),
+    isUnexpected: ({ event }) => isPeerMessage(event) && event.type !== 'error' && event.type !== 'warning',
     isOnline: online,
     mayPrecedeReestablish: ({ event }) =>
       event.type === 'message' && ['channel_reestablish', 'error', 'warning'].includes(event.message.type),
@@ -119,6 +123,10 @@ export const channelSetup = setup({
     hasTheirSignatures: ({ context }) => context.data.remoteAnnouncement !== undefined,
     hasSaidAnnouncement: ({ context }) => context.data.saidAnnouncement,
     isNormal: stateIn({ lifecycle: 'normal' }),
+    takesUpdates: or([stateIn({ lifecycle: 'normal' }), stateIn({ lifecycle: 'shuttingDown' })]),
+    cannotOpen: ({ context, event }) =>
+      event.type === 'open' && ownOpeningViolation(context.data, context.environment.policy, event.pushMsat) !== undefined,
+    repeatsAdd: ({ context, event }) => event.type === 'update_add_htlc' && repeatsAdd(context.htlcs, event),
     cannotOffer: ({ context, event }) =>
       event.type === 'addHtlc' &&
       offerViolation(negotiated(context.data), context.environment.policy, context.htlcs, event) !== undefined,
@@ -135,12 +143,14 @@ export const channelSetup = setup({
     isDrained: ({ context }) => isDrained(context) && !isAwaitingRevocation(context.data),
     agreesOnFee: ({ context, event }) =>
       event.type === 'closing_signed' && answerClosing(negotiated(context.data), event).kind === 'agree',
+    isOtherTransaction: ({ context, event }) => kindOfSpend(context, event) === undefined,
+    isUnilateralClose: ({ context, event }) => !['mutual', undefined].includes(kindOfSpend(context, event)) && !isUnspent(event),
     isMutualClose: ({ context, event }) => kindOfSpend(context, event) === 'mutual',
     isLocalCommitment: ({ context, event }) => kindOfSpend(context, event) === 'local',
     isRemoteCommitment: ({ context, event }) => kindOfSpend(context, event) === 'remote',
     isRevokedCommitment: ({ context, event }) => kindOfSpend(context, event) === 'revoked',
     isBuried: ({ context, event }) => event.type === 'fundingSpent' && event.depth >= context.environment.policy.closeDepth,
-    isUnspent: ({ event }) => event.type === 'fundingSpent' && event.depth === 0,
+    isUnspent: ({ event }) => isUnspent(event),
   },
   actions: {
     // Connection
@@ -169,10 +179,18 @@ export const channelSetup = setup({
     warnOfUnexpected: always((context, event) => ending.warn(context, unexpected(event))),
     dropConnection: tell(() => ({ type: 'dropConnection' })),
     failOnPeerError: tell(({ event }) => ({ type: 'fail', failure: failureOf(event) })),
+    failOnUnexpected: tell(({ event }) => {
+      const { code, message: reason } = unexpected(event);
+      return { type: 'fail', failure: { code, reason, by: 'local' } };
+    }),
     repeatNotices: always(repeatNotices),
 
     // Opening
     sendOpenChannel: step('open', opening.sendOpenChannel),
+    refuseToOpen: step('open', (context, { pushMsat }) => {
+      const violation = ownOpeningViolation(context.data, context.environment.policy, pushMsat);
+      return opening.abandon(context, { code: violation?.code ?? 'open', reason: violation?.message ?? 'it cannot be opened', by: 'local' });
+    }),
     acceptChannel: step('open_channel', opening.acceptChannel),
     requestFunding: step('accept_channel', opening.requestFunding),
     createFunding: step('fundingReady', (context, { txid, outputIndex, transaction }) =>
@@ -248,6 +266,7 @@ export const channelSetup = setup({
     noteSpend: step('fundingSpent', (_context, { transaction, blockHeight, depth }) => ({
       data: { fundingSpend: depth === 0 ? undefined : { transaction, blockHeight } },
     })),
+    noteUnilateralClose: step('fundingSpent', ending.noteUnilateralClose),
     broadcastCommitment: always(ending.broadcastCommitment),
   },
 });

@@ -3,7 +3,8 @@ import type { MessageOf } from '../../protocols/wire/messages.ts';
 import { channelTypeAnchors } from '../../protocols/wire/features.ts';
 import { isValidShutdownScript } from '../commitment/closing-transaction.ts';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
-import { openerShortfallSat } from './balances.ts';
+import { openerCost } from '../commitment/fees.ts';
+import { FORMAT } from './balances.ts';
 import type { ChannelData } from './data.ts';
 import type { ChannelPolicy } from './policy.ts';
 import { firstViolation, must, type Verdict } from './violation.ts';
@@ -21,55 +22,83 @@ export function openChannelViolation(data: ChannelData, policy: ChannelPolicy, m
   return firstViolation(
     () => must(equals(message.chainHash, data.chainHash), 'open_chain', `chain ${hex(data.chainHash)}`, hex(message.chainHash), 'error'),
     () => channelTypeViolation(message.channelType),
+    () => fundsViolation(policy, message),
     () =>
-      must(
-        message.fundingSatoshis >= policy.minFundingSatoshis && message.fundingSatoshis <= policy.maxFundingSatoshis,
-        'open_funding_amount',
-        `funding of ${policy.minFundingSatoshis} to ${policy.maxFundingSatoshis} sat`,
-        message.fundingSatoshis,
-        'error',
-      ),
-    () =>
-      must(
-        message.pushMsat <= message.fundingSatoshis * 1000n,
-        'open_push_amount',
-        `push_msat of at most ${message.fundingSatoshis * 1000n}`,
-        message.pushMsat,
-        'error',
-      ),
+      must(message.fundingSatoshis === data.fundingSatoshis, 'open_other_amount', `funding of ${data.fundingSatoshis} sat`, message.fundingSatoshis, 'error'),
     () => feerateViolation(policy, message.feeratePerKw),
     () => sideViolation(policy, message, message.fundingSatoshis),
+    () => reserveViolation(data, message, 'open_reserve_below_our_dust'),
+    () => beginningViolation(message),
+  );
+}
+
+/** BOLT 2, "The open_channel Message": what the opener must not send; checked before it does. */
+export function ownOpeningViolation(data: ChannelData, policy: ChannelPolicy, pushMsat: bigint): Verdict {
+  const { fundingSatoshis, feeratePerKw, local } = data;
+  const terms = { fundingSatoshis, pushMsat, feeratePerKw, channelReserveSatoshis: local.channelReserveSatoshis };
+  return firstViolation(
+    () => fundsViolation(policy, terms),
+    () => feerateViolation(policy, feeratePerKw),
+    () => beginningViolation(terms),
+  );
+}
+
+type Terms = Pick<OpenChannel, 'fundingSatoshis' | 'pushMsat' | 'feeratePerKw' | 'channelReserveSatoshis'>;
+
+/** The amounts by themselves. */
+function fundsViolation(policy: ChannelPolicy, { fundingSatoshis, pushMsat }: Terms): Verdict {
+  return firstViolation(
     () =>
       must(
-        openerShortfallSat(message.fundingSatoshis, message.pushMsat, message.feeratePerKw) === 0n,
+        fundingSatoshis >= policy.minFundingSatoshis && fundingSatoshis <= policy.maxFundingSatoshis,
+        'open_funding_amount',
+        `funding of ${policy.minFundingSatoshis} to ${policy.maxFundingSatoshis} sat`,
+        fundingSatoshis,
+        'error',
+      ),
+    () =>
+      must(pushMsat <= fundingSatoshis * 1000n, 'open_push_amount', `push_msat of at most ${fundingSatoshis * 1000n}`, pushMsat, 'error'),
+  );
+}
+
+/** The first commitment: its fee is paid, and one side at least has more than the reserve in it. */
+function beginningViolation({ fundingSatoshis, pushMsat, feeratePerKw, channelReserveSatoshis }: Terms): Verdict {
+  const costSat = openerCost(FORMAT, feeratePerKw, 0);
+  const openerSat = fundingSatoshis - (pushMsat + 999n) / 1000n;
+  return firstViolation(
+    () =>
+      must(
+        openerSat >= costSat,
         'open_fee_unaffordable',
-        'an opener who can pay the fee and both anchors of the first commitment',
-        `${message.fundingSatoshis * 1000n - message.pushMsat} msat of the opener's own`,
+        `an opener who can pay ${costSat} sat for the fee and both anchors of the first commitment`,
+        `${openerSat} sat of its own`,
         'error',
       ),
     () =>
       must(
-        message.fundingSatoshis * 1000n - message.pushMsat > message.channelReserveSatoshis * 1000n ||
-          message.pushMsat > message.channelReserveSatoshis * 1000n,
+        openerSat - costSat > channelReserveSatoshis || pushMsat / 1000n > channelReserveSatoshis,
         'open_below_reserve',
-        'one side at least to begin above the channel reserve',
-        `a reserve of ${message.channelReserveSatoshis} sat`,
+        `one side at least to begin above the channel reserve of ${channelReserveSatoshis} sat`,
+        `${openerSat - costSat} and ${pushMsat / 1000n} sat`,
         'error',
       ),
+  );
+}
+
+/** BOLT 2, "The accept_channel Message": neither side's reserve may be dust to the other. */
+function reserveViolation(data: ChannelData, message: OpenChannel | AcceptChannel, code: string): Verdict {
+  return must(
+    message.channelReserveSatoshis >= data.local.dustLimitSatoshis,
+    code,
+    `channel_reserve_satoshis of at least our dust limit ${data.local.dustLimitSatoshis}`,
+    message.channelReserveSatoshis,
+    'error',
   );
 }
 
 /** BOLT 2, "The accept_channel Message": what the opener must or may refuse. */
 export function acceptChannelViolation(data: ChannelData, policy: ChannelPolicy, message: AcceptChannel): Verdict {
   return firstViolation(
-    () =>
-      must(
-        equals(message.temporaryChannelId, data.temporaryChannelId),
-        'accept_channel_id',
-        `temporary_channel_id ${hex(data.temporaryChannelId)}`,
-        hex(message.temporaryChannelId),
-        'error',
-      ),
     () => channelTypeViolation(message.channelType),
     () =>
       must(
@@ -79,14 +108,7 @@ export function acceptChannelViolation(data: ChannelData, policy: ChannelPolicy,
         message.minimumDepth,
         'error',
       ),
-    () =>
-      must(
-        message.channelReserveSatoshis >= data.local.dustLimitSatoshis,
-        'accept_reserve_below_our_dust',
-        `channel_reserve_satoshis of at least our dust limit ${data.local.dustLimitSatoshis}`,
-        message.channelReserveSatoshis,
-        'error',
-      ),
+    () => reserveViolation(data, message, 'accept_reserve_below_our_dust'),
     () =>
       must(
         message.dustLimitSatoshis <= data.local.channelReserveSatoshis,

@@ -7,13 +7,13 @@ import { verifyCommitmentSignatures } from '../commitment/signatures.ts';
 import { RunnelError } from '../../protocols/errors.ts';
 import { announcementViolation } from './announcing.ts';
 import { answerClosing, closingRequest, shutdownViolation } from './closing.ts';
-import { negotiated, type ChannelContext } from './context.ts';
+import { channelIdOf, negotiated, type ChannelContext } from './context.ts';
 import { withFunding } from './opening.ts';
 import { acceptChannelViolation, openChannelViolation } from './opening-rules.ts';
 import { reestablishViolation } from './reestablish.ts';
 import { localCommitment, type CommitmentRequest } from './requests.ts';
 import { addViolation, feeUpdateViolation, removalViolation, revocationViolation } from './update-rules.ts';
-import { ChannelViolation, type Verdict } from './violation.ts';
+import { ChannelViolation, must, type Verdict } from './violation.ts';
 
 type Rules = { readonly [N in Message['type']]?: (context: ChannelContext, message: MessageOf<N>) => Verdict };
 
@@ -23,7 +23,7 @@ const rules: Rules = {
   accept_channel: ({ data, environment }, message) => acceptChannelViolation(data, environment.policy, message),
   funding_created: fundingCreatedViolation,
   funding_signed: fundingSignedViolation,
-  channel_ready: ({ data }, message) => ownChannel(data.channelId, message.channelId),
+  channel_ready: () => undefined,
   update_add_htlc: ({ data, htlcs }, message) => addViolation(negotiated(data), htlcs, message),
   update_fulfill_htlc: ({ htlcs }, message) => removalViolation(htlcs, message),
   update_fail_htlc: ({ htlcs }, message) => removalViolation(htlcs, message),
@@ -44,7 +44,7 @@ export function violationOf(context: ChannelContext, message: Message): Verdict 
   const known = verdicts.get(message);
   if (known?.context === context) return known.verdict;
   const rule = rules[message.type] as ((context: ChannelContext, message: Message) => Verdict) | undefined;
-  const verdict = rule?.(context, message);
+  const verdict = otherChannelViolation(context, message) ?? rule?.(context, message);
   verdicts.set(message, { context, verdict });
   return verdict;
 }
@@ -58,16 +58,7 @@ function fundingCreatedViolation({ data, htlcs, environment }: ChannelContext, m
 
 /** BOLT 2, "The funding_signed Message". */
 function fundingSignedViolation({ data, htlcs, environment }: ChannelContext, message: MessageOf<'funding_signed'>): Verdict {
-  const channel = negotiated(data);
-  return (
-    ownChannel(data.channelId, message.channelId) ??
-    signatureViolation(
-      localCommitment(channel, htlcs, environment.localPoint, 'latest'),
-      message.signature,
-      [],
-      'error',
-    )
-  );
+  return signatureViolation(localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest'), message.signature, [], 'error');
 }
 
 /** BOLT 2, "Committing Updates So Far": all signatures for our next commitment. */
@@ -118,10 +109,14 @@ function refused(answer: 'warning' | 'error', check: () => unknown): Verdict {
   }
 }
 
-function ownChannel(expected: Uint8Array | undefined, got: Uint8Array): Verdict {
-  if (expected !== undefined && equals(expected, got)) return undefined;
-  return new ChannelViolation('wrong_channel_id', `expected channel_id ${hex(expected)}, got ${hex(got)}`, 'error');
+/** BOLT 2, "Definition of channel_id": messages name the channel, or, before its funding is known, the attempt at one. */
+function otherChannelViolation({ data }: ChannelContext, message: Message): Verdict {
+  if ('temporaryChannelId' in message) return ownId(data.temporaryChannelId, message.temporaryChannelId);
+  return 'channelId' in message ? ownId(channelIdOf(data), message.channelId) : undefined;
 }
 
-const hex = (bytes: Uint8Array | undefined): string => (bytes === undefined ? 'none' : toString(bytes, 'base16'));
+const ownId = (expected: Uint8Array, got: Uint8Array): Verdict =>
+  must(equals(expected, got), 'wrong_channel_id', `the channel's id ${hex(expected)}`, hex(got), 'error');
+
+const hex = (bytes: Uint8Array): string => toString(bytes, 'base16');
 

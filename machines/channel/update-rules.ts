@@ -90,6 +90,15 @@ export function offerViolation(channel: NegotiatedChannel, policy: ChannelPolicy
  */
 const isNewToPeer = ({ details, state }: HtlcRow): boolean => details.direction === 'offered' && stageOf(state, 'local') === 'before';
 
+/**
+ * BOLT 2, "Adding an HTLC": an id that comes again while the peer has not acknowledged our commitment of that HTLC is ignored. Ours is said in
+ * channel_reestablish, so that nobody needs to send it again; some may.
+ */
+export function repeatsAdd(htlcs: HtlcTable, { id }: MessageOf<'update_add_htlc'>): boolean {
+  const state = htlcs.get('received', id)?.state;
+  return state === 'SENT_ADD_REVOCATION' || state === 'SENT_ADD_ACK_COMMIT';
+}
+
 /** BOLT 2, "Adding an HTLC": what a receiving node answers with a warning. */
 export function addViolation(channel: NegotiatedChannel, htlcs: HtlcTable, message: MessageOf<'update_add_htlc'>): Verdict {
   const { local } = channel;
