@@ -22,7 +22,8 @@ function transaction(change: (transaction: Transaction) => void = () => {}): Tra
 }
 
 describe('a transaction by itself', () => {
-  const check = (change: (made: Transaction) => void) => () => checkTransaction(describeTransaction(transaction(change)));
+  const check = (change: (made: Transaction) => void) => () =>
+    checkTransaction(describeTransaction(transaction(change)));
 
   it('has inputs and outputs, and fits into a block', () => {
     expect(check(() => {})).not.toThrow();
@@ -125,7 +126,7 @@ describe('numbers of consensus', () => {
   });
 
   it('count signature checks, a multisig by its keys where they are known', () => {
-    const multisig = parseAsm('2 0x21 0x020000000000000000000000000000000000000000000000000000000000000001 2 CHECKMULTISIG');
+    const multisig = parseAsm(`2 0x21 0x02${'00'.repeat(32)} 2 CHECKMULTISIG`);
     expect(countSigops(multisig, true)).toBe(2);
     expect(countSigops(multisig, false)).toBe(20);
     expect(countSigops(parseAsm('CHECKSIG CHECKSIGVERIFY CHECKMULTISIGVERIFY'), true)).toBe(22);
