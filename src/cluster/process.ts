@@ -75,6 +75,11 @@ export class ManagedProcess {
     return this.#how;
   }
 
+  /** Whether it ended in order, as when its API told it to. */
+  get hasStopped(): boolean {
+    return this.#child.exitCode === 0;
+  }
+
   get isExpectedToEnd(): boolean {
     return this.#isExpectedToEnd;
   }

@@ -37,7 +37,7 @@ export async function runCluster(options: ClusterOptions, signal: AbortSignal): 
     hasFailed = result.report.problems.length > 0;
     show(result.report, options, progress);
     if (!options.check) {
-      onFailure = (child) => progress.say(child.failure().message);
+      onFailure = (child) => progress.say(child.hasStopped ? `${child.name} has stopped` : child.failure().message);
       await stayUp({ cluster: result.cluster, state, say: (text) => process.stderr.write(text), asked });
     }
     return !hasFailed;

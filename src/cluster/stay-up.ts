@@ -4,7 +4,7 @@ import type { Cluster } from './cluster.ts';
 import type { StateFolder } from './state.ts';
 
 /** Regtest has no miners: so often, a block confirms what was made by hand. */
-const BLOCK_INTERVAL_MS = 10_000;
+const BLOCK_INTERVAL_MS = 5_000;
 
 export interface StayUpOptions {
   readonly cluster: Cluster;
