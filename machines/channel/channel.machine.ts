@@ -24,6 +24,12 @@ const redundantReady = { channel_ready: {} } as const;
 /** A channel that shuts down before the peer's channel_ready came may still get it, and with it updates that the peer made before it knew. */
 const lateReady = { channel_ready: [{ guard: 'knowsSecondPoint' }, refuse, { actions: 'receiveReady' }] } as const;
 
+/** BOLT 7: announcement_signatures are answered with ours, unless they went out on this connection: else two that have them never stop. */
+const answerOnce = {
+  guard: and(['isNormal', not('hasSaidAnnouncement')]),
+  actions: ['keepAnnouncement', 'sendAnnouncement'],
+} as const;
+
 /** From then on the peer is told nothing but the error. BOLT 5: a commitment on chain may not be revoked by what the peer still sends. */
 const refusals = {
   fail: 'refusing',
@@ -395,18 +401,14 @@ export const channelMachine = channelSetup.createMachine({
           description: "BOLT 7, The announcement_signatures Message: ours is sent, and again on each connection until the peer's comes.",
           on: {
             reestablished: { guard: 'isNormal', actions: 'sendAnnouncement' },
-            announcement_signatures: [refuse, { actions: 'keepAnnouncement' }],
+            announcement_signatures: [refuse, answerOnce, { actions: 'keepAnnouncement' }],
           },
           always: { guard: 'hasTheirSignatures', target: 'announced', actions: 'announce' },
         },
         announced: {
           description: 'BOLT 7, The channel_announcement Message: both nodes have signed; who lost the signatures is sent them again, once.',
           on: {
-            announcement_signatures: [
-              refuse,
-              { guard: and(['isNormal', not('hasSaidAnnouncement')]), actions: 'sendAnnouncement' },
-              {},
-            ],
+            announcement_signatures: [refuse, answerOnce, {}],
           },
         },
       },

@@ -55,7 +55,6 @@ function take(context: ChannelContext, { data, effects }: Step): Partial<Channel
 export const isPeerMessage = (event: ChannelEvent): event is Message => Object.hasOwn(messageTables, event.type);
 
 const offline = 'the peer is not connected';
-const online = stateIn({ connection: 'online' });
 
 function violationIn(context: ChannelContext, event: ChannelEvent): ChannelViolation | undefined {
   return isPeerMessage(event) ? violationOf(context, event) : undefined;
@@ -90,6 +89,9 @@ function unexpected(event: ChannelEvent): ChannelViolation {
 const kindOfSpend = (context: ChannelContext, event: ChannelEvent): ending.SpendKind | undefined =>
   event.type === 'fundingSpent' ? ending.kindOfSpend(context, event) : undefined;
 
+/** BOLT 2, "Message Retransmission": the messages of BOLT 7 are independent of it. */
+const mayPrecedeReestablish: ReadonlySet<Message['type']> = new Set(['channel_reestablish', 'announcement_signatures', 'error', 'warning']);
+
 const isUnspent = (event: ChannelEvent): boolean => event.type === 'fundingSpent' && event.depth === 0;
 
 const removal = (isOnline: boolean) =>
@@ -106,9 +108,8 @@ export const channelSetup = setup({
     breaksRule: ({ context, event }) => violationIn(context, event) !== undefined,
     isPeerMessage: ({ event }) => isPeerMessage(event),
     isUnexpected: ({ event }) => isPeerMessage(event) && event.type !== 'error' && event.type !== 'warning',
-    isOnline: online,
     mayPrecedeReestablish: ({ event }) =>
-      event.type === 'message' && ['channel_reestablish', 'error', 'warning'].includes(event.message.type),
+      event.type === 'message' && mayPrecedeReestablish.has(event.message.type),
     hasFallenBehind: ({ context, event }) =>
       event.type === 'channel_reestablish' && hasFallenBehind(context.data, event, context.environment.localPoint),
     revokedLast: stateIn({ remoteCommitment: { awaitingRevocation: 'revokedLast' } }),

@@ -61,6 +61,18 @@ describe('announcement_signatures (BOLT 7)', () => {
     expect(pair.alice.state('connection')).toBe('online');
   });
 
+  it('may come before channel_reestablish, and are answered', () => {
+    const pair = normal(5);
+    const theirs = signaturesOf(pair, 'bob');
+    pair.alice.send(fundingDepth(pair, 6));
+    pair.disconnect();
+    pair.alice.send({ type: 'connected' });
+    pair.alice.outbox = [];
+    deliver(pair.alice, theirs);
+    expect(pair.alice.state('announcement')).toBe('announced');
+    expect(pair.alice.outbox.map((bytes) => decodeMessage(bytes).type)).toEqual(['announcement_signatures']);
+  });
+
   it('that came early and turn out wrong are forgotten, and the right ones are taken later', () => {
     const pair = normal(5);
     const theirs = signaturesOf(pair, 'bob');
