@@ -98,9 +98,6 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
         case 'blockHeight':
           this.#onionsSeen.blockHeight(event.height);
           this.#invoices.blockHeight(event.height);
-          return;
-        case 'command':
-          event.run();
       }
     });
   }

@@ -9,8 +9,7 @@ export type NodeEvent =
 /** What the actors that pay, get paid and forward are told from outside their own kind. */
 export type PaymentsEvent =
   | { readonly type: 'htlcNotice'; readonly channelIndex: number; readonly notice: HtlcNotice }
-  | { readonly type: 'blockHeight'; readonly height: number }
-  | { readonly type: 'command'; readonly run: () => void };
+  | { readonly type: 'blockHeight'; readonly height: number };
 
 /**
  * What is done between taking external events from the queue and the commit. Nothing may leave the node but through `afterCommit`:
