@@ -27,7 +27,8 @@ export interface BlockRef {
  */
 export type ChainEvent =
   | { readonly type: 'blockConnected'; readonly block: Block }
-  | { readonly type: 'blockDisconnected'; readonly block: BlockRef };
+  /** `below` is the block under it, from which the chain goes on. */
+  | { readonly type: 'blockDisconnected'; readonly block: BlockRef; readonly below: BlockRef };
 
 /** An output that stands unspent on the chain. */
 export interface UnspentOutput {

@@ -127,7 +127,7 @@ class Follower {
     }
     for (const [i, block] of left.entries()) {
       const below = left[i + 1] ?? { height: header.height, hash: header.hash };
-      await this.#tell({ type: 'blockDisconnected', block }, below);
+      await this.#tell({ type: 'blockDisconnected', block, below }, below);
     }
     return header.nextblockhash;
   }

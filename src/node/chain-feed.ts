@@ -48,7 +48,7 @@ export class ChainFeed {
   handle(event: ChainEvent, turn: Turn): void {
     this.#pending.push(event);
     if (event.type === 'blockConnected') this.#connected(event.block, turn);
-    else this.#disconnected(event.block, turn);
+    else this.#disconnected(event.block, event.below, turn);
   }
 
   persist(): void {
@@ -69,22 +69,33 @@ export class ChainFeed {
 
   #connected(block: Block, turn: Turn): void {
     this.#tip = { height: block.height, hash: block.hash };
-    const fundings = new Map<string, LiveChannel>();
-    for (const channel of this.#channels.all()) {
-      const { funding } = channel.data;
-      if (funding !== undefined) fundings.set(outpointKey(funding.txid, funding.outputIndex), channel);
-    }
+    const fundings = this.#fundings();
+    const confirmed = new Set<LiveChannel>();
     for (const [transactionIndex, transaction] of block.transactions.entries()) {
       this.#findSpends(transaction, block.height, fundings, turn);
-      this.#findFunding(transaction, transactionIndex, block.height, fundings, turn);
+      for (const channel of this.#findFunding(transaction, transactionIndex, block.height, fundings, turn)) confirmed.add(channel);
     }
-    for (const channel of this.#channels.all()) this.#deepen(channel, block.height, turn);
+    for (const channel of this.#channels.all()) if (!confirmed.has(channel)) this.#deepen(channel, block.height, turn);
     turn.dispatch({ to: 'payments', event: { type: 'blockHeight', height: block.height } });
   }
 
-  #disconnected({ height }: BlockRef, turn: Turn): void {
-    // Its own hash is no longer the chain's; the connects that follow set the tip anew.
-    this.#tip = { height: height - 1, hash: this.#tip?.hash ?? '' };
+  /**
+   * The channels by the outpoints that fund them. A peer may name any outpoint as its channel's, that of another peer's channel too: each hears
+   * of what becomes of it.
+   */
+  #fundings(): Fundings {
+    const fundings = new Map<string, LiveChannel[]>();
+    for (const channel of this.#channels.all()) {
+      const { funding } = channel.data;
+      if (funding === undefined) continue;
+      const key = outpointKey(funding.txid, funding.outputIndex);
+      fundings.set(key, [...(fundings.get(key) ?? []), channel]);
+    }
+    return fundings;
+  }
+
+  #disconnected({ height }: BlockRef, below: BlockRef, turn: Turn): void {
+    this.#tip = below;
     for (const channel of this.#channels.all()) {
       const { confirmation, fundingSpend } = channel.data;
       if (confirmation !== undefined && confirmation.blockHeight >= height) {
@@ -97,11 +108,11 @@ export class ChainFeed {
     }
   }
 
-  #findSpends(transaction: Transaction, blockHeight: number, fundings: ReadonlyMap<string, LiveChannel>, turn: Turn): void {
+  #findSpends(transaction: Transaction, blockHeight: number, fundings: Fundings, turn: Turn): void {
     for (const { hash, index } of transaction.ins) {
-      const channel = fundings.get(outpointKey(hash, index));
-      if (channel === undefined) continue;
-      tell(channel, { type: 'fundingSpent', transaction: transaction.toBuffer(), blockHeight, depth: 1 }, turn);
+      for (const channel of fundings.get(outpointKey(hash, index)) ?? []) {
+        tell(channel, { type: 'fundingSpent', transaction: transaction.toBuffer(), blockHeight, depth: 1 }, turn);
+      }
     }
   }
 
@@ -109,15 +120,17 @@ export class ChainFeed {
     transaction: Transaction,
     transactionIndex: number,
     blockHeight: number,
-    fundings: ReadonlyMap<string, LiveChannel>,
+    fundings: Fundings,
     turn: Turn,
-  ): void {
+  ): LiveChannel[] {
+    if (fundings.size === 0) return [];
     const txid = transaction.getHash();
-    for (const [outputIndex, { value, script }] of transaction.outs.entries()) {
-      const channel = fundings.get(outpointKey(txid, outputIndex));
-      if (channel === undefined) continue;
-      tell(channel, { type: 'fundingDepth', depth: 1, blockHeight, transactionIndex, amountSat: value, script }, turn);
-    }
+    return [...transaction.outs.entries()].flatMap(([outputIndex, { value, script }]) => {
+      const channels = fundings.get(outpointKey(txid, outputIndex)) ?? [];
+      const depth = { type: 'fundingDepth', depth: 1, blockHeight, transactionIndex, amountSat: value, script } as const;
+      for (const channel of channels) tell(channel, depth, turn);
+      return channels;
+    });
   }
 
   /** What stands in an earlier block is one deeper now, as long as the channel waits for that. */
@@ -141,6 +154,7 @@ export class ChainFeed {
   }
 }
 
+type Fundings = ReadonlyMap<string, readonly LiveChannel[]>;
 type ToChannel = Parameters<LiveChannel['send']>[0];
 
 function tell({ index }: LiveChannel, event: ToChannel, turn: Turn): void {

@@ -84,6 +84,7 @@ export class TestChain {
   undo(): ChainEvent {
     const block = this.blocks.pop();
     if (block === undefined) throw new Error('no block');
-    return { type: 'blockDisconnected', block: { height: block.height, hash: block.hash } };
+    const below = { height: block.height - 1, hash: block.previousHash };
+    return { type: 'blockDisconnected', block: { height: block.height, hash: block.hash }, below };
   }
 }

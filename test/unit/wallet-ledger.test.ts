@@ -281,8 +281,8 @@ describe('events', () => {
       { type: 'blockConnected', block: { ...tip!, height: 3 } },
       { type: 'blockConnected', block: { ...tip!, height: 4, previousHash: tip!.hash } },
       { type: 'blockConnected', block: genesis! },
-      { type: 'blockDisconnected', block: first! },
-      { type: 'blockDisconnected', block: { height: 2, hash: first!.hash } },
+      { type: 'blockDisconnected', block: first!, below: genesis! },
+      { type: 'blockDisconnected', block: { height: 2, hash: first!.hash }, below: genesis! },
     ] as const) {
       expect(() => wallet.handleChainEvent(event)).toThrow(expect.objectContaining({ code: 'block_out_of_order' }));
     }
