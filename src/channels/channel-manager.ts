@@ -1,14 +1,16 @@
 import type { Transaction } from 'bitcoinjs-lib';
+import { equals } from 'uint8arrays';
 import { newChannelData, type ChannelStateValue, type NewChannel } from '../../machines/channel/channel.ts';
 import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
-import type { AnnouncementSignatures, ChannelData } from '../../machines/channel/data.ts';
+import type { AnnouncementSignatures } from '../../machines/channel/data.ts';
 import type { ChannelEffect, HtlcNotice } from '../../machines/channel/effects.ts';
 import type { ChannelPolicy } from '../../machines/channel/policy.ts';
 import type { Signer } from '../keys/signer-api.ts';
 import { signedClosing, signedCommitment } from '../runtime/channel-wire.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { NodeEvent, Turn, TurnParticipant } from '../runtime/turn.ts';
-import { ChannelStore, hexOf, mustHaveJournal, mustLoad, rowText } from './channel-store.ts';
+import { StorageError } from '../storage/database.ts';
+import { ChannelStore, mustHaveJournal, mustLoad, rowText } from './channel-store.ts';
 import { hashState, htlcChanges } from './journal.ts';
 import { ChannelFaultError, LiveChannel, type Lifecycle } from './live-channel.ts';
 
@@ -18,7 +20,10 @@ export type ChannelTurnEvent = Extract<NodeEvent, { to: 'channel' }>;
 export interface ChannelWorld {
   send(nodeId: string, messages: readonly Uint8Array[]): void;
   disconnect(nodeId: string, reason: string): void;
-  broadcast(transaction: Uint8Array | Transaction): void;
+  /** The funding transaction, which is ours. */
+  broadcastFunding(transaction: Uint8Array): void;
+  /** A mutual close or our commitment. */
+  broadcastEnding(transaction: Transaction): void;
   /** The wallet makes the funding transaction and answers with `fundingReady` or `fundingUnavailable`. */
   fundChannel(channelIndex: number, request: Extract<ChannelEffect, { type: 'fundChannel' }>): void;
   releaseFunding(channelIndex: number): void;
@@ -78,15 +83,14 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
   }
 
   ofPeer(nodeId: string): LiveChannel[] {
-    return [...this.#channels.values()].filter(({ data }) => hexOf(data.remoteNodeId) === nodeId);
+    return [...this.#channels.values()].filter((channel) => channel.nodeId === nodeId);
   }
 
   /** A peer's channel by the id that its messages carry: the channel id, or the temporary one while it is opened. */
   find(nodeId: string, channelId: Uint8Array): LiveChannel | undefined {
-    const id = hexOf(channelId);
     return this.ofPeer(nodeId).find(({ data, lifecycle }) => {
-      if (data.channelId !== undefined && hexOf(data.channelId) === id) return true;
-      return lifecycle === 'opening' && hexOf(data.temporaryChannelId) === id;
+      if (data.channelId !== undefined && equals(data.channelId, channelId)) return true;
+      return lifecycle === 'opening' && equals(data.temporaryChannelId, channelId);
     });
   }
 
@@ -108,6 +112,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     });
     const live = LiveChannel.create(data, keys, policy, this.#options.clock.now());
     this.#channels.set(channelIndex, live);
+    this.#touch(live);
     return live;
   }
 
@@ -120,13 +125,13 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
       this.handle({ to: 'channel', channelIndex, event: { type: 'restored' } }, turn);
       if (this.#frozen.has(channelIndex)) return;
     }
-    if (!this.#touched.has(channel)) this.#touched.set(channel, { value: channel.value, lifecycle: channel.lifecycle, htlcs: new Map() });
+    const isFirst = this.#touch(channel);
     try {
-      const { effects } = channel.send(event, bytes, this.#options.clock.now());
+      const { isInert, effects } = channel.send(event, bytes, this.#options.clock.now());
+      if (isInert && isFirst) this.#touched.delete(channel);
       for (const { effect, bytes: message } of effects) this.#perform(channel, effect, message, turn);
     } catch (error) {
-      this.#frozen.add(channelIndex);
-      throw error instanceof ChannelFaultError ? error : new ChannelFaultError(channelIndex, error);
+      throw this.#freeze(channelIndex, error);
     }
   }
 
@@ -154,7 +159,10 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     const touched = [...this.#touched];
     this.#touched.clear();
     for (const [channel, before] of touched) {
-      if (channel.isEnded) this.#channels.delete(channel.index);
+      if (channel.isEnded) {
+        this.#channels.delete(channel.index);
+        this.#takeBackIndex(channel, before.lifecycle);
+      }
       this.#options.world.changed(channel, before.value, before.htlcs);
     }
   }
@@ -171,14 +179,36 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     const touched = [...this.#touched.keys()];
     this.#touched.clear();
     this.#sends = new Map();
-    for (const { index, data, lifecycle } of touched) {
-      if (lifecycle === 'opening' || this.#options.store.load(index) === undefined) this.#channels.delete(index);
-      else {
+    for (const { index, nodeId } of touched) {
+      if (this.#options.store.load(index) === undefined) {
+        // An attempt to open one: there is nothing on disk to go on from, and its funding never left.
+        this.#channels.delete(index);
+        this.#frozen.delete(index);
+        world.releaseFunding(index);
+      } else {
         this.#channels.set(index, this.#load(index));
         this.#reloaded.add(index);
       }
-      world.disconnect(hexOf(data.remoteNodeId), 'the turn could not be completed: the channel goes on from what is on disk');
+      world.disconnect(nodeId, 'the turn could not be completed: the channel goes on from what is on disk');
     }
+  }
+
+  #freeze(channelIndex: number, error: unknown): ChannelFaultError {
+    this.#frozen.add(channelIndex);
+    return error instanceof ChannelFaultError ? error : new ChannelFaultError(channelIndex, error);
+  }
+
+  /** Answers whether it is the channel's first part in this turn. */
+  #touch(channel: LiveChannel): boolean {
+    if (this.#touched.has(channel)) return false;
+    this.#touched.set(channel, { value: channel.value, lifecycle: channel.lifecycle, htlcs: new Map() });
+    return true;
+  }
+
+  /** Keys that have signed nothing go to the next channel: a stranger's attempts must not use up the indexes that there are. */
+  #takeBackIndex({ index, lifecycle, data }: LiveChannel, before: Lifecycle): void {
+    const hasSigned = data.isOpener || before !== 'opening';
+    if (lifecycle === 'abandoned' && !hasSigned && index === this.#nextIndex - 1) this.#nextIndex = index;
   }
 
   #load(index: number): LiveChannel {
@@ -190,19 +220,25 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
   #write(channel: LiveChannel): ReadonlyMap<string, HtlcRow | undefined> {
     const { store } = this.#options;
     const { data, value } = channel;
-    const row = rowText({ value, data });
-    const changes = channel.htlcs.takeChanges();
-    store.save(data, row, channel.isEnded);
-    store.saveHtlcs(channel.index, changes);
-    for (const entry of channel.takeEntries(hashState(row), htlcChanges(changes))) store.append(channel.index, entry);
-    return changes;
+    try {
+      const row = rowText({ value, data });
+      const changes = channel.htlcs.takeChanges();
+      store.save(data, row, channel.isEnded);
+      store.saveHtlcs(channel.index, changes);
+      for (const entry of channel.takeEntries(hashState(row), htlcChanges(changes))) store.append(channel.index, entry);
+      return changes;
+    } catch (error) {
+      // What the store fails at is nobody's fault here; anything else is this channel's, and would come again and again.
+      if (error instanceof StorageError && error.endsTransaction) throw error;
+      throw this.#freeze(channel.index, error);
+    }
   }
 
   #perform(channel: LiveChannel, effect: ChannelEffect, message: Uint8Array | undefined, turn: Turn): void {
     const { world } = this.#options;
-    const { data, keys, index } = channel;
+    const { keys, index } = channel;
     if (message !== undefined) {
-      this.#queue(data, message);
+      this.#queue(channel.nodeId, message);
       return;
     }
     if (isNotice(effect)) {
@@ -212,7 +248,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     switch (effect.type) {
       case 'disconnect': {
         // What was said before, the warning above all, is to arrive before the link ends.
-        const nodeId = hexOf(data.remoteNodeId);
+        const { nodeId } = channel;
         const last = this.#sends.get(nodeId) ?? [];
         this.#sends.delete(nodeId);
         turn.afterCommit(() => world.send(nodeId, last));
@@ -226,16 +262,16 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
         turn.afterCommit(() => world.releaseFunding(index));
         return;
       case 'broadcastFunding':
-        turn.afterCommit(() => world.broadcast(effect.transaction));
+        turn.afterCommit(() => world.broadcastFunding(effect.transaction));
         return;
       case 'broadcastClosing': {
         const transaction = signedClosing(effect.closing, effect.remoteSignature, keys);
-        turn.afterCommit(() => world.broadcast(transaction));
+        turn.afterCommit(() => world.broadcastEnding(transaction));
         return;
       }
       case 'broadcastCommitment': {
         const transaction = signedCommitment(effect.commitment, effect.remoteSignature, keys);
-        turn.afterCommit(() => world.broadcast(transaction));
+        turn.afterCommit(() => world.broadcastEnding(transaction));
         return;
       }
       case 'announceChannel':
@@ -245,8 +281,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     }
   }
 
-  #queue({ remoteNodeId }: ChannelData, message: Uint8Array): void {
-    const nodeId = hexOf(remoteNodeId);
+  #queue(nodeId: string, message: Uint8Array): void {
     const queued = this.#sends.get(nodeId);
     if (queued === undefined) this.#sends.set(nodeId, [message]);
     else queued.push(message);

@@ -1,3 +1,4 @@
+import { toString } from 'uint8arrays';
 import { channelMachine } from '../../machines/channel/channel.machine.ts';
 import { createChannel, restoreChannel, type ChannelActor, type ChannelSnapshot, type ChannelStateValue } from '../../machines/channel/channel.ts';
 import type { ChannelEnvironment } from '../../machines/channel/context.ts';
@@ -8,6 +9,7 @@ import type { ChannelPolicy } from '../../machines/channel/policy.ts';
 import type { HtlcTable } from '../../machines/htlc/htlc-table.ts';
 import { RunnelError } from '../../protocols/errors.ts';
 import { encodeMessage } from '../../protocols/wire/messages.ts';
+import type { NodeId } from '../network/network.ts';
 import { wireMessage, type ChannelKeys } from '../runtime/channel-wire.ts';
 import { changedRegions, GENESIS, hashEntry, type ChainedEntry, type JournalEntry, type JournalEvent, type JournalHead } from './journal.ts';
 
@@ -23,6 +25,8 @@ export class ChannelFaultError extends RunnelError {
 
 /** What one event made a channel want: the effects in their order, each with the wire bytes that it became, if any. */
 export interface Outcome {
+  /** It changed nothing and asked for nothing, as a warning: it leaves no trace, or a peer could fill the disk with them. */
+  readonly isInert: boolean;
   readonly effects: readonly { readonly effect: ChannelEffect; readonly bytes: Uint8Array | undefined }[];
 }
 
@@ -38,11 +42,17 @@ export const signerMade: ReadonlySet<ChannelEffect['type']> = new Set([
 /** The states of the chart's lifecycle, without those inside them. */
 export type Lifecycle = keyof UnionToIntersection<Exclude<ChannelStateValue['lifecycle'], string>> | Extract<ChannelStateValue['lifecycle'], string>;
 
+/** The first step of the lifecycle's path, as `opening` or `normal`. */
+export const lifecycleOf = ({ lifecycle }: ChannelStateValue): Lifecycle =>
+  (typeof lifecycle === 'string' ? lifecycle : Object.keys(lifecycle)[0]) as Lifecycle;
+
 type UnionToIntersection<U> = (U extends unknown ? (value: U) => void : never) extends (value: infer I) => void ? I : never;
 
 /** One channel in memory: its actor, its keys, and the journal entries of the present turn. */
 export class LiveChannel {
   readonly index: number;
+  /** The peer's. */
+  readonly nodeId: NodeId;
   readonly keys: ChannelKeys;
   readonly #policy: ChannelPolicy;
   readonly #actor: ChannelActor;
@@ -54,13 +64,14 @@ export class LiveChannel {
   #isFromDisk: boolean;
 
   private constructor(
-    index: number,
+    { channelIndex, remoteNodeId }: ChannelData,
     keys: ChannelKeys,
     policy: ChannelPolicy,
     head: JournalHead | undefined,
     start: (environment: ChannelEnvironment) => ChannelActor,
   ) {
-    this.index = index;
+    this.index = channelIndex;
+    this.nodeId = toString(remoteNodeId, 'base16');
     this.keys = keys;
     this.#policy = policy;
     this.#isFromDisk = head !== undefined;
@@ -70,13 +81,13 @@ export class LiveChannel {
   }
 
   static create(data: ChannelData, keys: ChannelKeys, policy: ChannelPolicy, time: number): LiveChannel {
-    const channel = new LiveChannel(data.channelIndex, keys, policy, undefined, (environment) => createChannel(data, environment));
+    const channel = new LiveChannel(data, keys, policy, undefined, (environment) => createChannel(data, environment));
     channel.#note(time, { type: 'created', data, policy });
     return channel;
   }
 
   static restore(snapshot: ChannelSnapshot, keys: ChannelKeys, policy: ChannelPolicy, head: JournalHead): LiveChannel {
-    return new LiveChannel(snapshot.data.channelIndex, keys, policy, head, (environment) => restoreChannel(snapshot, environment));
+    return new LiveChannel(snapshot.data, keys, policy, head, (environment) => restoreChannel(snapshot, environment));
   }
 
   /** It came back from disk, and has yet to be told so: the first event that it gets must be `restored`. */
@@ -98,8 +109,7 @@ export class LiveChannel {
 
   /** The first step of the lifecycle's path, as `opening` or `normal`. */
   get lifecycle(): Lifecycle {
-    const { lifecycle } = this.value;
-    return (typeof lifecycle === 'string' ? lifecycle : Object.keys(lifecycle)[0]) as Lifecycle;
+    return lifecycleOf(this.value);
   }
 
   /** Connected, reestablished and in its normal state: it takes HTLCs. */
@@ -114,7 +124,7 @@ export class LiveChannel {
 
   /** Gives the event to the chart and notes it in the journal. Throws `ChannelFaultError` if the machine threw. */
   send(event: ExternalChannelEvent, wire: Uint8Array | undefined, time: number): Outcome {
-    const before = this.value;
+    const before = this.#actor.getSnapshot();
     this.#effects = [];
     this.#points = {};
     this.#isFromDisk = false;
@@ -124,13 +134,16 @@ export class LiveChannel {
       const message = wireMessage(effect, this.data, this.keys);
       return { effect, bytes: message && encodeMessage(message) };
     });
+    const transitions = changedRegions(before.value as ChannelStateValue, this.value);
+    const isUnmoved = Object.keys(transitions).length === 0 && this.#actor.getSnapshot().context === before.context;
+    if (isUnmoved && effects.length === 0) return { isInert: true, effects };
     this.#note(time, this.#journalEvent(event), {
       wire,
       signed: effects.flatMap(({ effect, bytes }) => (bytes !== undefined && signerMade.has(effect.type) ? [bytes] : [])),
       points: this.#points,
-      transitions: changedRegions(before, this.value),
+      transitions,
     });
-    return { effects };
+    return { isInert: false, effects };
   }
 
   /** The turn's entries, chained; the last one carries the hash of the row that is written with it. */

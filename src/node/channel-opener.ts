@@ -1,10 +1,11 @@
-import { fromString } from 'uint8arrays';
+import { equals, fromString } from 'uint8arrays';
 import { RunnelError } from '../../protocols/errors.ts';
 import { encodeMessage, type MessageOf } from '../../protocols/wire/messages.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
 import { hexOf } from '../channels/channel-store.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
 import type { NodeId } from '../network/network.ts';
+import { ALL_CHANNELS } from '../peers/peer-manager.ts';
 import type { RandomBytes } from '../runtime/clock.ts';
 import type { Dispatcher } from '../runtime/dispatcher.ts';
 import type { Turn } from '../runtime/turn.ts';
@@ -36,8 +37,12 @@ export interface ChannelOpenerOptions {
   readonly blockHeight: () => number;
 }
 
-/** How many openings one peer may have under way: each costs keys and memory before anything is at stake. */
-const MAX_OPENINGS_PER_PEER = 4;
+/**
+ * How many channels that a peer opens may wait for their funding, of one peer and of all those who have no funded channel with us. Until
+ * then they cost the peer nothing: it may name a funding that does not exist, which is remembered for two weeks all the same.
+ */
+const MAX_UNFUNDED_PER_PEER = 4;
+const MAX_UNFUNDED = 100;
 
 interface Waiting {
   readonly resolve: (channel: LiveChannel) => void;
@@ -82,10 +87,17 @@ export class ChannelOpener {
   /** A peer's open_channel. To be called within a turn. */
   accept(nodeId: NodeId, message: MessageOf<'open_channel'>, bytes: Uint8Array, turn: Turn): void {
     const { channels, send, newScript, chainHash, blockHeight } = this.#options;
-    const underWay = channels.ofPeer(nodeId).filter(({ lifecycle }) => lifecycle === 'opening');
-    if (underWay.length >= MAX_OPENINGS_PER_PEER) {
-      const reason = fromString(`at most ${MAX_OPENINGS_PER_PEER} channels may be opened at once`, 'ascii');
-      turn.afterCommit(() => send(nodeId, [encodeMessage({ type: 'error', channelId: message.temporaryChannelId, data: reason })]));
+    const { temporaryChannelId } = message;
+    const namesake = channels.find(nodeId, temporaryChannelId);
+    if (namesake !== undefined) {
+      // BOLT 2, "The open_channel Message": the id must be another one than that of any channel with this peer. That one answers.
+      turn.dispatch({ to: 'channel', channelIndex: namesake.index, event: { type: 'message', message }, bytes });
+      return;
+    }
+    const refusal = this.#refusal(nodeId, temporaryChannelId);
+    if (refusal !== undefined) {
+      const error = encodeMessage({ type: 'error', channelId: temporaryChannelId, data: fromString(refusal, 'ascii') });
+      turn.afterCommit(() => send(nodeId, [error]));
       return;
     }
     const channel = channels.create({
@@ -93,7 +105,7 @@ export class ChannelOpener {
       openedAtHeight: blockHeight(),
       remoteNodeId: fromString(nodeId, 'base16'),
       chainHash,
-      temporaryChannelId: message.temporaryChannelId,
+      temporaryChannelId,
       fundingSatoshis: message.fundingSatoshis,
       announce: false,
       feeratePerKw: message.feeratePerKw,
@@ -112,9 +124,34 @@ export class ChannelOpener {
     else waiting.reject(new OpenError('open_failed', channel.data.failure?.reason ?? 'the opening ended', { peer: hexOf(channel.data.remoteNodeId) }));
   }
 
-  /** The node stops, or the turn in which the channel was made was discarded. */
+  /** A turn was discarded: channels that began in it are gone. */
+  abortLost(reason: string): void {
+    for (const [index, { reject }] of this.#waiting) {
+      if (this.#options.channels.get(index) !== undefined) continue;
+      this.#waiting.delete(index);
+      reject(new OpenError('open_failed', reason));
+    }
+  }
+
+  /** The node stops. */
   abortAll(reason: string): void {
     for (const { reject } of this.#waiting.values()) reject(new OpenError('open_failed', reason));
     this.#waiting.clear();
   }
+
+  /** Why a peer may not begin another channel now, before anything is spent on it. */
+  #refusal(nodeId: NodeId, temporaryChannelId: Uint8Array): string | undefined {
+    // BOLT 1: in an error it would mean all channels.
+    if (equals(temporaryChannelId, ALL_CHANNELS)) return 'expected a temporary_channel_id other than zero';
+    const theirs = this.#options.channels.ofPeer(nodeId);
+    if (theirs.filter(isUnfunded).length >= MAX_UNFUNDED_PER_PEER) {
+      return `at most ${MAX_UNFUNDED_PER_PEER} channels may wait for their funding at once`;
+    }
+    if (theirs.some(({ data }) => data.shortChannelId !== undefined)) return undefined;
+    const all = [...this.#options.channels.all()].filter(isUnfunded);
+    return all.length < MAX_UNFUNDED ? undefined : 'too many channels wait for their funding: try again later';
+  }
 }
+
+/** A channel that the peer opens, whose funding was never seen in a block. */
+const isUnfunded = ({ data }: LiveChannel): boolean => !data.isOpener && data.shortChannelId === undefined;

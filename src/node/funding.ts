@@ -1,8 +1,8 @@
-import type { Transaction } from 'bitcoinjs-lib';
-import { Transaction as BitcoinTransaction } from 'bitcoinjs-lib';
+import { Transaction } from 'bitcoinjs-lib';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import type { ExternalChannelEvent } from '../../machines/channel/events.ts';
-import type { Chain } from '../chain/chain.ts';
+import type { Block, Chain } from '../chain/chain.ts';
+import { hexOf } from '../channels/channel-store.ts';
 import type { Logger } from '../logging.ts';
 import { WalletError, type Wallet } from '../wallet/wallet.ts';
 
@@ -13,6 +13,9 @@ export interface FundingOptions {
   readonly submit: (channelIndex: number, event: ExternalChannelEvent) => void;
 }
 
+/** A transaction that the chain has refused for as many blocks is not going to be accepted; the next start tries it again. */
+const MAX_OFFERS = 144;
+
 type FundRequest = Extract<ChannelEffect, { type: 'fundChannel' }>;
 
 const referenceOf = (channelIndex: number): string => `channel-${channelIndex}`;
@@ -20,6 +23,7 @@ const referenceOf = (channelIndex: number): string => `channel-${channelIndex}`;
 /** What channels want of the wallet and of the chain: funding transactions, and transactions that must reach the miners. */
 export class Funding {
   readonly #options: FundingOptions;
+  readonly #endings = new Map<string, { readonly transaction: Transaction; offersLeft: number }>();
 
   constructor(options: FundingOptions) {
     this.#options = options;
@@ -39,8 +43,13 @@ export class Funding {
     }
   }
 
+  /** Gives the coins back. What a failing store keeps of the reservation ends with the next start. */
   release(channelIndex: number): void {
-    this.#options.wallet.release(referenceOf(channelIndex));
+    try {
+      this.#options.wallet.release(referenceOf(channelIndex));
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'coins stay reserved until the next start');
+    }
   }
 
   /** After a restart: attempts to open a channel did not survive it, and their coins are free again. */
@@ -51,22 +60,42 @@ export class Funding {
     }
   }
 
-  /** Books the transaction in the wallet, as far as it concerns it, and gives it to the chain. A refusal is logged: each block tries again. */
-  broadcast(raw: Uint8Array | Transaction): void {
+  /** Books a funding transaction of ours, whose coins are spent from now on, and gives it to the chain; each block offers it again. */
+  broadcastFunding(raw: Uint8Array): void {
+    const transaction = Transaction.fromBuffer(raw);
     const { wallet, chain, logger } = this.#options;
-    const transaction = raw instanceof Uint8Array ? BitcoinTransaction.fromBuffer(raw) : raw;
     wallet.recordTransaction(transaction);
     chain.broadcast(transaction).catch((error: unknown) => {
-      logger.error({ txid: transaction.getId(), err: error }, 'a transaction was not accepted by the chain');
+      logger.error({ txid: transaction.getId(), err: error }, 'the funding transaction was not accepted by the chain');
     });
   }
 
+  /**
+   * Gives a mutual close or a commitment to the chain, and again with each block until one holds it. The wallet hears of it from the block
+   * alone: a peer may have named any output as the funding that it spends, even one of this wallet's.
+   */
+  broadcastEnding(transaction: Transaction): void {
+    this.#endings.set(transaction.getId(), { transaction, offersLeft: MAX_OFFERS });
+    this.#offer(transaction);
+  }
+
   /** What waits for a block is offered to the miners again: it may have been dropped, or the chain was away. */
-  rebroadcast(): void {
-    for (const transaction of this.#options.wallet.unconfirmedTransactions()) {
-      this.#options.chain.broadcast(transaction).catch((error: unknown) => {
-        this.#options.logger.warn({ txid: transaction.getId(), err: error }, 'a waiting transaction was not accepted by the chain');
-      });
+  blockConnected({ transactions }: Block): void {
+    const spent = new Set(transactions.flatMap(({ ins }) => ins.map(outpointOf)));
+    for (const [txid, ending] of this.#endings) {
+      ending.offersLeft -= 1;
+      if (ending.offersLeft === 0 || ending.transaction.ins.some((input) => spent.has(outpointOf(input)))) this.#endings.delete(txid);
     }
+    const endings = [...this.#endings.values()].map(({ transaction }) => transaction);
+    for (const transaction of [...this.#options.wallet.unconfirmedTransactions(), ...endings]) this.#offer(transaction);
+  }
+
+  #offer(transaction: Transaction): void {
+    const { chain, logger } = this.#options;
+    chain.broadcast(transaction).catch((error: unknown) => {
+      logger.warn({ txid: transaction.getId(), err: error }, 'a waiting transaction was not accepted by the chain');
+    });
   }
 }
+
+const outpointOf = ({ hash, index }: Pick<Transaction['ins'][number], 'hash' | 'index'>): string => `${hexOf(hash)}:${index}`;

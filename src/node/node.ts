@@ -6,7 +6,7 @@ import type { EventHub } from '../api/events.ts';
 import type { Block, Chain } from '../chain/chain.ts';
 import { ChannelManager, type ChannelWorld } from '../channels/channel-manager.ts';
 import { ChannelStore, hexOf } from '../channels/channel-store.ts';
-import type { LiveChannel } from '../channels/live-channel.ts';
+import { lifecycleOf, type LiveChannel } from '../channels/live-channel.ts';
 import type { Announcer, AnnouncerTimes } from '../gossip/announcer.ts';
 import { GossipService } from '../gossip/gossip-service.ts';
 import type { Signer } from '../keys/signer-api.ts';
@@ -155,6 +155,7 @@ export class Node {
       others: [this.feed],
       schedule: options.schedule,
       onDiscarded: (error) => this.#turnDiscarded(error),
+      onReleaseFailed: (error) => this.#releaseFailed(error),
     });
     this.fees = new FeeUpdater({ chain, channels: this.channels, dispatcher: this.dispatcher });
     this.funding = new Funding({
@@ -251,7 +252,7 @@ export class Node {
   #blockConnected(block: Block): void {
     const { events, logger, clock } = this.options;
     events.publish({ type: 'block', timeMs: clock.now(), height: block.height, hash: block.hash });
-    this.funding.rebroadcast();
+    this.funding.blockConnected(block);
     this.fees.update().catch((error: unknown) => logger.debug({ err: error }, 'no feerate for the commitments'));
     this.gossip.blockConnected(block).catch((error: unknown) => logger.warn({ err: error }, 'gossip'));
   }
@@ -263,7 +264,8 @@ export class Node {
         this.options.logger.warn({ peer: nodeId }, `closing the connection: ${reason}`);
         void this.peers.disconnect(nodeId, reason);
       },
-      broadcast: (transaction) => this.funding.broadcast(transaction),
+      broadcastFunding: (transaction) => this.funding.broadcastFunding(transaction),
+      broadcastEnding: (transaction) => this.funding.broadcastEnding(transaction),
       fundChannel: (channelIndex, request) => this.funding.fund(channelIndex, request),
       releaseFunding: (channelIndex) => this.funding.release(channelIndex),
       announce: (channel, shortChannelId, theirs) => this.ownChannels.announce(channel, shortChannelId, theirs, this.announcer),
@@ -274,7 +276,7 @@ export class Node {
   #channelChanged(channel: LiveChannel, before: ChannelStateValue, htlcs: ReadonlyMap<string, HtlcRow | undefined>): void {
     const nodeId = hexOf(channel.data.remoteNodeId);
     this.opener.changed(channel);
-    if (channel.lifecycle === 'confirming') this.#closingScript = undefined;
+    if (lifecycleOf(before) === 'opening' && channel.lifecycle === 'confirming') this.#closingScript = undefined;
     if (channel.lifecycle !== 'opening' && channel.lifecycle !== 'abandoned') {
       this.peers.want(nodeId);
       this.ownChannels.tell(channel, this.announcer);
@@ -293,10 +295,17 @@ export class Node {
   #turnDiscarded(error: unknown): void {
     const { logger, onFatal } = this.options;
     logger.error({ err: error }, 'a turn was discarded: nothing of it was written or sent');
-    this.opener.abortAll('the turn was discarded');
     for (const index of this.channels.takeReloaded()) this.#restored(index);
+    this.opener.abortLost('the turn was discarded');
     // Without its store the node must not go on; it never closes a channel for that.
-    if (error instanceof StorageError) onFatal(error);
+    if (error instanceof StorageError && error.endsTransaction) onFatal(error);
+  }
+
+  /** What was to leave did not, or in part: a new process goes by what is on disk. */
+  #releaseFailed(error: unknown): void {
+    const { logger, onFatal } = this.options;
+    logger.error({ err: error }, 'what was decided could not be done');
+    onFatal(error);
   }
 
   #peerChanged(nodeId: NodeId, isUp: boolean): void {

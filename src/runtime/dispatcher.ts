@@ -14,6 +14,8 @@ export interface DispatcherOptions {
   readonly schedule: (run: () => void) => void;
   /** A turn was discarded: nothing of it was written or sent. */
   readonly onDiscarded: (error: unknown) => void;
+  /** What was to happen after the commit threw, which none of it may: all else has happened. */
+  readonly onReleaseFailed: (error: unknown) => void;
 }
 
 /** What was asked for in a turn that could not be written: nothing of it happened. */
@@ -92,17 +94,27 @@ export class Dispatcher {
       return;
     }
     this.#queue.push(work);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#options.schedule(() => this.#drain());
+    this.#scheduleDrain();
   }
 
   #drain(): void {
     this.#scheduled = false;
-    while (this.#queue.length > 0 && !this.#stopped) this.#runTurn(this.#queue.splice(0, MAX_EVENTS_PER_TURN));
+    while (this.#queue.length > 0 && !this.#stopped) {
+      if (this.#runTurn(this.#queue.splice(0, MAX_EVENTS_PER_TURN))) continue;
+      // What follows a discarded turn may be discarded too, for ever if the disk is full: others must come to their turn.
+      this.#scheduleDrain();
+      return;
+    }
   }
 
-  #runTurn(works: readonly Work[]): void {
+  #scheduleDrain(): void {
+    if (this.#scheduled || this.#queue.length === 0) return;
+    this.#scheduled = true;
+    this.#options.schedule(() => this.#drain());
+  }
+
+  /** Answers whether the turn was completed. */
+  #runTurn(works: readonly Work[]): boolean {
     const { database, channels, payments, others = [] } = this.#options;
     const inner: NodeEvent[] = [];
     const releases: (() => void)[] = [];
@@ -130,9 +142,19 @@ export class Dispatcher {
       for (const participant of participants) participant.reset();
       for (const work of works) work.discarded?.(error);
       this.#options.onDiscarded(error);
-      return;
+      return false;
     }
-    for (const participant of participants) participant.committed?.();
-    for (const release of releases) release();
+    for (const participant of participants) this.#release(() => participant.committed?.());
+    for (const release of releases) this.#release(release);
+    return true;
+  }
+
+  /** One that fails must not keep the others from leaving: what they say is on disk. */
+  #release(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#options.onReleaseFailed(error);
+    }
   }
 }

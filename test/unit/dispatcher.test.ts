@@ -38,6 +38,7 @@ function setUp(onChannel: (channelIndex: number, turn: Turn) => void = () => {})
     payments: { handle() {}, persist() {}, reset() {} },
     schedule: (drain) => void (run = drain),
     onDiscarded: () => log.push('discarded'),
+    onReleaseFailed: (error) => log.push(`failed: ${(error as Error).message}`),
   });
   const rows = (): number[] => database.all<{ id: number }>('SELECT id FROM rows ORDER BY id').map(({ id }) => id);
   return { dispatcher, log, rows, turn: () => run() };
@@ -104,6 +105,32 @@ describe('a turn', () => {
     await expect(given).resolves.toBe('result');
     await expect(refused).rejects.toMatchObject({ code: 'refused' });
     expect(rows()).toEqual([7]);
+  });
+
+  it('lets everything else leave when one thing fails to', () => {
+    const { dispatcher, log, turn } = setUp((channelIndex, now) => {
+      if (channelIndex !== 1) return;
+      now.afterCommit(() => {
+        throw new Error('broken');
+      });
+    });
+    dispatcher.submit(event(1));
+    dispatcher.submit(event(2));
+    turn();
+    expect(log.slice(-3)).toEqual(['release 1', 'failed: broken', 'release 2']);
+  });
+
+  it('lets everything else leave when one thing fails to', () => {
+    const { dispatcher, log, turn } = setUp((channelIndex, now) => {
+      if (channelIndex !== 1) return;
+      now.afterCommit(() => {
+        throw new Error('broken');
+      });
+    });
+    dispatcher.submit(event(1));
+    dispatcher.submit(event(2));
+    turn();
+    expect(log.slice(-3)).toEqual(['release 1', 'failed: broken', 'release 2']);
   });
 
   it('bounds how many events share a commit', () => {

@@ -11,7 +11,7 @@ import { decodeGossip, isGossip } from '../../../protocols/gossip/gossip-message
 import type { Output } from '../../api/contract.ts';
 import { entryText, type ChainedEntry } from '../../channels/journal.ts';
 import { hexOf } from '../../channels/channel-store.ts';
-import type { Lifecycle } from '../../channels/live-channel.ts';
+import { lifecycleOf } from '../../channels/live-channel.ts';
 import type { Node } from '../node.ts';
 
 export type ChannelSummary = Output<'channels'>['channels'][number];
@@ -24,9 +24,6 @@ export interface ShownChannel {
   readonly htlcs: HtlcTable;
   readonly error: string | undefined;
 }
-
-const lifecycleOf = ({ lifecycle }: ChannelSnapshot['value']): Lifecycle =>
-  (typeof lifecycle === 'string' ? lifecycle : Object.keys(lifecycle)[0]) as Lifecycle;
 
 /** The transaction id in display order. */
 export const displayTxid = (txid: Uint8Array): string => hexOf(Uint8Array.from(txid).reverse());
