@@ -1,4 +1,5 @@
 import { toString } from 'uint8arrays';
+import { expect } from 'vitest';
 import type { HtlcNotice } from '../../machines/channel/effects.ts';
 import type { ForwardingPolicy } from '../../machines/forwarding/rules.ts';
 import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
@@ -251,8 +252,12 @@ export class FakeNode {
         if (!(error instanceof Error) || error.message !== 'discarded by the test') throw error;
         this.#reconnectAll();
       },
+      onReleaseFailed: (error) => {
+        throw error;
+      },
     });
-    void this.hub.start();
+    const start = (): Promise<void> => this.hub.start().catch(() => (this.isUp && this.life === life ? start() : undefined));
+    void start();
     this.#reconnectAll();
   }
 
@@ -468,3 +473,37 @@ export class FakeNet {
 }
 
 export const hex = (bytes: Uint8Array): string => toString(bytes, 'hex');
+
+/** Does what can be done, one thing after the other, without waiting for promises. */
+export function run(net: FakeNet, steps = Infinity): number {
+  let done = 0;
+  for (; done < steps; done++) {
+    const [next] = net.choices;
+    if (next === undefined) break;
+    next();
+  }
+  return done;
+}
+
+export const quietly = (promise: Promise<unknown>): void => void promise.catch(() => {});
+
+/** What may befall a node. */
+export const fates = {
+  killed: (node: FakeNode) => node.kill(),
+  'killed after its next write': (node: FakeNode) => void (node.fate = 'die'),
+  'unable to write its next turn': (node: FakeNode) => void (node.fate = 'discard'),
+};
+
+/** Every node runs again, and nothing more befalls it. */
+export function revive(net: FakeNet): void {
+  for (const node of net.nodes) {
+    node.fate = undefined;
+    if (!node.isUp) node.boot();
+  }
+}
+
+/** The end of a test: no chart met an event that it has no answer for. */
+export function finish(net: FakeNet): void {
+  for (const node of net.nodes) expect(node.unexpected, node.name).toEqual([]);
+  net.close();
+}

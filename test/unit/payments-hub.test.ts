@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeInvoice } from '../../protocols/invoice/decode.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
-import { DEFAULT_POLICY, FakeNet, hex } from './payments-fixtures.ts';
+import { DEFAULT_POLICY, FakeNet, finish, hex } from './payments-fixtures.ts';
 
 const BALANCE = 100_000_000n;
 
@@ -26,10 +26,7 @@ const invoiceOf = async (net: FakeNet, name: string, amountMsat: bigint | undefi
   (await after(net, net.node(name).hub.createInvoice({ description, ...(amountMsat === undefined ? {} : { amountMsat }) }))).invoice!;
 
 afterEach(() => {
-  for (const net of nets.splice(0)) {
-    for (const node of net.nodes) expect(node.unexpected, node.name).toEqual([]);
-    net.close();
-  }
+  for (const net of nets.splice(0)) finish(net);
 });
 
 describe('paying an invoice over a hop', () => {

@@ -7,7 +7,7 @@ import type { FailureMessage } from '../../protocols/onion/failures.ts';
 import { encodePayload, type FinalPayload, type ForwardPayload } from '../../protocols/onion/payload.ts';
 import { createOnion } from '../../protocols/onion/sphinx.ts';
 import { MPP_TIMEOUT_MS } from '../../machines/invoice/rules.ts';
-import { FakeNet, type FakeNode } from './payments-fixtures.ts';
+import { FakeNet, finish, type FakeNode } from './payments-fixtures.ts';
 
 const BALANCE = 100_000_000n;
 const BOB_CAROL = (101n << 40n) | (1n << 16n);
@@ -22,10 +22,7 @@ function line(): FakeNet {
 }
 
 afterEach(() => {
-  for (const net of nets.splice(0)) {
-    for (const node of net.nodes) expect(node.unexpected, node.name).toEqual([]);
-    net.close();
-  }
+  for (const net of nets.splice(0)) finish(net);
 });
 
 interface Sent {
@@ -224,14 +221,16 @@ describe('a payment in several parts', () => {
     expect(net.node('bob').localMsat).toBe(2n * BALANCE);
     net.node('bob').restart();
     await net.settle();
-    const last = part(sender, invoice, 100n, 1_000n);
-    await sender.send(last, 100n);
-    expect(sender.endings(last)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+    await sender.send(part(sender, invoice, 99n, 1_000n), 99n);
+    expect(net.node('bob').hub.getInvoice(invoice.paymentHash).status).toBe('accepted');
+    const last = part(sender, invoice, 1n, 1_000n);
+    await sender.send(last, 1n);
+    expect(sender.endings(last)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled']);
     expect(net.node('bob').hub.getInvoice(invoice.paymentHash)).toMatchObject({ status: 'paid', receivedMsat: 1_010n });
     expect(net.node('bob').localMsat).toBe(2n * BALANCE + 1_010n);
     const more = part(sender, invoice, 1_000n, 1_000n);
     await sender.send(more, 1_000n);
-    expect(sender.endings(more)[3]).toMatchObject({ type: 'incorrect_or_unknown_payment_details' });
+    expect(sender.endings(more)[4]).toMatchObject({ type: 'incorrect_or_unknown_payment_details' });
     expect(net.node('bob').hub.liveActors.invoices).toBe(0);
   });
 
