@@ -81,7 +81,7 @@ async function bringUp(
 }
 
 async function connectAll(cluster: Cluster, edges: readonly Edge[], progress: Progress): Promise<void> {
-  progress.say(`opening ${edges.length} channels`);
+  progress.say('connecting the nodes and opening channels');
   const opened = await openChannels(cluster, edges);
   await waitForChannels(cluster, edges);
   const kept = edges.length - opened;
