@@ -36,7 +36,7 @@ const usual = {
   aliceDustLimitSatoshis: 354n,
   bobDustLimitSatoshis: 354n,
   maxAcceptedHtlcs: 30,
-  maxHtlcValueInFlightPercent: 100n,
+  maxHtlcValueInFlightPpm: 1_000_000n,
   maxDustHtlcExposureMsat: 50_000_000n,
 } as const;
 

@@ -34,7 +34,7 @@ export interface Settings {
   readonly aliceDustLimitSatoshis: bigint;
   readonly bobDustLimitSatoshis: bigint;
   readonly maxAcceptedHtlcs: number;
-  readonly maxHtlcValueInFlightPercent: bigint;
+  readonly maxHtlcValueInFlightPpm: bigint;
   readonly maxDustHtlcExposureMsat: bigint;
 }
 
@@ -72,7 +72,7 @@ const settings = fc.record<Settings>({
   aliceDustLimitSatoshis: fc.constantFrom(354n, 900n),
   bobDustLimitSatoshis: fc.constantFrom(354n, 700n),
   maxAcceptedHtlcs: fc.constantFrom(3, 30, 483),
-  maxHtlcValueInFlightPercent: fc.constantFrom(30n, 100n),
+  maxHtlcValueInFlightPpm: fc.constantFrom(300_000n, 1_000_000n),
   maxDustHtlcExposureMsat: fc.constantFrom(2_000_000n, 50_000_000n),
 });
 

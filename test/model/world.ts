@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spendableMsat } from '../../machines/channel/balances.ts';
-import { channelReserve, defaultPolicy } from '../../machines/channel/policy.ts';
+import { channelReserve, defaultPolicy, type ChannelPolicy } from '../../machines/channel/policy.ts';
 import { negotiated } from '../../machines/channel/context.ts';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import type { ExternalChannelEvent } from '../../machines/channel/events.ts';
@@ -35,9 +35,9 @@ export class World {
   constructor(settings: Settings) {
     this.#settings = settings;
     const { fundingSatoshis, feeratePerKw, announce, pushPercent } = settings;
-    const policy = {
+    const policy: Partial<ChannelPolicy> = {
       maxAcceptedHtlcs: settings.maxAcceptedHtlcs,
-      maxHtlcValueInFlightPercent: settings.maxHtlcValueInFlightPercent,
+      maxHtlcValueInFlightPpm: settings.maxHtlcValueInFlightPpm,
       maxDustHtlcExposureMsat: settings.maxDustHtlcExposureMsat,
     };
     const policies = { alice: { dustLimitSatoshis: settings.aliceDustLimitSatoshis }, bob: { dustLimitSatoshis: settings.bobDustLimitSatoshis } };

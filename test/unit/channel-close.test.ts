@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { decodeMessage, encodeMessage, type MessageOf } from '../../protocols/wire/messages.ts';
-import { buildClosing, closingFee, closingSighash } from '../../machines/commitment/closing-transaction.ts';
-import { closingRequest } from '../../machines/channel/closing.ts';
-import { negotiated } from '../../machines/channel/context.ts';
+import { closingFee } from '../../machines/commitment/closing-transaction.ts';
 import { signedClosing } from '../../src/runtime/channel-wire.ts';
 import { addHtlc, ChannelPair, crossSign, preimageOf, reachNormal, type PairOptions, type Party } from '../harness/channel-pair.ts';
+import { closingSigned } from './channel-states.ts';
 
 /** A channel in which Bob has `bobMsat`, about to be closed by Alice. */
 function paid(bobMsat: bigint, options: PairOptions = {}): ChannelPair {
@@ -102,10 +101,7 @@ describe('a closing_signed without fee_range', () => {
     pair.alice.outbox = [];
     expect(pair.bob.state('lifecycle')).toBe('negotiatingClose');
     const propose = (feeSatoshis: bigint) => {
-      const { parameters } = closingRequest(negotiated(pair.alice.data), feeSatoshis, 'local');
-      const signature = pair.alice.signer.channel(0).signMutualClose(closingSighash(buildClosing(parameters, feeSatoshis)));
-      const message = { type: 'closing_signed', channelId: pair.alice.data.channelId!, feeSatoshis, signature } as const;
-      pair.bob.send({ type: 'message', message: decodeMessage(encodeMessage(message)) });
+      pair.bob.send({ type: 'message', message: decodeMessage(encodeMessage(closingSigned(pair.alice, feeSatoshis))) });
       const answer = pair.bob.outbox.map(decodeMessage).at(-1);
       pair.bob.outbox = [];
       return answer?.type === 'closing_signed' ? answer : undefined;

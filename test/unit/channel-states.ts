@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { snapshotOf } from '../../machines/channel/channel.ts';
+import { closingRequest } from '../../machines/channel/closing.ts';
+import { negotiated } from '../../machines/channel/context.ts';
+import type { FeeRange } from '../../machines/channel/effects.ts';
+import { buildClosing, closingSighash } from '../../machines/commitment/closing-transaction.ts';
 import type { HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
 import { lookupSecret, secretIndex } from '../../machines/commitment/secrets.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
@@ -241,6 +245,13 @@ export function sampleFor(party: Party, peer: Party): { readonly [N in MessageNa
     warning: { type: 'warning', channelId, data: bytes(8, 0x41) },
   };
   return samples;
+}
+
+/** The closing_signed that `party` would sign at that fee. */
+export function closingSigned(party: Party, feeSatoshis: bigint, feeRange?: FeeRange): MessageOf<'closing_signed'> {
+  const { parameters } = closingRequest(negotiated(party.data), feeSatoshis, 'local');
+  const signature = party.signer.channel(0).signMutualClose(closingSighash(buildClosing(parameters, feeSatoshis)));
+  return { type: 'closing_signed', channelId: party.data.channelId!, feeSatoshis, signature, ...(feeRange && { feeRange }) };
 }
 
 type Bolt1 = 'init' | 'ping' | 'pong';
