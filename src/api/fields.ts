@@ -28,6 +28,8 @@ const decimal = (max: bigint, what: string, meta: Record<string, unknown>) =>
 
 /** Millisatoshi: a decimal string on the wire, a bigint in the node and the client. */
 export const msat = decimal(MAX_MSAT, 'millisatoshi', { 'x-unit': 'msat' satisfies Unit });
+/** Millisatoshi as far as BOLT 7's `fee_base_msat` goes, which has 32 bits. */
+export const feeBaseMsat = decimal(0xffff_ffffn, 'millisatoshi', { 'x-unit': 'msat' satisfies Unit });
 /** Satoshi: a decimal string on the wire, a bigint in the node and the client. */
 export const sat = decimal(MAX_SAT, 'satoshi', { 'x-unit': 'sat' satisfies Unit });
 /** An unsigned 64-bit number, such as an HTLC id. */

@@ -5,6 +5,7 @@ import {
   channelId,
   channelRef,
   count,
+  feeBaseMsat,
   feeratePerKw,
   integer,
   msat,
@@ -13,8 +14,6 @@ import {
   sat,
   shortChannelId,
   txid,
-  u16,
-  u32,
 } from '../fields.ts';
 import { method } from '../method.ts';
 import { channelDetail, channelState, channelSummary, journalEntry, policy } from './channel-types.ts';
@@ -179,9 +178,14 @@ export const channelsMethods = {
     http: { method: 'POST', path: '/v1/policy' },
     input: z.strictObject({
       channel: channelRef.optional().meta({ description: 'Only this channel' }),
-      feeBaseMsat: msat.optional().meta({ description: 'Fee for each HTLC' }),
-      feeProportionalMillionths: u32.optional().meta({ description: 'Fee in millionths of the amount' }),
-      cltvExpiryDelta: u16.optional().meta({ description: 'Blocks between the incoming and the outgoing expiry' }),
+      feeBaseMsat: feeBaseMsat.optional().meta({ description: 'Fee for each HTLC' }),
+      feeProportionalMillionths: integer(0, 1_000_000)
+        .optional()
+        .meta({ description: 'Fee in millionths of the amount' }),
+      // As in the configuration: with fewer blocks an HTLC could be lost between its two ends.
+      cltvExpiryDelta: integer(18, 2_016)
+        .optional()
+        .meta({ description: 'Blocks between the incoming and the outgoing expiry' }),
     }),
     output: z.object({
       channels: z.array(z.object({ channelId, shortChannelId: shortChannelId.optional(), policy })),
