@@ -6,8 +6,11 @@ import type { InvoiceData, InvoicePart, PartArrived } from './invoice.ts';
 /** BOLT 4, "Basic Multi-Part Payments": how long to wait for the rest after the first part. */
 export const MPP_TIMEOUT_MS = 60_000;
 
-/** What all parts come to: what the sender says, or where it says nothing this part alone (BOLT 4, `payload` format). */
-export const totalMsatOf = ({ payment, amtToForwardMsat }: PartArrived): bigint => payment?.totalMsat ?? amtToForwardMsat;
+/**
+ * What all parts come to: what the sender says, or where it says nothing this part alone (BOLT 4, `payload` format).
+ */
+export const totalMsatOf = ({ payment, amtToForwardMsat }: PartArrived): bigint =>
+  payment?.totalMsat ?? amtToForwardMsat;
 
 /** BOLT 4: the one failure for all that the payer got wrong, so that it tells nobody what exactly. */
 export const unknownDetails = (part: InvoicePart, height: number): FailureMessage => ({
@@ -17,17 +20,20 @@ export const unknownDetails = (part: InvoicePart, height: number): FailureMessag
 });
 
 /**
- * Why a part cannot be accepted, if it cannot: BOLT 4, "Failure Messages", what the final node checks. First what the hop before us may
- * have changed, so that the payee is not blamed for it.
+ * Why a part cannot be accepted, if it cannot: BOLT 4, "Failure Messages", what the final node checks. The payment
+ * secret comes first: who does not know it must not learn that there is such an invoice here. Then what the hop before
+ * us may have changed, so that the payee is not blamed for it.
  */
 export function partFailure(invoice: InvoiceData, event: PartArrived): FailureMessage | undefined {
   const { part, blockHeight } = event;
-  if (part.cltvExpiry < event.outgoingCltvValue) return { type: 'final_incorrect_cltv_expiry', cltvExpiry: part.cltvExpiry };
+  if (!knowsSecret(invoice, event.payment)) return unknownDetails(part, blockHeight);
+  if (part.cltvExpiry < event.outgoingCltvValue) {
+    return { type: 'final_incorrect_cltv_expiry', cltvExpiry: part.cltvExpiry };
+  }
   if (part.amountMsat < event.amtToForwardMsat) {
     return { type: 'final_incorrect_htlc_amount', incomingHtlcAmtMsat: part.amountMsat };
   }
   const isAcceptable =
-    knowsSecret(invoice, event.payment) &&
     paysEnough(invoice, totalMsatOf(event)) &&
     !isExpired(invoice, event.nowMs) &&
     part.cltvExpiry >= blockHeight + invoice.minFinalCltvExpiryDelta;
@@ -41,10 +47,11 @@ export function completesSet({ parts }: InvoiceData, event: PartArrived): boolea
 }
 
 /**
- * BOLT 2, "`cltv_expiry_delta` Selection": whether a part that we hold is past its fulfillment deadline, from which on it must be failed,
- * since it may be too late to claim it on chain.
+ * BOLT 2, "`cltv_expiry_delta` Selection": whether a part that we hold is past its fulfillment deadline, from which on
+ * it must be failed, since it may be too late to claim it on chain.
  */
-export const isTooLate = (part: InvoicePart, blockHeight: number): boolean => part.cltvExpiry < blockHeight + FULFILLMENT_DEADLINE_BLOCKS;
+export const isTooLate = (part: InvoicePart, blockHeight: number): boolean =>
+  part.cltvExpiry < blockHeight + FULFILLMENT_DEADLINE_BLOCKS;
 
 /** BOLT 2, same section: `2R+G+S`. */
 export const FULFILLMENT_DEADLINE_BLOCKS = 18;

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import {
-  createInvoiceActor, restoreInvoice, type InvoiceData, type InvoiceEffect, type InvoiceEvent, type InvoicePart, type PartArrived,
+  createInvoiceActor,
+  restoreInvoice,
+  type InvoiceData,
+  type InvoiceEffect,
+  type InvoiceEvent,
+  type InvoicePart,
+  type PartArrived,
 } from '../../machines/invoice/invoice.ts';
 import { invoiceMachine, type InvoiceState } from '../../machines/invoice/invoice.machine.ts';
 import { MPP_TIMEOUT_MS, partFailure } from '../../machines/invoice/rules.ts';
@@ -25,7 +31,11 @@ const invoice: InvoiceData = {
 };
 
 const part = (id: bigint, amountMsat: bigint, cltvExpiry = HEIGHT + 30): InvoicePart => ({
-  channelIndex: 1, id, amountMsat, cltvExpiry, amtToForwardMsat: amountMsat,
+  channelIndex: 1,
+  id,
+  amountMsat,
+  cltvExpiry,
+  amtToForwardMsat: amountMsat,
 });
 
 const arrival = (id: bigint, amountMsat: bigint, changes: Partial<PartArrived> = {}): PartArrived => ({
@@ -64,10 +74,20 @@ describe('what the payee checks of a part', () => {
     expect(failure(payment(0n), { amountMsat: undefined })).toEqual(details);
   });
 
+  it('tells who does not know the secret nothing by which to find out the payee', () => {
+    const wrong = payment(1_000n, new Uint8Array(32));
+    expect(failure({ ...wrong, amtToForwardMsat: 1_001n })).toEqual(details);
+    expect(failure({ ...wrong, outgoingCltvValue: HEIGHT + 1_000 })).toEqual(details);
+    expect(failure({ payment: undefined, outgoingCltvValue: HEIGHT + 1_000 })).toEqual(details);
+  });
+
   it('tells what the hop before it changed', () => {
     const late = failure({ part: part(0n, 1_000n, HEIGHT + 29) });
     expect(late).toEqual({ type: 'final_incorrect_cltv_expiry', cltvExpiry: HEIGHT + 29 });
-    expect(failure({ part: part(0n, 999n) })).toEqual({ type: 'final_incorrect_htlc_amount', incomingHtlcAmtMsat: 999n });
+    expect(failure({ part: part(0n, 999n) })).toEqual({
+      type: 'final_incorrect_htlc_amount',
+      incomingHtlcAmtMsat: 999n,
+    });
   });
 });
 
@@ -103,7 +123,9 @@ const events = {
 
 const reject = (state: InvoiceState): Reaction => ({ to: state, effects: ['failPart'] });
 const rejectAll = (state: InvoiceState) =>
-  Object.fromEntries(['whole', 'some', 'rest', 'wrong', 'contradicting', 'tooLate'].map((name) => [name, reject(state)]));
+  Object.fromEntries(
+    ['whole', 'some', 'rest', 'wrong', 'contradicting', 'tooLate'].map((name) => [name, reject(state)]),
+  );
 const noHeights = (state: InvoiceState) => ({ blockHeight: ignored(state), expiringHeight: ignored(state) });
 
 /** Every answer of the chart; what is not listed is not answered. */
@@ -152,7 +174,12 @@ const answers: Record<InvoiceState, Partial<Record<keyof typeof events, Reaction
     cancel: ignored('paid'),
   },
   expired: { ...rejectAll('expired'), ...noHeights('expired'), expire: ignored('expired'), cancel: ignored('expired') },
-  cancelled: { ...rejectAll('cancelled'), ...noHeights('cancelled'), expire: ignored('cancelled'), cancel: ignored('cancelled') },
+  cancelled: {
+    ...rejectAll('cancelled'),
+    ...noHeights('cancelled'),
+    expire: ignored('cancelled'),
+    cancel: ignored('cancelled'),
+  },
 };
 
 describe('the chart of an invoice', () => {
@@ -191,12 +218,22 @@ describe('the chart of an invoice', () => {
     expect(context.data.parts).toHaveLength(2);
   });
 
-  it('takes all parts or none: no part is both fulfilled and failed, and none is fulfilled before the sum is there', () => {
+  it('takes all parts or none: none is both fulfilled and failed, and none is fulfilled before the sum is there', () => {
     const anyEvent = fc.oneof(
-      fc.record({ id: fc.bigInt({ min: 0n, max: 1_000n }), amount: fc.constantFrom(100n, 300n, 500n, 700n), total: fc.constantFrom(1_000n, 1_000n, 1_000n, 1_500n) }).map(
-        ({ id, amount, total }): InvoiceEvent => arrival(id, amount, payment(total)),
+      fc
+        .record({
+          id: fc.bigInt({ min: 0n, max: 1_000n }),
+          amount: fc.constantFrom(100n, 300n, 500n, 700n),
+          total: fc.constantFrom(1_000n, 1_000n, 1_000n, 1_500n),
+        })
+        .map(({ id, amount, total }): InvoiceEvent => arrival(id, amount, payment(total))),
+      fc.constantFrom<InvoiceEvent>(
+        events.mppTimeout,
+        events.blockHeight,
+        events.expiringHeight,
+        events.expire,
+        events.cancel,
       ),
-      fc.constantFrom<InvoiceEvent>(events.mppTimeout, events.blockHeight, events.expiringHeight, events.expire, events.cancel),
     );
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 25 }), (sequence) => {
@@ -206,17 +243,27 @@ describe('the chart of an invoice', () => {
           const key = String(event.part.id);
           return !seen.has(key) && seen.add(key);
         });
-        const { actor, emitted } = reactionOf<InvoiceEvent, InvoiceEffect>((emit) => createInvoiceActor(invoice, emit), events.blockHeight);
+        const { actor, emitted } = reactionOf<InvoiceEvent, InvoiceEffect>(
+          (emit) => createInvoiceActor(invoice, emit),
+          events.blockHeight,
+        );
         for (const event of unique) actor.send(event);
-        const ids = (type: string) => emitted.filter((effect) => effect.type === type).map((effect) => ('part' in effect ? effect.part.id : -1n));
+        const ids = (type: string) =>
+          emitted.filter((effect) => effect.type === type).map((effect) => ('part' in effect ? effect.part.id : -1n));
         const fulfilled = ids('fulfillPart');
         const failed = new Set(ids('failPart'));
         expect(fulfilled.filter((id) => failed.has(id))).toEqual([]);
         expect(new Set(fulfilled).size).toBe(fulfilled.length);
-        const sum = unique.reduce((total, event) => (event.type === 'partArrived' && fulfilled.includes(event.part.id) ? total + event.part.amountMsat : total), 0n);
+        const sum = unique.reduce(
+          (total, event) =>
+            event.type === 'partArrived' && fulfilled.includes(event.part.id) ? total + event.part.amountMsat : total,
+          0n,
+        );
         if (fulfilled.length > 0) expect(sum).toBeGreaterThanOrEqual(1_000n);
         const state = String(actor.getSnapshot().value);
-        const outstanding = unique.filter((event) => event.type === 'partArrived' && !fulfilled.includes(event.part.id) && !failed.has(event.part.id));
+        const outstanding = unique.filter(
+          (event) => event.type === 'partArrived' && !fulfilled.includes(event.part.id) && !failed.has(event.part.id),
+        );
         if (state !== 'collecting') expect(outstanding).toEqual([]);
       }),
     );
