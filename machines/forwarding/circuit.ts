@@ -20,10 +20,12 @@ export interface OutgoingHtlc extends HtlcTerms {
   readonly id: bigint | undefined;
 }
 
-/** Why the incoming HTLC fails: by this node's word, or by that of a node further on, whose error packet is passed back (BOLT 4). */
+/**
+ * Why the incoming HTLC fails: by this node's word, or by that of a node further on, whose error packet is passed back
+ * (BOLT 4).
+ */
 export type CircuitFailure =
-  | { readonly by: 'us'; readonly failure: FailureMessage }
-  | { readonly by: 'downstream'; readonly reason: Uint8Array };
+  { readonly by: 'us'; readonly failure: FailureMessage } | { readonly by: 'downstream'; readonly reason: Uint8Array };
 
 /** All that a circuit remembers beside its chart's state: plain data, one row on disk. */
 export interface CircuitData {
@@ -53,7 +55,10 @@ export type CircuitEvent =
   /** The incoming HTLC is gone for good. */
   | { readonly type: 'htlcEnded' };
 
-/** What a circuit wants done. The hub adds what only it knows: references, and the secrets that error packets are made with. */
+/**
+ * What a circuit wants done. The hub adds what only it knows: references, and the secrets that error packets are made
+ * with.
+ */
 export type CircuitEffect =
   | {
       readonly type: 'offerHtlc';
@@ -74,7 +79,11 @@ export function createCircuit(data: CircuitData, emit: (effect: CircuitEffect) =
 }
 
 /** A circuit as it was saved. */
-export function restoreCircuit(state: CircuitState, data: CircuitData, emit: (effect: CircuitEffect) => void): CircuitActor {
+export function restoreCircuit(
+  state: CircuitState,
+  data: CircuitData,
+  emit: (effect: CircuitEffect) => void,
+): CircuitActor {
   const snapshot = forwardingMachine.resolveState({ value: state, context: { data, emit } });
   return createActor(forwardingMachine, { snapshot, input: { data, emit } }).start();
 }

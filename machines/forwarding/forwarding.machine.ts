@@ -11,7 +11,10 @@ type EventOf<T extends CircuitEvent['type']> = Extract<CircuitEvent, { type: T }
 const ruleBroken = ({ incoming, outgoing }: CircuitData, { channel, blockHeight }: EventOf<'forward'>) =>
   forwardingFailure(incoming, outgoing, channel, blockHeight);
 
-const fail = (failure: CircuitFailure) => ({ data: { failure }, effects: [{ type: 'failIncoming', failure } as const] });
+const fail = (failure: CircuitFailure) => ({
+  data: { failure },
+  effects: [{ type: 'failIncoming', failure } as const],
+});
 
 /** BOLT 2, "Removing an HTLC": what our peer could not read, we report for it; all else is passed on as it came. */
 function failureOf({ removal }: EventOf<'htlcFailed'>): CircuitFailure {
@@ -20,8 +23,8 @@ function failureOf({ removal }: EventOf<'htlcFailed'>): CircuitFailure {
 }
 
 /**
- * A forwarding circuit: it links an HTLC that we received with the one that we offer for it, so that the one is settled exactly as the
- * other was, once. One actor a forward.
+ * A forwarding circuit: it links an HTLC that we received with the one that we offer for it, so that the one is settled
+ * exactly as the other was, once. One actor a forward.
  */
 export const forwardingMachine = setup({
   types: {
@@ -41,7 +44,11 @@ export const forwardingMachine = setup({
     offer: step('forward', ({ outgoing: { amountMsat, cltvExpiry } }, { channel, onionRoutingPacket }) =>
       channel === undefined
         ? {}
-        : { effects: [{ type: 'offerHtlc', channelIndex: channel.channelIndex, amountMsat, cltvExpiry, onionRoutingPacket }] },
+        : {
+            effects: [
+              { type: 'offerHtlc', channelIndex: channel.channelIndex, amountMsat, cltvExpiry, onionRoutingPacket },
+            ],
+          },
     ),
     noteOffered: step('htlcOffered', ({ outgoing }, { id }) => ({ data: { outgoing: { ...outgoing, id } } })),
     failTemporarily: step('htlcRefused', (_data, { channelUpdate }) =>
@@ -65,7 +72,8 @@ export const forwardingMachine = setup({
   on: { '*': { actions: 'reportUnexpected' } },
   states: {
     received: {
-      description: 'BOLT 2, Forwarding HTLCs: the incoming HTLC is irrevocably committed; nothing is offered for it yet.',
+      description:
+        'BOLT 2, Forwarding HTLCs: the incoming HTLC is irrevocably committed; nothing is offered for it yet.',
       on: {
         forward: [
           { guard: 'breaksRule', target: 'failing', actions: 'refuse' },
@@ -74,7 +82,8 @@ export const forwardingMachine = setup({
       },
     },
     offering: {
-      description: 'BOLT 2, Adding an HTLC: the outgoing channel is asked for an HTLC; its answer comes within the same turn.',
+      description:
+        'BOLT 2, Adding an HTLC: the outgoing channel is asked for an HTLC; its answer comes within the same turn.',
       on: {
         htlcReceived: {},
         htlcOffered: { target: 'offered', actions: 'noteOffered' },
@@ -82,7 +91,8 @@ export const forwardingMachine = setup({
       },
     },
     offered: {
-      description: 'BOLT 2, Forwarding HTLCs: the outgoing HTLC stands; until it is settled, the incoming one must stand too.',
+      description:
+        'BOLT 2, Forwarding HTLCs: the outgoing HTLC stands; until it is settled, the incoming one must stand too.',
       on: {
         htlcReceived: {},
         htlcFulfilled: { target: 'settling', actions: 'passPreimageBack' },
@@ -90,7 +100,7 @@ export const forwardingMachine = setup({
       },
     },
     settling: {
-      description: 'BOLT 2, Forwarding HTLCs: the preimage is known, and the incoming HTLC fulfilled with it whatever becomes of the outgoing one.',
+      description: 'BOLT 2, Forwarding HTLCs: the preimage is known; the incoming HTLC is fulfilled, come what may.',
       on: {
         htlcReceived: { actions: 'fulfillAgain' },
         htlcFulfilled: {},

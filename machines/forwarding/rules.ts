@@ -33,8 +33,8 @@ export interface HtlcTerms {
 const MAX_HTLC_CLTV = 2016;
 
 /**
- * BOLT 2, "`cltv_expiry_delta` Selection": an HTLC that we offer and that times out before its peer can settle it costs a channel. One
- * block of grace, and the twelve that a transaction may take to confirm.
+ * BOLT 2, "`cltv_expiry_delta` Selection": an HTLC that we offer and that times out before its peer can settle it costs
+ * a channel. One block of grace, and the twelve that a transaction may take to confirm.
  */
 export const MIN_OUTGOING_BLOCKS = 13;
 
@@ -44,8 +44,9 @@ export function forwardingFeeMsat(amountToForwardMsat: bigint, policy: Forwardin
 }
 
 /**
- * Why an HTLC cannot be forwarded, if it cannot: BOLT 4, "Failure Messages", what a forwarding node checks, in the order of its list. What
- * only the outgoing channel can tell (balance, HTLCs in flight) is asked last and ends in `temporary_channel_failure`.
+ * Why an HTLC cannot be forwarded, if it cannot: BOLT 4, "Failure Messages", what a forwarding node checks, in the
+ * order of its list. What only the outgoing channel can tell (balance, HTLCs in flight) is asked last and ends in
+ * `temporary_channel_failure`.
  */
 export function forwardingFailure(
   incoming: HtlcTerms,

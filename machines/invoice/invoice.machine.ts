@@ -15,7 +15,10 @@ const failPart = (part: InvoicePart, failure: FailureMessage): InvoiceEffect => 
   part: { channelIndex: part.channelIndex, id: part.id },
   failure,
 });
-const fulfillPart = ({ channelIndex, id }: HtlcLocation): InvoiceEffect => ({ type: 'fulfillPart', part: { channelIndex, id } });
+const fulfillPart = ({ channelIndex, id }: HtlcLocation): InvoiceEffect => ({
+  type: 'fulfillPart',
+  part: { channelIndex, id },
+});
 
 const noParts = { parts: [], totalMsat: undefined, deadlineMs: undefined } as const;
 const failAll = (parts: readonly InvoicePart[], failure: (part: InvoicePart) => FailureMessage) => ({
@@ -27,8 +30,8 @@ const contradicts = ({ totalMsat }: InvoiceData, event: PartArrived): boolean =>
   totalMsat !== undefined && totalMsat !== totalMsatOf(event);
 
 /**
- * An invoice, or a spontaneous payment: it holds the parts of a payment until all of them are there, and then takes all or none
- * (BOLT 4, Basic Multi-Part Payments).
+ * An invoice, or a spontaneous payment: it holds the parts of a payment until all of them are there, and then takes all
+ * or none (BOLT 4, Basic Multi-Part Payments).
  */
 export const invoiceMachine = setup({
   types: {
@@ -38,22 +41,30 @@ export const invoiceMachine = setup({
     tags: {} as 'finished',
   },
   guards: {
-    isUnacceptable: ({ context, event }) => event.type === 'partArrived' && partFailure(context.data, event) !== undefined,
+    isUnacceptable: ({ context, event }) =>
+      event.type === 'partArrived' && partFailure(context.data, event) !== undefined,
     contradictsTotal: ({ context, event }) => event.type === 'partArrived' && contradicts(context.data, event),
     completesSet: ({ context, event }) => event.type === 'partArrived' && completesSet(context.data, event),
     isTooLate: ({ context, event }) =>
       (event.type === 'partArrived' || event.type === 'blockHeight') &&
       context.data.parts.some((part) => isTooLate(part, event.blockHeight)),
-    isPart: ({ context, event }) => event.type === 'htlcEnded' && context.data.parts.some((part) => isSame(part, event.htlc)),
+    isPart: ({ context, event }) =>
+      event.type === 'htlcEnded' && context.data.parts.some((part) => isSame(part, event.htlc)),
     isLastPart: ({ context, event }) =>
-      event.type === 'htlcEnded' && context.data.parts.length > 0 && without(context.data.parts, event.htlc).length === 0,
+      event.type === 'htlcEnded' &&
+      context.data.parts.length > 0 &&
+      without(context.data.parts, event.htlc).length === 0,
   },
   actions: {
     rejectPart: step('partArrived', (data, event) => ({
       effects: [failPart(event.part, partFailure(data, event) ?? unknownDetails(event.part, event.blockHeight))],
     })),
     holdPart: step('partArrived', (data, event) => ({
-      data: { parts: [...data.parts, event.part], totalMsat: totalMsatOf(event), deadlineMs: data.deadlineMs ?? event.nowMs + MPP_TIMEOUT_MS },
+      data: {
+        parts: [...data.parts, event.part],
+        totalMsat: totalMsatOf(event),
+        deadlineMs: data.deadlineMs ?? event.nowMs + MPP_TIMEOUT_MS,
+      },
     })),
     takeAll: step('partArrived', ({ parts: held }, event) => {
       const parts = [...held, event.part];
@@ -71,12 +82,18 @@ export const invoiceMachine = setup({
     failSetWithPart: step('partArrived', ({ parts }, event) =>
       failAll([...parts, event.part], (part) => unknownDetails(part, event.blockHeight)),
     ),
-    failSet: step(['blockHeight', 'cancel'], ({ parts }, { blockHeight }) => failAll(parts, (part) => unknownDetails(part, blockHeight))),
+    failSet: step(['blockHeight', 'cancel'], ({ parts }, { blockHeight }) =>
+      failAll(parts, (part) => unknownDetails(part, blockHeight)),
+    ),
     giveUpSet: step('mppTimeout', ({ parts }) => failAll(parts, () => ({ type: 'mpp_timeout' }))),
     dropPart: step('htlcEnded', ({ parts }, { htlc }) => ({ data: { parts: without(parts, htlc) } })),
     dropLastPart: always(() => ({ data: noParts })),
-    fulfillAgain: step('htlcReceived', ({ parts }, { htlc }) => ({ effects: parts.filter((part) => isSame(part, htlc)).map(fulfillPart) })),
-    setTimer: always(({ deadlineMs }) => (deadlineMs === undefined ? {} : { effects: [{ type: 'setTimer', atMs: deadlineMs }] })),
+    fulfillAgain: step('htlcReceived', ({ parts }, { htlc }) => ({
+      effects: parts.filter((part) => isSame(part, htlc)).map(fulfillPart),
+    })),
+    setTimer: always(({ deadlineMs }) =>
+      deadlineMs === undefined ? {} : { effects: [{ type: 'setTimer', atMs: deadlineMs }] },
+    ),
     clearTimer: always(() => ({ effects: [{ type: 'clearTimer' }] })),
     reportUnexpected,
   },
@@ -104,7 +121,8 @@ export const invoiceMachine = setup({
       },
     },
     collecting: {
-      description: 'BOLT 4, Basic Multi-Part Payments: some parts are held; the rest is to come within a minute, and none is taken before.',
+      description:
+        'BOLT 4, Basic Multi-Part Payments: some parts are held for a minute, until the rest comes; none is taken yet.',
       entry: 'setTimer',
       exit: 'clearTimer',
       on: {
@@ -128,7 +146,8 @@ export const invoiceMachine = setup({
       },
     },
     settling: {
-      description: 'BOLT 4, Basic Multi-Part Payments: all of it is there, and every part is fulfilled, whatever else happens.',
+      description:
+        'BOLT 4, Basic Multi-Part Payments: all of it is there, and every part is fulfilled, whatever else happens.',
       on: {
         htlcReceived: { actions: 'fulfillAgain' },
         htlcEnded: [

@@ -13,7 +13,9 @@ export interface InvoicePart extends HtlcLocation {
   readonly amtToForwardMsat: bigint;
 }
 
-/** All that an invoice remembers beside its chart's state: plain data. Its preimage is not among it: the hub keeps that. */
+/**
+ * All that an invoice remembers beside its chart's state: plain data. Its preimage is not among it: the hub keeps that.
+ */
 export interface InvoiceData {
   readonly paymentHash: Uint8Array;
   /** Undefined for a spontaneous payment, whose preimage is its secret. */
@@ -72,7 +74,11 @@ export function createInvoiceActor(data: InvoiceData, emit: (effect: InvoiceEffe
 }
 
 /** An invoice as it was saved. While it is collecting, its timer is for the hub to set again. */
-export function restoreInvoice(state: InvoiceState, data: InvoiceData, emit: (effect: InvoiceEffect) => void): InvoiceActor {
+export function restoreInvoice(
+  state: InvoiceState,
+  data: InvoiceData,
+  emit: (effect: InvoiceEffect) => void,
+): InvoiceActor {
   const snapshot = invoiceMachine.resolveState({ value: state, context: { data, emit } });
   return createActor(invoiceMachine, { snapshot, input: { data, emit } }).start();
 }

@@ -9,7 +9,8 @@ type PartFailed = Extract<PaymentEvent, { type: 'partFailed' }>;
 const changePart = (parts: readonly PaymentPart[], number: number, change: Partial<PaymentPart>): PaymentPart[] =>
   parts.map((part) => (part.number === number ? { ...part, ...change } : part));
 
-const ended = (parts: readonly PaymentPart[], number: number, outcome: PartOutcome) => changePart(parts, number, { outcome });
+const ended = (parts: readonly PaymentPart[], number: number, outcome: PartOutcome) =>
+  changePart(parts, number, { outcome });
 
 const isTimeUp = ({ deadlineMs }: PaymentData, { nowMs }: PartFailed): boolean => nowMs >= deadlineMs;
 
@@ -28,8 +29,8 @@ const retry = { guard: 'mayRetry', target: 'routing', actions: ['notePartFailure
 const end = { target: 'failed', actions: ['notePartFailure', 'noteEnd'] } as const;
 
 /**
- * A payment that this node makes: it finds a way, sends, waits, and learns from what comes back. One actor a payment hash, so that none
- * is paid twice. (It sends one part at a time.)
+ * A payment that this node makes: it finds a way, sends, waits, and learns from what comes back. One actor a payment
+ * hash, so that none is paid twice. (It sends one part at a time.)
  */
 export const paymentMachine = setup({
   types: {
@@ -40,7 +41,8 @@ export const paymentMachine = setup({
   },
   guards: {
     isOutstanding: ({ context, event }) =>
-      'part' in event && context.data.parts.some(({ number, outcome }) => number === event.part && outcome === undefined),
+      'part' in event &&
+      context.data.parts.some(({ number, outcome }) => number === event.part && outcome === undefined),
     mayRetry: ({ context: { data }, event }) =>
       event.type === 'partFailed' && event.mayRetry && !isTimeUp(data, event) && data.parts.length < data.maxAttempts,
   },
@@ -50,7 +52,9 @@ export const paymentMachine = setup({
       const part: PaymentPart = { number: parts.length, route, htlc: undefined, outcome: undefined };
       return { data: { parts: [...parts, part] }, effects: [{ type: 'sendPart', part }] };
     }),
-    noteHtlc: step('htlcOffered', ({ parts }, { part, htlc }) => ({ data: { parts: changePart(parts, part, { htlc }) } })),
+    noteHtlc: step('htlcOffered', ({ parts }, { part, htlc }) => ({
+      data: { parts: changePart(parts, part, { htlc }) },
+    })),
     notePreimage: step('htlcFulfilled', ({ parts }, { part, paymentPreimage }) => ({
       data: { paymentPreimage, parts: ended(parts, part, { kind: 'succeeded' }) },
     })),
@@ -68,7 +72,8 @@ export const paymentMachine = setup({
   on: { '*': { actions: 'reportUnexpected' } },
   states: {
     routing: {
-      description: 'BOLT 4, Packet Construction: nothing is out; a way to the payee is looked for, other than those that failed.',
+      description:
+        'BOLT 4, Packet Construction: nothing is out; a way to the payee is looked for, other than those that failed.',
       on: {
         search: { actions: 'findRoute' },
         routeFound: { target: 'sending', actions: 'sendPart' },
@@ -76,14 +81,16 @@ export const paymentMachine = setup({
       },
     },
     sending: {
-      description: 'BOLT 2, Adding an HTLC: our first channel is asked for an HTLC; its answer comes within the same turn.',
+      description:
+        'BOLT 2, Adding an HTLC: our first channel is asked for an HTLC; its answer comes within the same turn.',
       on: {
         htlcOffered: [stale, { target: 'waiting', actions: 'noteHtlc' }],
         partFailed: [stale, retry, end],
       },
     },
     waiting: {
-      description: 'BOLT 2, Forwarding HTLCs: the HTLC stands; it comes back fulfilled or failed, and nobody can take it back before.',
+      description:
+        'BOLT 2, Forwarding HTLCs: the HTLC stands until it comes back fulfilled or failed; it cannot be taken back.',
       on: {
         htlcOffered: {},
         htlcFulfilled: [stale, { target: 'succeeded', actions: 'notePreimage' }],

@@ -44,7 +44,8 @@ export interface PaymentPart {
   readonly outcome: PartOutcome | undefined;
 }
 
-export type PartOutcome = { readonly kind: 'succeeded' } | { readonly kind: 'failed'; readonly failure: PaymentFailure };
+export type PartOutcome =
+  { readonly kind: 'succeeded' } | { readonly kind: 'failed'; readonly failure: PaymentFailure };
 
 /** All that a payment remembers beside its chart's state: plain data. What its parts' secrets are, the hub keeps. */
 export interface PaymentData {
@@ -66,8 +67,17 @@ export type PaymentEvent =
   | { readonly type: 'noRoute'; readonly failure: PaymentFailure }
   | { readonly type: 'htlcOffered'; readonly part: number; readonly htlc: HtlcLocation }
   | { readonly type: 'htlcFulfilled'; readonly part: number; readonly paymentPreimage: Uint8Array }
-  /** No HTLC of this part stands any more, or ever did. `mayRetry`: another way may work (BOLT 4, "Receiving Failure Codes"). */
-  | { readonly type: 'partFailed'; readonly part: number; readonly failure: PaymentFailure; readonly mayRetry: boolean; readonly nowMs: number };
+  /**
+   * No HTLC of this part stands any more, or ever did. `mayRetry`: another way may work (BOLT 4, "Receiving Failure
+   * Codes").
+   */
+  | {
+      readonly type: 'partFailed';
+      readonly part: number;
+      readonly failure: PaymentFailure;
+      readonly mayRetry: boolean;
+      readonly nowMs: number;
+    };
 
 /** What a payment wants done. */
 export type PaymentEffect =
@@ -85,7 +95,11 @@ export function createPayment(data: PaymentData, emit: (effect: PaymentEffect) =
 }
 
 /** A payment as it was saved. */
-export function restorePayment(state: PaymentState, data: PaymentData, emit: (effect: PaymentEffect) => void): PaymentActor {
+export function restorePayment(
+  state: PaymentState,
+  data: PaymentData,
+  emit: (effect: PaymentEffect) => void,
+): PaymentActor {
   const snapshot = paymentMachine.resolveState({ value: state, context: { data, emit } });
   return createActor(paymentMachine, { snapshot, input: { data, emit } }).start();
 }

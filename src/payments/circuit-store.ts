@@ -58,18 +58,21 @@ export class CircuitStore {
   }
 
   live(): StoredCircuit[] {
-    return this.#database.all<CircuitRow>('SELECT * FROM circuits WHERE finished_ms IS NULL ORDER BY rowid').map(fromRow);
+    return this.#database
+      .all<CircuitRow>('SELECT * FROM circuits WHERE finished_ms IS NULL ORDER BY rowid')
+      .map(fromRow);
   }
 
   save({ state, data, sharedSecret, onionHash, createdAtMs, finishedAtMs }: StoredCircuit): void {
     const { incoming, outgoing, paymentHash, paymentPreimage, failure } = data;
     this.#database.run(
-      `INSERT INTO circuits (incoming_channel, incoming_htlc_u64, payment_hash, state, incoming_msat, incoming_expiry, outgoing_scid_u64,
-         outgoing_channel, outgoing_htlc_u64, outgoing_msat, outgoing_expiry, shared_secret, onion_hash, preimage, failure, created_ms,
-         finished_ms)
+      `INSERT INTO circuits (incoming_channel, incoming_htlc_u64, payment_hash, state, incoming_msat, incoming_expiry,
+         outgoing_scid_u64, outgoing_channel, outgoing_htlc_u64, outgoing_msat, outgoing_expiry, shared_secret,
+         onion_hash, preimage, failure, created_ms, finished_ms)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (incoming_channel, incoming_htlc_u64) DO UPDATE SET state = excluded.state, outgoing_htlc_u64 = excluded.outgoing_htlc_u64,
-         preimage = excluded.preimage, failure = excluded.failure, finished_ms = excluded.finished_ms`,
+       ON CONFLICT (incoming_channel, incoming_htlc_u64) DO UPDATE SET state = excluded.state,
+         outgoing_htlc_u64 = excluded.outgoing_htlc_u64, preimage = excluded.preimage,
+         failure = excluded.failure, finished_ms = excluded.finished_ms`,
       incoming.channelIndex,
       u64(incoming.id),
       paymentHash,
@@ -90,14 +93,26 @@ export class CircuitStore {
     );
   }
 
-  list({ status, limit = DEFAULT_PAGE_LIMIT, offset = 0 }: Page & { readonly status?: ForwardStatus } = {}): ForwardList {
+  list({
+    status,
+    limit = DEFAULT_PAGE_LIMIT,
+    offset = 0,
+  }: Page & { readonly status?: ForwardStatus } = {}): ForwardList {
     const where = status === undefined ? 'TRUE' : WHERE[status];
     const totals = this.#database.get<{ total: number }>(`SELECT COUNT(*) AS total FROM circuits WHERE ${where}`);
     const earned = this.#database.get<{ fee_msat: bigint | null }>(
       "SELECT SUM(incoming_msat - outgoing_msat) AS fee_msat FROM circuits WHERE state = 'settled'",
     );
-    const rows = this.#database.all<CircuitRow>(`SELECT * FROM circuits WHERE ${where} ORDER BY rowid DESC LIMIT ? OFFSET ?`, limit, offset);
-    return { total: totals?.total ?? 0, feeMsat: earned?.fee_msat ?? 0n, forwards: rows.map((row) => forwardRecord(fromRow(row))) };
+    const rows = this.#database.all<CircuitRow>(
+      `SELECT * FROM circuits WHERE ${where} ORDER BY rowid DESC LIMIT ? OFFSET ?`,
+      limit,
+      offset,
+    );
+    return {
+      total: totals?.total ?? 0,
+      feeMsat: earned?.fee_msat ?? 0n,
+      forwards: rows.map((row) => forwardRecord(fromRow(row))),
+    };
   }
 }
 
@@ -122,7 +137,10 @@ export function forwardRecord({ state, data, createdAtMs, finishedAtMs }: Stored
   };
 }
 
-/** Nobody needs a packet that only the sender could read once it is on its way for good; a peer may have made it 64 kB long. */
+/**
+ * Nobody needs a packet that only the sender could read once it is on its way for good; a peer may have made it 64 kB
+ * long.
+ */
 function withoutReason(failure: CircuitFailure): CircuitFailure {
   return failure.by === 'us' ? failure : { by: 'downstream', reason: new Uint8Array() };
 }

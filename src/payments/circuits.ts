@@ -1,5 +1,11 @@
 import {
-  createCircuit, restoreCircuit, type CircuitData, type CircuitEffect, type CircuitEvent, type CircuitFailure, type HtlcLocation,
+  createCircuit,
+  restoreCircuit,
+  type CircuitData,
+  type CircuitEffect,
+  type CircuitEvent,
+  type CircuitFailure,
+  type HtlcLocation,
 } from '../../machines/forwarding/circuit.ts';
 import type { CircuitState } from '../../machines/forwarding/forwarding.machine.ts';
 import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
@@ -102,7 +108,10 @@ export class Circuits {
 
   refused(reference: string): boolean {
     const circuit = this.#byReference(reference);
-    return circuit !== undefined && this.#tell(circuit, { type: 'htlcRefused', channelUpdate: this.#channelUpdate(circuit.actor.data) });
+    return (
+      circuit !== undefined &&
+      this.#tell(circuit, { type: 'htlcRefused', channelUpdate: this.#channelUpdate(circuit.actor.data) })
+    );
   }
 
   fulfilled(htlc: HtlcLocation, paymentPreimage: Uint8Array): boolean {
@@ -118,8 +127,8 @@ export class Circuits {
   }
 
   /**
-   * After a restart: what asked a channel for an HTLC and did not hear is told how it came out, by the onion, which no other HTLC has.
-   * Only then is nothing on its way between the two.
+   * After a restart: what asked a channel for an HTLC and did not hear is told how it came out, by the onion, which no
+   * other HTLC has. Only then is nothing on its way between the two.
    */
   reconcile(): void {
     for (const circuit of this.#byIncoming.values()) {
@@ -190,7 +199,13 @@ export class Circuits {
     switch (effect.type) {
       case 'offerHtlc': {
         const { channelIndex, amountMsat, cltvExpiry, onionRoutingPacket } = effect;
-        outlet.offerHtlc(channelIndex, { reference: REFERENCE + circuit.key, amountMsat, paymentHash, cltvExpiry, onionRoutingPacket });
+        outlet.offerHtlc(channelIndex, {
+          reference: REFERENCE + circuit.key,
+          amountMsat,
+          paymentHash,
+          cltvExpiry,
+          onionRoutingPacket,
+        });
         return;
       }
       case 'fulfillIncoming':
@@ -213,7 +228,9 @@ export class Circuits {
   }
 
   #channelUpdate({ outgoing: { channelIndex, shortChannelId } }: CircuitData): Uint8Array {
-    return channelIndex === undefined ? new Uint8Array() : this.#options.directory.channelUpdate(channelIndex, shortChannelId);
+    return channelIndex === undefined
+      ? new Uint8Array()
+      : this.#options.directory.channelUpdate(channelIndex, shortChannelId);
   }
 
   #byReference(reference: string): LiveCircuit | undefined {

@@ -18,13 +18,16 @@ export interface OwnChannel {
   /** What could come to us over it. */
   readonly receivableMsat: bigint;
   /**
-   * How the peer forwards to us, as an invoice tells a payer who cannot know: the short channel id is one that the peer knows the channel
-   * by. Undefined while the peer has not said.
+   * How the peer forwards to us, as an invoice tells a payer who cannot know: the short channel id is one that the peer
+   * knows the channel by. Undefined while the peer has not said.
    */
   readonly inbound: Omit<RouteHint, 'nodeId'> | undefined;
 }
 
-/** What the payments know of the node's channels and of its chain. The node implements it; nothing here changes anything. */
+/**
+ * What the payments know of the node's channels and of its chain. The node implements it; nothing here changes
+ * anything.
+ */
 export interface ChannelDirectory {
   /** The height of the best block. */
   blockHeight(): number;
@@ -32,8 +35,8 @@ export interface ChannelDirectory {
   byShortChannelId(shortChannelId: bigint): OwnChannel | undefined;
   channels(): Iterable<OwnChannel>;
   /**
-   * Our latest `channel_update` of a channel, naming it by the given id (BOLT 4: the one that the onion used), with or without the type
-   * before it; empty where none is to be shown.
+   * Our latest `channel_update` of a channel, naming it by the given id (BOLT 4: the one that the onion used), with or
+   * without the type before it; empty where none is to be shown.
    */
   channelUpdate(channelIndex: number, shortChannelId: bigint): Uint8Array;
   /** The HTLCs that we offered and that stand in the channel, in whatever state. */

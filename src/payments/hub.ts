@@ -14,12 +14,28 @@ import { Invoices } from './invoices.ts';
 import { OnionsSeen } from './onions-seen.ts';
 import { Outlet } from './outlet.ts';
 import {
-  expiryMs, planInvoice, planKeysend, routeQuestion, type FindRouteRequest, type KeysendRequest, type PaymentPlan, type PayRequest,
+  expiryMs,
+  planInvoice,
+  planKeysend,
+  routeQuestion,
+  type FindRouteRequest,
+  type KeysendRequest,
+  type PaymentPlan,
+  type PayRequest,
 } from './payment-request.ts';
 import { PaymentStore, paymentRecord, type PaymentList } from './payment-store.ts';
 import { Payments, type PaymentsOptions } from './payments.ts';
 import { Receiver } from './receiver.ts';
-import type { ForwardStatus, InvoiceRecord, InvoiceStatus, Page, PaymentRecord, PaymentsNotice, PaymentStatus, UnexpectedEvent } from './records.ts';
+import type {
+  ForwardStatus,
+  InvoiceRecord,
+  InvoiceStatus,
+  Page,
+  PaymentRecord,
+  PaymentsNotice,
+  PaymentStatus,
+  UnexpectedEvent,
+} from './records.ts';
 import { paymentsMigrations } from './schema.ts';
 
 export interface PaymentHubOptions
@@ -27,8 +43,8 @@ export interface PaymentHubOptions
   readonly database: Database;
   readonly signer: Pick<NodeSigner, 'ecdh' | 'signInvoice'>;
   /**
-   * Runs `work` in a turn and resolves with what it returned once that is on disk; rejects with what it threw, or if the turn is
-   * discarded.
+   * Runs `work` in a turn and resolves with what it returned once that is on disk; rejects with what it threw, or if
+   * the turn is discarded.
    */
   readonly inTurn: <T>(work: (turn: Turn) => T) => Promise<T>;
   /** Told once it is on disk. It must not throw. */
@@ -37,13 +53,17 @@ export interface PaymentHubOptions
 }
 
 /**
- * The actors that pay, get paid and forward, and their rows: it gives them the channels' notices, performs what they want within the turn,
- * and answers the API. In memory are only those that HTLCs stand for, all else is on disk.
+ * The actors that pay, get paid and forward, and their rows: it gives them the channels' notices, performs what they
+ * want within the turn, and answers the API. In memory are only those that HTLCs stand for, all else is on disk.
  */
 export class PaymentHub implements TurnParticipant<PaymentsEvent> {
   readonly #options: PaymentHubOptions;
   readonly #outlet = new Outlet();
-  readonly #stores: { readonly payments: PaymentStore; readonly invoices: InvoiceStore; readonly circuits: CircuitStore };
+  readonly #stores: {
+    readonly payments: PaymentStore;
+    readonly invoices: InvoiceStore;
+    readonly circuits: CircuitStore;
+  };
   readonly #payments: Payments;
   readonly #invoices: Invoices;
   readonly #circuits: Circuits;
@@ -74,8 +94,8 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
   }
 
   /**
-   * To be called once after the start, when the channels are back from disk and before anything else happens: ends the doubt about what
-   * was asked of a channel and not answered when the node stopped.
+   * To be called once after the start, when the channels are back from disk and before anything else happens: ends the
+   * doubt about what was asked of a channel and not answered when the node stopped.
    */
   start(): Promise<void> {
     return this.#command(() => {
@@ -121,8 +141,8 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
   }
 
   /**
-   * Begins to pay an invoice and resolves with the payment as it then is, on its way in most cases. One that is paid already is not paid
-   * again. Rejects with `InvoiceError` or `PaymentError`, and then nothing is sent.
+   * Begins to pay an invoice and resolves with the payment as it then is, on its way in most cases. One that is paid
+   * already is not paid again. Rejects with `InvoiceError` or `PaymentError`, and then nothing is sent.
    */
   pay(request: PayRequest): Promise<PaymentRecord> {
     return this.#begin(() => planInvoice(request, this.#options.currency, this.#moment()));
@@ -197,7 +217,10 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
     this.#command(work).catch(() => {});
   }
 
-  /** What a channel says goes to the actor that it concerns. One that is unknown is over already: channels repeat themselves. */
+  /**
+   * What a channel says goes to the actor that it concerns. One that is unknown is over already: channels repeat
+   * themselves.
+   */
   #notice(channelIndex: number, notice: HtlcNotice): void {
     const circuits = this.#circuits;
     const payments = this.#payments;

@@ -76,7 +76,9 @@ export function makeInvoice(options: InvoiceMakerOptions, request: InvoiceReques
 /** Throws `PaymentError` unless it is an amount that can be paid. */
 export function checkAmount(amountMsat: bigint): void {
   if (amountMsat >= 1n && amountMsat <= MAX_MSAT) return;
-  throw new PaymentError('amount_invalid', `expected an amount of 1 to ${MAX_MSAT} msat, got ${amountMsat}`, { amountMsat });
+  throw new PaymentError('amount_invalid', `expected an amount of 1 to ${MAX_MSAT} msat, got ${amountMsat}`, {
+    amountMsat,
+  });
 }
 
 /** BOLT 11, tagged field `r`: the channels that no gossip tells of, those that can bring most first. */

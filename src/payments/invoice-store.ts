@@ -88,7 +88,9 @@ export class InvoiceStore {
 
   /** When the next open invoice expires. */
   nextExpiryMs(): number | undefined {
-    const row = this.#database.get<{ next: number | null }>("SELECT MIN(expires_ms) AS next FROM invoices WHERE state = 'open'");
+    const row = this.#database.get<{ next: number | null }>(
+      "SELECT MIN(expires_ms) AS next FROM invoices WHERE state = 'open'",
+    );
     return row?.next ?? undefined;
   }
 
@@ -103,13 +105,16 @@ export class InvoiceStore {
   }
 
   /** Writes the invoice; of its parts only those that came or went since `partsBefore`. */
-  save({ state, data, preimage, partSecrets, invoice, description, createdAtMs }: StoredInvoice, partsBefore: readonly InvoicePart[]): void {
+  save(
+    { state, data, preimage, partSecrets, invoice, description, createdAtMs }: StoredInvoice,
+    partsBefore: readonly InvoicePart[],
+  ): void {
     this.#database.run(
-      `INSERT INTO invoices (payment_hash, state, invoice, description, amount_msat, payment_secret, preimage, min_final_cltv_expiry_delta,
-         created_ms, expires_ms, total_msat, deadline_ms, received_msat, paid_ms)
+      `INSERT INTO invoices (payment_hash, state, invoice, description, amount_msat, payment_secret, preimage,
+         min_final_cltv_expiry_delta, created_ms, expires_ms, total_msat, deadline_ms, received_msat, paid_ms)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (payment_hash) DO UPDATE SET state = excluded.state, total_msat = excluded.total_msat, deadline_ms = excluded.deadline_ms,
-         received_msat = excluded.received_msat, paid_ms = excluded.paid_ms`,
+       ON CONFLICT (payment_hash) DO UPDATE SET state = excluded.state, total_msat = excluded.total_msat,
+         deadline_ms = excluded.deadline_ms, received_msat = excluded.received_msat, paid_ms = excluded.paid_ms`,
       data.paymentHash,
       state,
       invoice,
@@ -127,23 +132,37 @@ export class InvoiceStore {
     );
     const before = new Set(partsBefore.map(htlcKey));
     const now = new Set(data.parts.map(htlcKey));
-    for (const part of data.parts) if (!before.has(htlcKey(part))) this.#savePart(data.paymentHash, part, partSecrets.get(htlcKey(part)));
+    for (const part of data.parts)
+      if (!before.has(htlcKey(part))) this.#savePart(data.paymentHash, part, partSecrets.get(htlcKey(part)));
     for (const part of partsBefore) {
       if (now.has(htlcKey(part))) continue;
-      this.#database.run('DELETE FROM invoice_parts WHERE channel_index = ? AND htlc_u64 = ?', part.channelIndex, u64(part.id));
+      this.#database.run(
+        'DELETE FROM invoice_parts WHERE channel_index = ? AND htlc_u64 = ?',
+        part.channelIndex,
+        u64(part.id),
+      );
     }
   }
 
-  list({ status, limit = DEFAULT_PAGE_LIMIT, offset = 0 }: Page & { readonly status?: InvoiceStatus } = {}): InvoiceList {
+  list({
+    status,
+    limit = DEFAULT_PAGE_LIMIT,
+    offset = 0,
+  }: Page & { readonly status?: InvoiceStatus } = {}): InvoiceList {
     const where = status === undefined ? 'TRUE' : WHERE[status];
     const totals = this.#database.get<{ total: number }>(`SELECT COUNT(*) AS total FROM invoices WHERE ${where}`);
-    const rows = this.#database.all<InvoiceRow>(`SELECT * FROM invoices WHERE ${where} ORDER BY rowid DESC LIMIT ? OFFSET ?`, limit, offset);
+    const rows = this.#database.all<InvoiceRow>(
+      `SELECT * FROM invoices WHERE ${where} ORDER BY rowid DESC LIMIT ? OFFSET ?`,
+      limit,
+      offset,
+    );
     return { total: totals?.total ?? 0, invoices: rows.map((row) => invoiceRecord(fromRows(row, []))) };
   }
 
   #savePart(paymentHash: Uint8Array, part: InvoicePart, sharedSecret: Uint8Array | undefined): void {
     this.#database.run(
-      `INSERT INTO invoice_parts (channel_index, htlc_u64, payment_hash, amount_msat, amt_to_forward_msat, cltv_expiry, shared_secret)
+      `INSERT INTO invoice_parts (channel_index, htlc_u64, payment_hash, amount_msat, amt_to_forward_msat, cltv_expiry,
+         shared_secret)
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
       part.channelIndex,
       u64(part.id),
@@ -156,12 +175,22 @@ export class InvoiceStore {
   }
 
   #fromRow(row: InvoiceRow): StoredInvoice {
-    return fromRows(row, this.#database.all<PartRow>('SELECT * FROM invoice_parts WHERE payment_hash = ?', row.payment_hash));
+    return fromRows(
+      row,
+      this.#database.all<PartRow>('SELECT * FROM invoice_parts WHERE payment_hash = ?', row.payment_hash),
+    );
   }
 }
 
 /** An invoice as others see it. */
-export function invoiceRecord({ state, data, preimage, invoice, description, createdAtMs }: StoredInvoice): InvoiceRecord {
+export function invoiceRecord({
+  state,
+  data,
+  preimage,
+  invoice,
+  description,
+  createdAtMs,
+}: StoredInvoice): InvoiceRecord {
   const status = STATUS[state];
   return {
     paymentHash: data.paymentHash,
@@ -181,15 +210,13 @@ export function invoiceRecord({ state, data, preimage, invoice, description, cre
 export const hashKey = (paymentHash: Uint8Array): string => toString(paymentHash, 'hex');
 
 function fromRows(row: InvoiceRow, partRows: readonly PartRow[]): StoredInvoice {
-  const parts = partRows.map(
-    (part): InvoicePart => ({
-      channelIndex: part.channel_index,
-      id: part.htlc_u64,
-      amountMsat: part.amount_msat,
-      amtToForwardMsat: part.amt_to_forward_msat,
-      cltvExpiry: part.cltv_expiry,
-    }),
-  );
+  const parts = partRows.map((part): InvoicePart => ({
+    channelIndex: part.channel_index,
+    id: part.htlc_u64,
+    amountMsat: part.amount_msat,
+    amtToForwardMsat: part.amt_to_forward_msat,
+    cltvExpiry: part.cltv_expiry,
+  }));
   return {
     state: row.state,
     data: {

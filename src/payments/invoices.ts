@@ -1,9 +1,6 @@
 import type { HtlcLocation } from '../../machines/forwarding/circuit.ts';
 import type { HtlcDetails } from '../../machines/htlc/htlc.machine.ts';
-import {
-  createInvoiceActor, restoreInvoice, type InvoiceData, type InvoiceEffect, type InvoiceEvent, type InvoicePart,
-} from '../../machines/invoice/invoice.ts';
-import type { InvoiceState } from '../../machines/invoice/invoice.machine.ts';
+import type { InvoiceEffect, InvoiceEvent, InvoicePart } from '../../machines/invoice/invoice.ts';
 import { unknownDetails } from '../../machines/invoice/rules.ts';
 import type { FinalPayload } from '../../protocols/onion/payload.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
@@ -11,20 +8,12 @@ import { equals } from 'uint8arrays';
 import type { Clock } from '../runtime/clock.ts';
 import type { ChannelDirectory } from './directory.ts';
 import { PaymentError } from './errors.ts';
-import { makeInvoice, MIN_FINAL_CLTV_EXPIRY_DELTA, type InvoiceMakerOptions, type InvoiceRequest } from './invoice-maker.ts';
-import { hashKey, invoiceRecord, type InvoiceStore, type StoredInvoice } from './invoice-store.ts';
-import { LiveActor } from './live-actor.ts';
+import { makeInvoice, type InvoiceMakerOptions, type InvoiceRequest } from './invoice-maker.ts';
+import { hashKey, invoiceRecord, type InvoiceStore } from './invoice-store.ts';
+import { liveInvoice, newInvoice, storedInvoice, type LiveInvoice } from './live-invoice.ts';
 import { htlcKey, type Outlet } from './outlet.ts';
 import type { InvoiceRecord, PaymentsNotice, UnexpectedEvent } from './records.ts';
 import { Timers } from './timers.ts';
-
-interface LiveInvoice extends Omit<StoredInvoice, 'state' | 'data'> {
-  readonly key: string;
-  readonly actor: LiveActor<InvoiceEvent, InvoiceEffect, InvoiceState, InvoiceData>;
-  readonly partSecrets: Map<string, Uint8Array>;
-  /** As they are on disk. */
-  savedParts: readonly InvoicePart[];
-}
 
 /** An HTLC whose onion ends here. */
 export interface FinalHtlc {
@@ -71,25 +60,30 @@ export class Invoices {
   create(request: InvoiceRequest): InvoiceRecord {
     const nowMs = this.#options.clock.now();
     const { text, preimage, paymentHash, paymentSecret, expiresAtMs } = makeInvoice(this.#options, request, nowMs);
-    const invoice = this.#make(
+    const made = newInvoice(
       { paymentHash, paymentSecret, amountMsat: request.amountMsat, expiresAtMs },
       { preimage, invoice: text, description: request.description, createdAtMs: nowMs },
     );
+    const invoice = this.#add(made);
     this.#touch(invoice);
-    return invoiceRecord(stored(invoice));
+    return invoiceRecord(storedInvoice(invoice));
   }
 
   /** Throws `PaymentError` unless it can still be paid. */
   cancel(paymentHash: Uint8Array): InvoiceRecord {
     const invoice = this.#find(paymentHash);
     const key = hashKey(paymentHash);
-    if (invoice === undefined) throw new PaymentError('invoice_unknown', `no invoice has the payment hash ${key}`, { paymentHash: key });
+    if (invoice === undefined)
+      throw new PaymentError('invoice_unknown', `no invoice has the payment hash ${key}`, { paymentHash: key });
     if (invoice.actor.state !== 'open' && invoice.actor.state !== 'collecting') {
-      const { status } = invoiceRecord(stored(invoice));
-      throw new PaymentError('invoice_not_open', `expected an open invoice, got one that is ${status}`, { paymentHash: key, status });
+      const { status } = invoiceRecord(storedInvoice(invoice));
+      throw new PaymentError('invoice_not_open', `expected an open invoice, got one that is ${status}`, {
+        paymentHash: key,
+        status,
+      });
     }
     this.#send(invoice, { type: 'cancel', blockHeight: this.#options.directory.blockHeight() });
-    return invoiceRecord(stored(invoice));
+    return invoiceRecord(storedInvoice(invoice));
   }
 
   /** An HTLC has come to its end here: it pays an invoice, or it is a spontaneous payment, or it is refused. */
@@ -107,7 +101,13 @@ export class Invoices {
     }
     invoice.partSecrets.set(htlcKey(part), sharedSecret);
     this.#send(invoice, {
-      type: 'partArrived', part, amtToForwardMsat, outgoingCltvValue, payment: paymentData, blockHeight, nowMs: clock.now(),
+      type: 'partArrived',
+      part,
+      amtToForwardMsat,
+      outgoingCltvValue,
+      payment: paymentData,
+      blockHeight,
+      nowMs: clock.now(),
     });
     // A spontaneous payment that was refused leaves nothing behind: it is neither written nor told.
     if (known === undefined && invoice.actor.state === 'open') {
@@ -136,7 +136,7 @@ export class Invoices {
     for (const invoice of this.#touched) {
       const { actor, key, savedParts } = invoice;
       if (actor.isChanged) {
-        store.save(stored(invoice), savedParts);
+        store.save(storedInvoice(invoice), savedParts);
         invoice.savedParts = actor.markSaved().data.parts;
       }
       if (actor.state === 'open' || actor.isFinished) this.#live.delete(key);
@@ -159,7 +159,7 @@ export class Invoices {
 
   #load(): void {
     for (const row of this.#options.store.beingPaid()) {
-      const invoice = this.#restore(row);
+      const invoice = this.#add(liveInvoice(row));
       const { deadlineMs } = invoice.actor.data;
       if (invoice.actor.state === 'collecting' && deadlineMs !== undefined) this.#awaitRest(invoice, deadlineMs);
     }
@@ -171,31 +171,9 @@ export class Invoices {
     if (live !== undefined) return live;
     const row = this.#options.store.get(paymentHash);
     if (row === undefined) return undefined;
-    const invoice = this.#restore(row);
+    const invoice = this.#add(liveInvoice(row));
     this.#touch(invoice);
     return invoice;
-  }
-
-  #restore({ state, data, ...rest }: StoredInvoice): LiveInvoice {
-    const actor = new LiveActor((emit: (effect: InvoiceEffect) => void) => restoreInvoice(state, data, emit));
-    return this.#add({ ...rest, key: hashKey(data.paymentHash), actor: actor.markSaved(), partSecrets: new Map(rest.partSecrets), savedParts: data.parts });
-  }
-
-  #make(
-    asked: Pick<InvoiceData, 'paymentHash' | 'paymentSecret' | 'amountMsat' | 'expiresAtMs'>,
-    rest: Pick<StoredInvoice, 'preimage' | 'invoice' | 'description' | 'createdAtMs'>,
-  ): LiveInvoice {
-    const data: InvoiceData = {
-      ...asked,
-      minFinalCltvExpiryDelta: MIN_FINAL_CLTV_EXPIRY_DELTA,
-      parts: [],
-      totalMsat: undefined,
-      deadlineMs: undefined,
-      receivedMsat: undefined,
-      paidAtMs: undefined,
-    };
-    const actor = new LiveActor((emit: (effect: InvoiceEffect) => void) => createInvoiceActor(data, emit));
-    return this.#add({ ...rest, key: hashKey(asked.paymentHash), actor, partSecrets: new Map(), savedParts: [] });
   }
 
   #add(invoice: LiveInvoice): LiveInvoice {
@@ -207,10 +185,11 @@ export class Invoices {
   /** bLIP 3: the payer made the preimage, and the onion brings it. */
   #spontaneous(paymentHash: Uint8Array, preimage: Uint8Array | undefined): LiveInvoice | undefined {
     if (preimage === undefined || !equals(sha256(preimage), paymentHash)) return undefined;
-    return this.#make(
+    const made = newInvoice(
       { paymentHash, paymentSecret: undefined, amountMsat: undefined, expiresAtMs: undefined },
       { preimage, invoice: undefined, description: undefined, createdAtMs: this.#options.clock.now() },
     );
+    return this.#add(made);
   }
 
   #tell(htlc: HtlcLocation, type: 'htlcReceived' | 'htlcEnded'): boolean {
@@ -234,7 +213,7 @@ export class Invoices {
     outlet.afterCommit(() => {
       const { isChanged: isRefused, state } = invoice.actor;
       if (isRefused || state === before) return;
-      publish({ type: 'invoice', invoice: invoiceRecord(stored(invoice)) });
+      publish({ type: 'invoice', invoice: invoiceRecord(storedInvoice(invoice)) });
       if (state === 'open') this.#awaitExpiry();
     });
   }
@@ -263,7 +242,7 @@ export class Invoices {
 
   #awaitRest(invoice: LiveInvoice, atMs: number): void {
     this.#timers.set(invoice.key, atMs, () => {
-      // In its own turn, some may have changed: a set that came after the one that the timer was set for has its own time.
+      // Before its turn came, a set may have ended and another begun, which has a time of its own.
       const live = this.#live.get(invoice.key);
       const deadlineMs = live?.actor.data.deadlineMs;
       if (live === undefined || deadlineMs === undefined || deadlineMs > this.#options.clock.now()) return;
@@ -297,8 +276,4 @@ export class Invoices {
     }
     for (const key of now) this.#byPart.set(key, invoice);
   }
-}
-
-function stored({ actor, preimage, partSecrets, invoice, description, createdAtMs }: LiveInvoice): StoredInvoice {
-  return { state: actor.state, data: actor.data, preimage, partSecrets, invoice, description, createdAtMs };
 }

@@ -30,7 +30,10 @@ export class LiveActor<Event, Effect, State, Data> {
     return this.#chart.getSnapshot().hasTag('finished');
   }
 
-  /** Gives the event to the chart and returns what it wants done. Throws what the chart threw: the turn is then discarded. */
+  /**
+   * Gives the event to the chart and returns what it wants done. Throws what the chart threw: the turn is then
+   * discarded.
+   */
   send(event: Event): readonly Effect[] {
     this.#effects = [];
     this.#chart.send(event);

@@ -8,8 +8,9 @@ interface SeenOnion extends HtlcLocation {
 }
 
 /**
- * BOLT 4, "Onion Decryption": the onions that came, so that none is accepted twice. Each is kept with the HTLC that brought it, since the
- * same HTLC is told of again after a restart, until the chain is past that HTLC's expiry (see `onionReplayKey`).
+ * BOLT 4, "Onion Decryption": the onions that came, so that none is accepted twice. Each is kept with the HTLC that
+ * brought it, since the same HTLC is told of again after a restart, until the chain is past that HTLC's expiry (see
+ * `onionReplayKey`).
  */
 export class OnionsSeen {
   readonly #database: Database;

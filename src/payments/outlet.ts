@@ -30,7 +30,9 @@ export class Outlet {
     this.#now().dispatch({ to: 'channel', channelIndex, event: { type: 'removeHtlc', id, removal } });
   }
 
-  /** The same with a failure of our own, in an error packet that only the sender can read (BOLT 4, "Returning Errors"). */
+  /**
+   * The same with a failure of our own, in an error packet that only the sender can read (BOLT 4, "Returning Errors").
+   */
   failHtlc(htlc: HtlcLocation, sharedSecret: Uint8Array, failure: FailureMessage): void {
     this.removeHtlc(htlc, { kind: 'failed', reason: createErrorPacket(sharedSecret, failure) });
   }

@@ -18,22 +18,31 @@ export function readPartFailure(
   removal: Exclude<HtlcRemoval, { kind: 'fulfilled' }>,
   policyOverrides: readonly PolicyOverride[],
 ): PartReport {
-  if (removal.kind === 'malformed') return fromOurPeer(route, failureFromMalformed(removal.failureCode, removal.sha256OfOnion));
+  if (removal.kind === 'malformed')
+    return fromOurPeer(route, failureFromMalformed(removal.failureCode, removal.sha256OfOnion));
   const read = readErrorPacket(sharedSecrets, removal.reason);
   if (!read.readable) {
     const message = 'a failure came back that cannot be read: a node on the way has garbled it';
     return { outcome: { type: 'unreadable', route }, failure: { code: 'unreadable_failure', message } };
   }
   const { hopIndex, failure } = read;
-  return { outcome: { type: 'failed', route, hopIndex, failure, policyOverrides }, failure: describe(route, hopIndex, failure) };
+  return {
+    outcome: { type: 'failed', route, hopIndex, failure, policyOverrides },
+    failure: describe(route, hopIndex, failure),
+  };
 }
 
 /** The HTLC never left: our own channel would not take it, or lost it. */
 export function notSent(route: PaymentRoute, code: string, reason: string): PartReport {
-  return { outcome: { type: 'not_sent', route }, failure: withChannel(route, 0, { code, message: `our channel did not take the HTLC: ${reason}` }) };
+  return {
+    outcome: { type: 'not_sent', route },
+    failure: withChannel(route, 0, { code, message: `our channel did not take the HTLC: ${reason}` }),
+  };
 }
 
-/** BOLT 2, "Removing an HTLC": the peer could not read the onion that we made, which no other node has had in its hands. */
+/**
+ * BOLT 2, "Removing an HTLC": the peer could not read the onion that we made, which no other node has had in its hands.
+ */
 function fromOurPeer(route: PaymentRoute, failure: FailureMessage): PartReport {
   const code = codeOf(failure);
   const failed: PaymentFailure = { code, message: `our peer could not read the onion: ${code}`, ...nodeAt(route, 0) };

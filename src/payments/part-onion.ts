@@ -9,8 +9,8 @@ import type { RandomBytes } from '../runtime/clock.ts';
 import type { PartSecrets } from './payment-store.ts';
 
 /**
- * The onion of one part, under a session key of its own, and what is to be remembered of it. Throws `OnionRouteError` for a route that does
- * not fit, `RoutingError` or `CryptoError` for one that is none.
+ * The onion of one part, under a session key of its own, and what is to be remembered of it. Throws `OnionRouteError`
+ * for a route that does not fit, `RoutingError` or `CryptoError` for one that is none.
  */
 export function makePartOnion(
   route: PaymentRoute,
@@ -18,8 +18,15 @@ export function makePartOnion(
   paymentHash: Uint8Array,
   randomBytes: RandomBytes,
 ): PartSecrets & { readonly packet: Uint8Array } {
-  const hops = hopPayloads(route, details).map(({ nodeId, payload }) => ({ nodeId: fromString(nodeId, 'hex'), payload: encodePayload(payload) }));
-  const { packet, sharedSecrets } = createOnion({ sessionKey: sessionKey(randomBytes), hops, associatedData: paymentHash });
+  const hops = hopPayloads(route, details).map(({ nodeId, payload }) => ({
+    nodeId: fromString(nodeId, 'hex'),
+    payload: encodePayload(payload),
+  }));
+  const { packet, sharedSecrets } = createOnion({
+    sessionKey: sessionKey(randomBytes),
+    hops,
+    associatedData: paymentHash,
+  });
   return { packet, sharedSecrets, onionHash: sha256(packet) };
 }
 

@@ -79,16 +79,21 @@ const limitsOf = (amountMsat: bigint, { maxFeeMsat, maxCltvExpiryDelta = DEFAULT
   maxTotalCltvDelta: Math.min(maxCltvExpiryDelta, MAX_HTLC_CLTV),
 });
 
-/** BOLT 11, "Payer / Payee Requirements". Throws `InvoiceError` for a text that is none, `PaymentError` for one that cannot be paid. */
+/**
+ * BOLT 11, "Payer / Payee Requirements". Throws `InvoiceError` for a text that is none, `PaymentError` for one that
+ * cannot be paid.
+ */
 export function planInvoice(request: PayRequest, currency: Currency, { nowMs, blockHeight }: Moment): PaymentPlan {
   const invoice = decodeInvoice(request.invoice);
   if (invoice.currency !== currency) {
-    const message = `expected an invoice for this node's network (ln${currency}…), got one of ln${invoice.currency}…`;
+    const message = `expected an invoice for this node's network, ln${currency}…, got ln${invoice.currency}…`;
     throw new PaymentError('invoice_wrong_network', message, { expected: currency, got: invoice.currency });
   }
   const expiresAtMs = expiryMs(invoice);
   if (nowMs >= expiresAtMs) {
-    throw new PaymentError('invoice_expired', `the invoice expired at ${new Date(expiresAtMs).toISOString()}`, { expiresAtMs });
+    throw new PaymentError('invoice_expired', `the invoice expired at ${new Date(expiresAtMs).toISOString()}`, {
+      expiresAtMs,
+    });
   }
   const amountMsat = amountOf(invoice, request.amountMsat);
   const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, maxAttempts = DEFAULT_MAX_ATTEMPTS } = request;
@@ -120,7 +125,11 @@ export function planInvoice(request: PayRequest, currency: Currency, { nowMs, bl
 }
 
 /** bLIP 3: the preimage is ours, and travels in the onion. Throws `PaymentError` or `RoutingError`. */
-export function planKeysend(request: KeysendRequest, randomBytes: RandomBytes, { nowMs, blockHeight }: Moment): PaymentPlan {
+export function planKeysend(
+  request: KeysendRequest,
+  randomBytes: RandomBytes,
+  { nowMs, blockHeight }: Moment,
+): PaymentPlan {
   const { nodeId, amountMsat, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, maxAttempts = DEFAULT_MAX_ATTEMPTS } = request;
   const keysendPreimage = randomBytes(32);
   const details: PayeeDetails = { keysendPreimage };
@@ -135,7 +144,10 @@ export function planKeysend(request: KeysendRequest, randomBytes: RandomBytes, {
     maxAttempts,
     search: {
       details,
-      request: { ...routeQuestion(request, blockHeight), finalPayloadExtraBytes: finalPayloadExtraBytes(details, amountMsat) },
+      request: {
+        ...routeQuestion(request, blockHeight),
+        finalPayloadExtraBytes: finalPayloadExtraBytes(details, amountMsat),
+      },
     },
   };
 }
@@ -148,7 +160,13 @@ export function routeQuestion(request: FindRouteRequest, blockHeight: number): R
   if (!secp256k1.isPublicKey(fromString(nodeId, 'hex'))) {
     throw new RoutingError('invalid_node_id', `expected a node id that is a public key, got ${nodeId}`);
   }
-  return { payee: nodeId, amountMsat, blockHeight, ...limitsOf(amountMsat, request), finalCltvDelta: KEYSEND_FINAL_CLTV_DELTA };
+  return {
+    payee: nodeId,
+    amountMsat,
+    blockHeight,
+    ...limitsOf(amountMsat, request),
+    finalCltvDelta: KEYSEND_FINAL_CLTV_DELTA,
+  };
 }
 
 /** When an invoice can be paid no more, in milliseconds since 1970. */
@@ -160,7 +178,8 @@ function amountOf({ amountMsat: asked }: Invoice, given: bigint | undefined): bi
     if (given === undefined || given === asked) return asked;
     throw new PaymentError('amount_not_asked', `the invoice asks for ${asked} msat, got ${given}`, { asked, given });
   }
-  if (given === undefined) throw new PaymentError('amount_missing', 'the invoice leaves the amount to the payer: expected one');
+  if (given === undefined)
+    throw new PaymentError('amount_missing', 'the invoice leaves the amount to the payer: expected one');
   checkAmount(given);
   return given;
 }

@@ -1,12 +1,24 @@
 import { concat } from 'uint8arrays';
-import type { PartOutcome, PaymentData, PaymentFailure, PaymentPart, PaymentRoute } from '../../machines/payment/payment.ts';
+import type {
+  PartOutcome,
+  PaymentData,
+  PaymentFailure,
+  PaymentPart,
+  PaymentRoute,
+} from '../../machines/payment/payment.ts';
 import type { PaymentState } from '../../machines/payment/payment.machine.ts';
 import { decodeJson, encodeJson } from '../../protocols/json.ts';
 import type { NodeId } from '../network/network.ts';
 import type { RouteRequest } from '../routing/request.ts';
 import type { PayeeDetails } from '../routing/route.ts';
 import { u64, type Database } from '../storage/database.ts';
-import { DEFAULT_PAGE_LIMIT, type AttemptRecord, type Page, type PaymentRecord, type PaymentStatus } from './records.ts';
+import {
+  DEFAULT_PAGE_LIMIT,
+  type AttemptRecord,
+  type Page,
+  type PaymentRecord,
+  type PaymentStatus,
+} from './records.ts';
 
 /** What a part was sent with, kept until it comes back. */
 export interface PartSecrets {
@@ -91,7 +103,9 @@ export class PaymentStore {
   }
 
   inFlight(): StoredPayment[] {
-    return this.#database.all<PaymentRow>('SELECT * FROM payments WHERE finished_ms IS NULL ORDER BY rowid').map((row) => this.#fromRow(row));
+    return this.#database
+      .all<PaymentRow>('SELECT * FROM payments WHERE finished_ms IS NULL ORDER BY rowid')
+      .map((row) => this.#fromRow(row));
   }
 
   /** Forgets a payment that failed, since it is tried anew. */
@@ -102,13 +116,14 @@ export class PaymentStore {
 
   /** Writes the payment; of its parts those that are not as in `partsBefore`. */
   save(payment: StoredPayment, partsBefore: readonly PaymentPart[]): void {
-    const { state, data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets } = payment;
+    const { state, data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets } =
+      payment;
     this.#database.run(
-      `INSERT INTO payments (payment_hash, state, payee, amount_msat, is_keysend, invoice, description, created_ms, finished_ms, deadline_ms,
-         max_attempts, preimage, failure, search)
+      `INSERT INTO payments (payment_hash, state, payee, amount_msat, is_keysend, invoice, description, created_ms,
+         finished_ms, deadline_ms, max_attempts, preimage, failure, search)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (payment_hash) DO UPDATE SET state = excluded.state, finished_ms = excluded.finished_ms, preimage = excluded.preimage,
-         failure = excluded.failure, search = excluded.search`,
+       ON CONFLICT (payment_hash) DO UPDATE SET state = excluded.state, finished_ms = excluded.finished_ms,
+         preimage = excluded.preimage, failure = excluded.failure, search = excluded.search`,
       data.paymentHash,
       state,
       payee,
@@ -129,19 +144,32 @@ export class PaymentStore {
     }
   }
 
-  list({ status, limit = DEFAULT_PAGE_LIMIT, offset = 0 }: Page & { readonly status?: PaymentStatus } = {}): PaymentList {
+  list({
+    status,
+    limit = DEFAULT_PAGE_LIMIT,
+    offset = 0,
+  }: Page & { readonly status?: PaymentStatus } = {}): PaymentList {
     const where = status === undefined ? 'TRUE' : WHERE[status];
     const totals = this.#database.get<{ total: number }>(`SELECT COUNT(*) AS total FROM payments WHERE ${where}`);
-    const rows = this.#database.all<PaymentRow>(`SELECT * FROM payments WHERE ${where} ORDER BY rowid DESC LIMIT ? OFFSET ?`, limit, offset);
+    const rows = this.#database.all<PaymentRow>(
+      `SELECT * FROM payments WHERE ${where} ORDER BY rowid DESC LIMIT ? OFFSET ?`,
+      limit,
+      offset,
+    );
     return { total: totals?.total ?? 0, payments: rows.map((row) => paymentRecord(this.#fromRow(row))) };
   }
 
-  #savePart(paymentHash: Uint8Array, { number, route, htlc, outcome }: PaymentPart, secrets: PartSecrets | undefined): void {
+  #savePart(
+    paymentHash: Uint8Array,
+    { number, route, htlc, outcome }: PaymentPart,
+    secrets: PartSecrets | undefined,
+  ): void {
     this.#database.run(
-      `INSERT INTO payment_parts (payment_hash, number, route, channel_index, htlc_u64, outcome, shared_secrets, onion_hash)
+      `INSERT INTO payment_parts (payment_hash, number, route, channel_index, htlc_u64, outcome, shared_secrets,
+         onion_hash)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (payment_hash, number) DO UPDATE SET channel_index = excluded.channel_index, htlc_u64 = excluded.htlc_u64,
-         outcome = excluded.outcome`,
+       ON CONFLICT (payment_hash, number) DO UPDATE SET channel_index = excluded.channel_index,
+         htlc_u64 = excluded.htlc_u64, outcome = excluded.outcome`,
       paymentHash,
       number,
       encodeJson(route),
@@ -154,7 +182,10 @@ export class PaymentStore {
   }
 
   #fromRow(row: PaymentRow): StoredPayment {
-    const parts = this.#database.all<PartRow>('SELECT * FROM payment_parts WHERE payment_hash = ? ORDER BY number', row.payment_hash);
+    const parts = this.#database.all<PartRow>(
+      'SELECT * FROM payment_parts WHERE payment_hash = ? ORDER BY number',
+      row.payment_hash,
+    );
     return {
       state: row.state,
       data: {
@@ -200,7 +231,11 @@ export function paymentRecord(payment: Omit<StoredPayment, 'search' | 'partSecre
 }
 
 function attemptOf({ route, outcome }: PaymentPart): AttemptRecord {
-  return { status: outcome?.kind ?? 'inFlight', route, failure: outcome?.kind === 'failed' ? outcome.failure : undefined };
+  return {
+    status: outcome?.kind ?? 'inFlight',
+    route,
+    failure: outcome?.kind === 'failed' ? outcome.failure : undefined,
+  };
 }
 
 function partFromRow(row: PartRow): PaymentPart {
@@ -215,5 +250,8 @@ function partFromRow(row: PartRow): PaymentPart {
 
 function secretsFromRow({ shared_secrets: joined, onion_hash: onionHash }: PartRow): PartSecrets {
   const count = joined.length / SECRET_BYTES;
-  return { onionHash, sharedSecrets: Array.from({ length: count }, (_, i) => joined.slice(i * SECRET_BYTES, (i + 1) * SECRET_BYTES)) };
+  return {
+    onionHash,
+    sharedSecrets: Array.from({ length: count }, (_, i) => joined.slice(i * SECRET_BYTES, (i + 1) * SECRET_BYTES)),
+  };
 }

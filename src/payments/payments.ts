@@ -1,10 +1,7 @@
 import { equals } from 'uint8arrays';
 import type { HtlcLocation } from '../../machines/forwarding/circuit.ts';
 import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
-import {
-  createPayment, restorePayment, type PaymentData, type PaymentEffect, type PaymentEvent, type PaymentPart,
-} from '../../machines/payment/payment.ts';
-import type { PaymentState } from '../../machines/payment/payment.machine.ts';
+import type { PaymentEffect, PaymentEvent, PaymentPart } from '../../machines/payment/payment.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { RunnelError } from '../../protocols/errors.ts';
 import type { RouteResult } from '../routing/find-path.ts';
@@ -14,28 +11,21 @@ import type { Clock, RandomBytes } from '../runtime/clock.ts';
 import type { ChannelDirectory } from './directory.ts';
 import { PaymentError } from './errors.ts';
 import { hashKey } from './invoice-store.ts';
-import { LiveActor } from './live-actor.ts';
+import {
+  livePayment,
+  newPayment,
+  parseReference,
+  referenceOf,
+  storedPayment,
+  type LivePart,
+  type LivePayment,
+} from './live-payment.ts';
 import { htlcKey, type Outlet } from './outlet.ts';
 import { notSent, readPartFailure, type PartReport } from './part-failure.ts';
 import { makePartOnion } from './part-onion.ts';
 import type { PaymentPlan } from './payment-request.ts';
-import { paymentRecord, type PartSecrets, type PaymentSearch, type PaymentStore, type StoredPayment } from './payment-store.ts';
+import { paymentRecord, type PartSecrets, type PaymentStore } from './payment-store.ts';
 import type { PaymentsNotice, UnexpectedEvent } from './records.ts';
-
-interface LivePayment extends Omit<StoredPayment, 'state' | 'data'> {
-  readonly key: string;
-  readonly actor: LiveActor<PaymentEvent, PaymentEffect, PaymentState, PaymentData>;
-  readonly partSecrets: Map<number, PartSecrets>;
-  search: PaymentSearch;
-  finishedAtMs: number | undefined;
-  /** As they are on disk; undefined for a payment that is not there, or is to take the place of one that failed. */
-  savedParts: readonly PaymentPart[] | undefined;
-}
-
-interface LivePart {
-  readonly payment: LivePayment;
-  readonly part: PaymentPart;
-}
 
 /** What the payments ask of the router. */
 export interface PaymentRouter {
@@ -54,9 +44,6 @@ export interface PaymentsOptions {
   readonly onUnexpected: (unexpected: UnexpectedEvent) => void;
 }
 
-const REFERENCE = /^pay\/([0-9a-f]{64})\/(\d+)$/;
-const referenceOf = ({ key }: LivePayment, { number }: PaymentPart): string => `pay/${key}/${number}`;
-
 /** The payments of this node that are on their way. */
 export class Payments {
   readonly #options: PaymentsOptions;
@@ -74,26 +61,18 @@ export class Payments {
   }
 
   /**
-   * Begins a payment. One that succeeded before is not made again, and one that failed is forgotten for the new one. Throws
-   * `PaymentError` `payment_in_flight`.
+   * Begins a payment. One that succeeded before is not made again, and one that failed is forgotten for the new one.
+   * Throws `PaymentError` `payment_in_flight`.
    */
   pay(plan: PaymentPlan): void {
-    const { paymentHash, amountMsat, deadlineMs, maxAttempts, ...rest } = plan;
+    const { paymentHash } = plan;
     const key = hashKey(paymentHash);
     if (this.#live.has(key)) {
-      throw new PaymentError('payment_in_flight', `a payment of the payment hash ${key} is on its way`, { paymentHash: key });
+      const message = `a payment of the payment hash ${key} is on its way`;
+      throw new PaymentError('payment_in_flight', message, { paymentHash: key });
     }
     if (this.#options.store.get(paymentHash)?.state === 'succeeded') return;
-    const data: PaymentData = { paymentHash, amountMsat, maxAttempts, deadlineMs, parts: [], paymentPreimage: undefined, failure: undefined };
-    const payment: LivePayment = {
-      ...rest,
-      key,
-      actor: new LiveActor((emit) => createPayment(data, emit)),
-      createdAtMs: this.#options.clock.now(),
-      finishedAtMs: undefined,
-      partSecrets: new Map(),
-      savedParts: undefined,
-    };
+    const payment = newPayment(plan, this.#options.clock.now());
     this.#live.set(key, payment);
     this.#send(payment, { type: 'search' });
   }
@@ -126,13 +105,17 @@ export class Payments {
     if (found === undefined) return false;
     const { payment, part } = found;
     const { sharedSecrets = [] } = payment.partSecrets.get(part.number) ?? {};
-    this.#failed(found, readPartFailure(part.route, sharedSecrets, removal, payment.search.request.policyOverrides ?? []));
+    this.#failed(
+      found,
+      readPartFailure(part.route, sharedSecrets, removal, payment.search.request.policyOverrides ?? []),
+    );
     return true;
   }
 
   /**
-   * After a restart: a part that asked its channel for an HTLC and did not hear is told how it came out, by the onion, which no other
-   * HTLC has; a payment that looked for a way looks again. Only then is nothing on its way between the two.
+   * After a restart: a part that asked its channel for an HTLC and did not hear is told how it came out, by the onion,
+   * which no other HTLC has; a payment that looked for a way looks again. Only then is nothing on its way between the
+   * two.
    */
   reconcile(): void {
     for (const payment of this.#live.values()) {
@@ -151,7 +134,7 @@ export class Payments {
       }
       if (!actor.isChanged) continue;
       if (payment.savedParts === undefined) store.delete(actor.data.paymentHash);
-      store.save(stored(payment), payment.savedParts ?? []);
+      store.save(storedPayment(payment), payment.savedParts ?? []);
       payment.savedParts = actor.markSaved().data.parts;
     }
     this.#touched.clear();
@@ -165,11 +148,8 @@ export class Payments {
   }
 
   #load(): void {
-    for (const { state, data, ...rest } of this.#options.store.inFlight()) {
-      const actor = new LiveActor((emit: (effect: PaymentEffect) => void) => restorePayment(state, data, emit)).markSaved();
-      const payment: LivePayment = {
-        ...rest, key: hashKey(data.paymentHash), actor, partSecrets: new Map(rest.partSecrets), savedParts: data.parts,
-      };
+    for (const row of this.#options.store.inFlight()) {
+      const payment = livePayment(row);
       this.#live.set(payment.key, payment);
       this.#indexParts(payment);
     }
@@ -187,7 +167,7 @@ export class Payments {
     this.#touched.add(payment);
     const before = payment.actor.isChanged ? undefined : payment.actor.data;
     outlet.afterCommit(() => {
-      if (payment.actor.data !== before) publish({ type: 'payment', payment: paymentRecord(stored(payment)) });
+      if (payment.actor.data !== before) publish({ type: 'payment', payment: paymentRecord(storedPayment(payment)) });
     });
   }
 
@@ -200,7 +180,12 @@ export class Payments {
         this.#sendPart(payment, effect.part);
         return;
       case 'unexpected':
-        this.#options.onUnexpected({ actor: 'payment', key: payment.key, state: payment.actor.state, event: effect.event });
+        this.#options.onUnexpected({
+          actor: 'payment',
+          key: payment.key,
+          state: payment.actor.state,
+          event: effect.event,
+        });
     }
   }
 
@@ -224,14 +209,23 @@ export class Payments {
     const { hops, totalAmountMsat: amountMsat, cltvExpiry } = part.route;
     const channel = directory.byShortChannelId(hops[0]?.shortChannelId ?? 0n);
     if (channel === undefined) {
-      this.#failed({ payment, part }, notSent(part.route, 'channel_unknown', 'the route begins with a channel that is gone'));
+      this.#failed(
+        { payment, part },
+        notSent(part.route, 'channel_unknown', 'the route begins with a channel that is gone'),
+      );
       return;
     }
     try {
       const { packet, ...secrets } = makePartOnion(part.route, payment.search.details, paymentHash, randomBytes);
       payment.partSecrets.set(part.number, secrets);
       const reference = referenceOf(payment, part);
-      outlet.offerHtlc(channel.channelIndex, { reference, amountMsat, paymentHash, cltvExpiry, onionRoutingPacket: packet });
+      outlet.offerHtlc(channel.channelIndex, {
+        reference,
+        amountMsat,
+        paymentHash,
+        cltvExpiry,
+        onionRoutingPacket: packet,
+      });
     } catch (error) {
       if (!(error instanceof RunnelError)) throw error;
       const { code, message } = error;
@@ -250,7 +244,10 @@ export class Payments {
     this.#partFailed(found, { failure, mayRetry: lesson.retry });
   }
 
-  #partFailed({ payment, part }: LivePart, how: Pick<Extract<PaymentEvent, { type: 'partFailed' }>, 'failure' | 'mayRetry'>): void {
+  #partFailed(
+    { payment, part }: LivePart,
+    how: Pick<Extract<PaymentEvent, { type: 'partFailed' }>, 'failure' | 'mayRetry'>,
+  ): void {
     this.#send(payment, { type: 'partFailed', part: part.number, ...how, nowMs: this.#options.clock.now() });
   }
 
@@ -266,7 +263,8 @@ export class Payments {
   #findOffered(secrets: PartSecrets | undefined): HtlcLocation | undefined {
     if (secrets === undefined) return undefined;
     const { directory } = this.#options;
-    const isOurs = ({ onionRoutingPacket }: HtlcDetails): boolean => equals(sha256(onionRoutingPacket), secrets.onionHash);
+    const isOurs = ({ onionRoutingPacket }: HtlcDetails): boolean =>
+      equals(sha256(onionRoutingPacket), secrets.onionHash);
     for (const { channelIndex } of directory.channels()) {
       const found = directory.offeredHtlcs(channelIndex).find(isOurs);
       if (found !== undefined) return { channelIndex, id: found.id };
@@ -275,9 +273,9 @@ export class Payments {
   }
 
   #byReference(reference: string): LivePart | undefined {
-    const [, key = '', number = ''] = REFERENCE.exec(reference) ?? [];
-    const payment = this.#live.get(key);
-    const part = payment?.actor.data.parts[Number(number)];
+    const asked = parseReference(reference);
+    const payment = asked && this.#live.get(asked.key);
+    const part = asked && payment?.actor.data.parts[asked.number];
     return payment && part && { payment, part };
   }
 
@@ -289,9 +287,4 @@ export class Payments {
       else this.#byHtlc.delete(htlcKey(part.htlc));
     }
   }
-}
-
-function stored(payment: LivePayment): StoredPayment {
-  const { actor, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets } = payment;
-  return { state: actor.state, data: actor.data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets };
 }

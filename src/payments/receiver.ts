@@ -37,20 +37,29 @@ export class Receiver {
     if (failure !== undefined) this.#options.outlet.failHtlc(location, onion.sharedSecret, failure);
   }
 
-  /** BOLT 2, "Removing an HTLC": who cannot read the onion has no key to make an error packet with, and leaves it to the peer. */
+  /**
+   * BOLT 2, "Removing an HTLC": who cannot read the onion has no key to make an error packet with, and leaves it to the
+   * peer.
+   */
   #peel(channelIndex: number, { id, onionRoutingPacket, paymentHash }: HtlcDetails): PeeledOnion | undefined {
     try {
       return peelOnion(onionRoutingPacket, paymentHash, (publicKey) => this.#options.signer.ecdh(publicKey));
     } catch (error) {
       if (!(error instanceof OnionError)) throw error;
       const { failure } = error;
-      const removal = { kind: 'malformed', sha256OfOnion: failure.sha256OfOnion, failureCode: failureCode(failure) } as const;
+      const removal = {
+        kind: 'malformed',
+        sha256OfOnion: failure.sha256OfOnion,
+        failureCode: failureCode(failure),
+      } as const;
       this.#options.outlet.removeHtlc({ channelIndex, id }, removal);
       return undefined;
     }
   }
 
-  /** Gives the HTLC to whom its payload names; returns the failure of one that names nobody in a way that can be read. */
+  /**
+   * Gives the HTLC to whom its payload names; returns the failure of one that names nobody in a way that can be read.
+   */
   #open(channelIndex: number, htlc: HtlcDetails, onion: PeeledOnion): FailureMessage | undefined {
     const { onionsSeen, circuits, invoices } = this.#options;
     const { payload, next, sharedSecret } = onion;
@@ -60,8 +69,10 @@ export class Receiver {
       return { type: 'temporary_node_failure' };
     }
     try {
-      if (next === undefined) invoices.arrived({ channelIndex, htlc, payload: decodeFinalPayload(payload), sharedSecret });
-      else circuits.forward({ channelIndex, htlc, payload: decodeForwardPayload(payload), nextOnion: next, sharedSecret });
+      if (next === undefined)
+        invoices.arrived({ channelIndex, htlc, payload: decodeFinalPayload(payload), sharedSecret });
+      else
+        circuits.forward({ channelIndex, htlc, payload: decodeForwardPayload(payload), nextOnion: next, sharedSecret });
       return undefined;
     } catch (error) {
       if (error instanceof OnionPayloadError) return error.failure;

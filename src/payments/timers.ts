@@ -19,7 +19,10 @@ export class Timers {
     this.#later = later;
   }
 
-  /** Runs `work` once at `atMs`, or soon if that is over. A timer of that name that is set for the same time already stays as it is. */
+  /**
+   * Runs `work` once at `atMs`, or soon if that is over. A timer of that name that is set for the same time already
+   * stays as it is.
+   */
   set(name: string, atMs: number, work: () => void): void {
     if (this.#timers.get(name)?.atMs === atMs) return;
     this.cancel(name);

@@ -1,8 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { createCircuit, restoreCircuit, type CircuitData, type CircuitEvent } from '../../machines/forwarding/circuit.ts';
+import {
+  createCircuit,
+  restoreCircuit,
+  type CircuitData,
+  type CircuitEvent,
+} from '../../machines/forwarding/circuit.ts';
 import { forwardingMachine, type CircuitState } from '../../machines/forwarding/forwarding.machine.ts';
-import { forwardingFailure, forwardingFeeMsat, MIN_OUTGOING_BLOCKS, type OutgoingChannel } from '../../machines/forwarding/rules.ts';
+import {
+  forwardingFailure,
+  forwardingFeeMsat,
+  MIN_OUTGOING_BLOCKS,
+  type OutgoingChannel,
+} from '../../machines/forwarding/rules.ts';
 import { BADONION } from '../../protocols/onion/failures.ts';
 import { ignored, reactionOf, unanswered, type Reaction } from './payment-chart-fixtures.ts';
 
@@ -11,7 +21,13 @@ const update = Uint8Array.of(1, 2, 3);
 
 const channel: OutgoingChannel = {
   channelIndex: 7,
-  policy: { feeBaseMsat: 1_000, feeProportionalMillionths: 100, cltvExpiryDelta: 40, htlcMinimumMsat: 10n, htlcMaximumMsat: 5_000_000n },
+  policy: {
+    feeBaseMsat: 1_000,
+    feeProportionalMillionths: 100,
+    cltvExpiryDelta: 40,
+    htlcMinimumMsat: 10n,
+    htlcMaximumMsat: 5_000_000n,
+  },
   isDisabled: false,
   isUsable: true,
   channelUpdate: update,
@@ -23,26 +39,55 @@ const outgoing = { amountMsat: 1_000_000n, cltvExpiry: 1_100 };
 
 describe('what is checked before an HTLC is forwarded', () => {
   const failure = (changes: { incoming?: object; outgoing?: object; channel?: object } = {}) =>
-    forwardingFailure({ ...incoming, ...changes.incoming }, { ...outgoing, ...changes.outgoing }, { ...channel, ...changes.channel }, HEIGHT);
+    forwardingFailure(
+      { ...incoming, ...changes.incoming },
+      { ...outgoing, ...changes.outgoing },
+      { ...channel, ...changes.channel },
+      HEIGHT,
+    );
 
   it('lets pass what keeps every rule to the msat and to the block', () => {
     expect(forwardingFeeMsat(1_000_000n, channel.policy)).toBe(1_100n);
     expect(failure()).toBeUndefined();
     expect(failure({ incoming: { amountMsat: 2_000_000n, cltvExpiry: HEIGHT + 2016 } })).toBeUndefined();
-    expect(failure({ incoming: { cltvExpiry: HEIGHT + MIN_OUTGOING_BLOCKS + 40 }, outgoing: { cltvExpiry: HEIGHT + MIN_OUTGOING_BLOCKS } })).toBeUndefined();
+    expect(
+      failure({
+        incoming: { cltvExpiry: HEIGHT + MIN_OUTGOING_BLOCKS + 40 },
+        outgoing: { cltvExpiry: HEIGHT + MIN_OUTGOING_BLOCKS },
+      }),
+    ).toBeUndefined();
     expect(failure({ incoming: { amountMsat: 1_010n }, outgoing: { amountMsat: 10n } })).toBeUndefined();
   });
 
   it('names what is wrong, with the data that the failure asks for', () => {
     expect(forwardingFailure(incoming, outgoing, undefined, HEIGHT)).toEqual({ type: 'unknown_next_peer' });
-    expect(failure({ outgoing: { amountMsat: 9n } })).toEqual({ type: 'amount_below_minimum', htlcMsat: 9n, channelUpdate: update });
-    expect(failure({ incoming: { amountMsat: 1_001_099n } })).toEqual({ type: 'fee_insufficient', htlcMsat: 1_001_099n, channelUpdate: update });
-    expect(failure({ incoming: { cltvExpiry: 1_139 } })).toEqual({ type: 'incorrect_cltv_expiry', cltvExpiry: 1_100, channelUpdate: update });
+    expect(failure({ outgoing: { amountMsat: 9n } })).toEqual({
+      type: 'amount_below_minimum',
+      htlcMsat: 9n,
+      channelUpdate: update,
+    });
+    expect(failure({ incoming: { amountMsat: 1_001_099n } })).toEqual({
+      type: 'fee_insufficient',
+      htlcMsat: 1_001_099n,
+      channelUpdate: update,
+    });
+    expect(failure({ incoming: { cltvExpiry: 1_139 } })).toEqual({
+      type: 'incorrect_cltv_expiry',
+      cltvExpiry: 1_100,
+      channelUpdate: update,
+    });
     const soon = { cltvExpiry: HEIGHT + MIN_OUTGOING_BLOCKS - 1 };
     expect(failure({ outgoing: soon })).toEqual({ type: 'expiry_too_soon', channelUpdate: update });
-    expect(failure({ channel: { isDisabled: true, isUsable: false } })).toEqual({ type: 'channel_disabled', disabledFlags: 0, channelUpdate: update });
+    expect(failure({ channel: { isDisabled: true, isUsable: false } })).toEqual({
+      type: 'channel_disabled',
+      disabledFlags: 0,
+      channelUpdate: update,
+    });
     expect(failure({ incoming: { cltvExpiry: HEIGHT + 2017 } })).toEqual({ type: 'expiry_too_far' });
-    expect(failure({ channel: { isUsable: false } })).toEqual({ type: 'temporary_channel_failure', channelUpdate: update });
+    expect(failure({ channel: { isUsable: false } })).toEqual({
+      type: 'temporary_channel_failure',
+      channelUpdate: update,
+    });
     const large = { incoming: { amountMsat: 9_000_000n }, outgoing: { amountMsat: 5_000_001n } };
     expect(failure(large)).toEqual({ type: 'temporary_channel_failure', channelUpdate: update });
   });
@@ -51,15 +96,29 @@ describe('what is checked before an HTLC is forwarded', () => {
     const amount = fc.bigInt({ min: 0n, max: 10_000_000n });
     const expiry = fc.integer({ min: 0, max: 4_000 });
     fc.assert(
-      fc.property(amount, amount, expiry, expiry, fc.integer({ min: 0, max: 5_000 }), fc.integer({ min: 0, max: 1_000_000 }), (a, b, x, y, feeBaseMsat, ppm) => {
-        const policy = { ...channel.policy, feeBaseMsat, feeProportionalMillionths: ppm };
-        const passes = forwardingFailure({ amountMsat: a, cltvExpiry: x }, { amountMsat: b, cltvExpiry: y }, { ...channel, policy }, HEIGHT) === undefined;
-        if (passes) {
-          expect(a - b).toBeGreaterThanOrEqual(BigInt(feeBaseMsat));
-          expect((a - b - BigInt(feeBaseMsat)) * 1_000_000n).toBeGreaterThan(b * BigInt(ppm) - 1_000_000n);
-          expect(x - y).toBeGreaterThanOrEqual(40);
-        }
-      }),
+      fc.property(
+        amount,
+        amount,
+        expiry,
+        expiry,
+        fc.integer({ min: 0, max: 5_000 }),
+        fc.integer({ min: 0, max: 1_000_000 }),
+        (a, b, x, y, feeBaseMsat, ppm) => {
+          const policy = { ...channel.policy, feeBaseMsat, feeProportionalMillionths: ppm };
+          const passes =
+            forwardingFailure(
+              { amountMsat: a, cltvExpiry: x },
+              { amountMsat: b, cltvExpiry: y },
+              { ...channel, policy },
+              HEIGHT,
+            ) === undefined;
+          if (passes) {
+            expect(a - b).toBeGreaterThanOrEqual(BigInt(feeBaseMsat));
+            expect((a - b - BigInt(feeBaseMsat)) * 1_000_000n).toBeGreaterThan(b * BigInt(ppm) - 1_000_000n);
+            expect(x - y).toBeGreaterThanOrEqual(40);
+          }
+        },
+      ),
     );
   });
 });
@@ -93,7 +152,10 @@ const events = {
   htlcRefused: { type: 'htlcRefused', channelUpdate: update },
   htlcFulfilled: { type: 'htlcFulfilled', paymentPreimage: preimage },
   htlcFailed: { type: 'htlcFailed', removal: { kind: 'failed', reason } },
-  htlcMalformed: { type: 'htlcFailed', removal: { kind: 'malformed', sha256OfOnion: new Uint8Array(32), failureCode: BADONION | 0x4000 | 5 } },
+  htlcMalformed: {
+    type: 'htlcFailed',
+    removal: { kind: 'malformed', sha256OfOnion: new Uint8Array(32), failureCode: BADONION | 0x4000 | 5 },
+  },
   htlcEnded: { type: 'htlcEnded' },
 } as const satisfies Record<string, CircuitEvent>;
 
@@ -155,14 +217,23 @@ describe('the chart of a forwarding circuit', () => {
   it('reports in its own name what its peer could not read', () => {
     const { emitted } = reactionOf((emit) => restoreCircuit('offered', dataIn.offered, emit), events.htlcMalformed);
     expect(emitted).toEqual([
-      { type: 'failIncoming', failure: { by: 'us', failure: { type: 'invalid_onion_hmac', sha256OfOnion: new Uint8Array(32) } } },
+      {
+        type: 'failIncoming',
+        failure: { by: 'us', failure: { type: 'invalid_onion_hmac', sha256OfOnion: new Uint8Array(32) } },
+      },
     ]);
   });
 
   it('offers what the onion asks for, from the channel that it names', () => {
     const { emitted } = reactionOf((emit) => createCircuit(data, emit), events.forward);
     expect(emitted).toEqual([
-      { type: 'offerHtlc', channelIndex: 7, amountMsat: 1_000_000n, cltvExpiry: 1_100, onionRoutingPacket: new Uint8Array(1366) },
+      {
+        type: 'offerHtlc',
+        channelIndex: 7,
+        amountMsat: 1_000_000n,
+        cltvExpiry: 1_100,
+        onionRoutingPacket: new Uint8Array(1366),
+      },
     ]);
   });
 

@@ -1,10 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { createPayment, restorePayment, type PaymentData, type PaymentEvent, type PaymentPart, type PaymentRoute } from '../../machines/payment/payment.ts';
+import {
+  createPayment,
+  restorePayment,
+  type PaymentData,
+  type PaymentEvent,
+  type PaymentPart,
+  type PaymentRoute,
+} from '../../machines/payment/payment.ts';
 import { paymentMachine, type PaymentState } from '../../machines/payment/payment.machine.ts';
 import { ignored, reactionOf, unanswered, type Reaction } from './payment-chart-fixtures.ts';
 
-const route: PaymentRoute = { hops: [], amountMsat: 1_000n, totalAmountMsat: 1_010n, totalFeeMsat: 10n, cltvExpiry: 500, totalCltvDelta: 40 };
+const route: PaymentRoute = {
+  hops: [],
+  amountMsat: 1_000n,
+  totalAmountMsat: 1_010n,
+  totalFeeMsat: 10n,
+  cltvExpiry: 500,
+  totalCltvDelta: 40,
+};
 const failure = { code: 'temporary_channel_failure', message: 'no' };
 const preimage = new Uint8Array(32).fill(1);
 const htlc = { channelIndex: 2, id: 9n };
@@ -19,7 +33,13 @@ const payment: PaymentData = {
   paymentPreimage: undefined,
   failure: undefined,
 };
-const part = (changes: Partial<PaymentPart> = {}): PaymentPart => ({ number: 0, route, htlc: undefined, outcome: undefined, ...changes });
+const part = (changes: Partial<PaymentPart> = {}): PaymentPart => ({
+  number: 0,
+  route,
+  htlc: undefined,
+  outcome: undefined,
+  ...changes,
+});
 
 const dataIn: Record<PaymentState, PaymentData> = {
   routing: payment,
@@ -29,7 +49,8 @@ const dataIn: Record<PaymentState, PaymentData> = {
   failed: { ...payment, parts: [part({ htlc, outcome: { kind: 'failed', failure } })], failure },
 };
 
-const failed = (changes: object = {}) => ({ type: 'partFailed', part: 0, failure, mayRetry: true, nowMs: 0, ...changes }) as const;
+const failed = (changes: object = {}) =>
+  ({ type: 'partFailed', part: 0, failure, mayRetry: true, nowMs: 0, ...changes }) as const;
 const events = {
   search: { type: 'search' },
   routeFound: { type: 'routeFound', route },
@@ -58,14 +79,20 @@ const answers: Record<PaymentState, Partial<Record<keyof typeof events, Reaction
     noRoute: ignored('failed'),
   },
   sending: { ...failures, htlcOffered: ignored('waiting') },
-  waiting: { ...failures, htlcOffered: ignored('waiting'), staleOffered: ignored('waiting'), htlcFulfilled: ignored('succeeded') },
+  waiting: {
+    ...failures,
+    htlcOffered: ignored('waiting'),
+    staleOffered: ignored('waiting'),
+    htlcFulfilled: ignored('succeeded'),
+  },
   succeeded: { htlcFulfilled: ignored('succeeded'), staleFulfilled: ignored('succeeded') },
   failed: {},
 };
 
 describe('the chart of a payment', () => {
   const states = Object.keys(paymentMachine.states) as PaymentState[];
-  const dataOf = (actor: { getSnapshot(): unknown }) => (actor.getSnapshot() as { context: { data: PaymentData } }).context.data;
+  const dataOf = (actor: { getSnapshot(): unknown }) =>
+    (actor.getSnapshot() as { context: { data: PaymentData } }).context.data;
 
   for (const state of states) {
     it(`answers every event in ${state}`, () => {
@@ -89,12 +116,20 @@ describe('the chart of a payment', () => {
     }
     expect(String(actor.getSnapshot().value)).toBe('failed');
     const data = dataOf(actor);
-    expect(data.parts.map(({ number, outcome }) => [number, outcome?.kind])).toEqual([[0, 'failed'], [1, 'failed'], [2, 'failed']]);
-    expect(data.failure).toEqual({ code: 'attempts_exhausted', message: 'gave up after 3 attempts (last failure: no)' });
+    expect(data.parts.map(({ number, outcome }) => [number, outcome?.kind])).toEqual([
+      [0, 'failed'],
+      [1, 'failed'],
+      [2, 'failed'],
+    ]);
+    expect(data.failure).toEqual({
+      code: 'attempts_exhausted',
+      message: 'gave up after 3 attempts (last failure: no)',
+    });
   });
 
   it('tells the time being up from a refusal', () => {
-    const after = (event: PaymentEvent) => dataOf(reactionOf((emit) => restorePayment('waiting', dataIn.waiting, emit), event).actor).failure?.code;
+    const after = (event: PaymentEvent) =>
+      dataOf(reactionOf((emit) => restorePayment('waiting', dataIn.waiting, emit), event).actor).failure?.code;
     expect(after(events.failedLate)).toBe('timeout');
     expect(after(events.failedForGood)).toBe('temporary_channel_failure');
   });
@@ -102,13 +137,15 @@ describe('the chart of a payment', () => {
   it('has never two parts out, and ends only when none is', () => {
     const anyEvent = fc.oneof(
       fc.constantFrom<PaymentEvent>(events.search, events.routeFound, events.noRoute),
-      fc.record({ part: fc.nat({ max: 3 }), mayRetry: fc.boolean() }).chain(({ part: number, mayRetry }) =>
-        fc.constantFrom<PaymentEvent>(
-          { type: 'htlcOffered', part: number, htlc },
-          { type: 'htlcFulfilled', part: number, paymentPreimage: preimage },
-          failed({ part: number, mayRetry }),
+      fc
+        .record({ part: fc.nat({ max: 3 }), mayRetry: fc.boolean() })
+        .chain(({ part: number, mayRetry }) =>
+          fc.constantFrom<PaymentEvent>(
+            { type: 'htlcOffered', part: number, htlc },
+            { type: 'htlcFulfilled', part: number, paymentPreimage: preimage },
+            failed({ part: number, mayRetry }),
+          ),
         ),
-      ),
     );
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 40 }), (sequence) => {

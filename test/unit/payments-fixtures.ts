@@ -2,10 +2,8 @@ import { toString } from 'uint8arrays';
 import { expect } from 'vitest';
 import type { HtlcNotice } from '../../machines/channel/effects.ts';
 import type { ForwardingPolicy } from '../../machines/forwarding/rules.ts';
-import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
-import { decodeJson, encodeJson } from '../../protocols/json.ts';
 import { signChannelUpdate } from '../../protocols/gossip/channel-update.ts';
 import type { ChannelDirectory, OwnChannel } from '../../src/payments/directory.ts';
 import { PaymentHub } from '../../src/payments/hub.ts';
@@ -16,178 +14,19 @@ import { Liquidity } from '../../src/routing/liquidity.ts';
 import type { LocalChannel } from '../../src/routing/request.ts';
 import { Router } from '../../src/routing/router.ts';
 import { Dispatcher } from '../../src/runtime/dispatcher.ts';
-import type { NodeEvent, Turn, TurnParticipant } from '../../src/runtime/turn.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { openDatabase, type Database } from '../../src/storage/database.ts';
+import { FakeChannels, type EndRow, type Message } from './payments-fake-channels.ts';
 
 export const CHAIN_HASH = sha256(new TextEncoder().encode('chain'));
 
 export const DEFAULT_POLICY: ForwardingPolicy = {
-  feeBaseMsat: 1_000, feeProportionalMillionths: 100, cltvExpiryDelta: 40, htlcMinimumMsat: 1n, htlcMaximumMsat: 50_000_000n,
+  feeBaseMsat: 1_000,
+  feeProportionalMillionths: 100,
+  cltvExpiryDelta: 40,
+  htlcMinimumMsat: 1n,
+  htlcMaximumMsat: 50_000_000n,
 };
-
-/** What two ends of a fake channel say to each other: enough to add and remove HTLCs, and to find together again after a crash. */
-type Message =
-  | { readonly type: 'add'; readonly details: HtlcDetails }
-  | { readonly type: 'remove'; readonly id: bigint; readonly removal: HtlcRemoval }
-  | { readonly type: 'removed'; readonly id: bigint }
-  | { readonly type: 'done'; readonly id: bigint };
-
-interface Held {
-  readonly details: HtlcDetails;
-  readonly removal: HtlcRemoval | undefined;
-}
-
-/** One end of a fake channel, as it is on disk. */
-interface EndRow {
-  readonly index: number;
-  readonly link: string;
-  readonly peer: string;
-  readonly scid: bigint;
-  readonly localMsat: bigint;
-  readonly nextLocalId: bigint;
-  readonly nextRemoteId: bigint;
-  readonly offered: Readonly<Record<string, Held>>;
-  readonly received: Readonly<Record<string, Held>>;
-}
-
-type ChannelTurnEvent = Extract<NodeEvent, { to: 'channel' }>;
-
-/** A node's channels: rows in its database, messages to the peers once a turn is on disk. */
-class FakeChannels implements TurnParticipant<ChannelTurnEvent> {
-  readonly node: FakeNode;
-  readonly ends = new Map<number, EndRow>();
-  readonly #changed = new Set<number>();
-
-  constructor(node: FakeNode) {
-    this.node = node;
-    node.database.migrate('fakes', [{ name: 'ends', sql: 'CREATE TABLE ends (channel_index INTEGER PRIMARY KEY, row TEXT NOT NULL) STRICT' }]);
-    this.reset();
-  }
-
-  handle({ channelIndex, event }: ChannelTurnEvent, turn: Turn): void {
-    const end = this.ends.get(channelIndex);
-    if (end === undefined) return;
-    if (event.type === 'restored') this.#repeat(end, turn);
-    if (event.type === 'addHtlc') {
-      const { reference, amountMsat, paymentHash, cltvExpiry, onionRoutingPacket } = event;
-      if (amountMsat > end.localMsat || !this.node.isOnline(end.link)) {
-        this.#tell(end, turn, { type: 'htlcRefused', reference, code: 'htlc_unaffordable', reason: 'not so much' });
-        return;
-      }
-      const details: HtlcDetails = { direction: 'offered', id: end.nextLocalId, amountMsat, paymentHash, cltvExpiry, onionRoutingPacket };
-      this.#change(end, {
-        nextLocalId: end.nextLocalId + 1n,
-        localMsat: end.localMsat - amountMsat,
-        offered: { ...end.offered, [String(details.id)]: { details, removal: undefined } },
-      });
-      this.#send(end, turn, { type: 'add', details });
-      this.#tell(end, turn, { type: 'htlcOffered', reference, htlc: details });
-    }
-    if (event.type === 'removeHtlc') {
-      const held = end.received[String(event.id)];
-      if (held === undefined || held.removal !== undefined) return;
-      this.#change(end, { received: { ...end.received, [String(event.id)]: { ...held, removal: event.removal } } });
-      this.#send(end, turn, { type: 'remove', id: event.id, removal: event.removal });
-    }
-  }
-
-  receive(index: number, message: Message, turn: Turn): void {
-    const end = this.ends.get(index)!;
-    switch (message.type) {
-      case 'add': {
-        const { details } = message;
-        if (details.id !== end.nextRemoteId) return;
-        const htlc: HtlcDetails = { ...details, direction: 'received' };
-        this.#change(end, { nextRemoteId: end.nextRemoteId + 1n, received: { ...end.received, [String(details.id)]: { details: htlc, removal: undefined } } });
-        this.#tell(end, turn, { type: 'htlcReceived', htlc });
-        return;
-      }
-      case 'remove': {
-        const held = end.offered[String(message.id)];
-        if (held !== undefined && held.removal === undefined) {
-          const { removal } = message;
-          const { details } = held;
-          const fulfilled = removal.kind === 'fulfilled';
-          if (fulfilled && toString(sha256(removal.paymentPreimage), 'hex') !== toString(details.paymentHash, 'hex')) throw new Error('wrong preimage');
-          this.#change(end, {
-            localMsat: fulfilled ? end.localMsat : end.localMsat + details.amountMsat,
-            offered: { ...end.offered, [String(message.id)]: { ...held, removal } },
-          });
-          if (fulfilled) this.#tell(end, turn, { type: 'htlcFulfilled', htlc: details, paymentPreimage: removal.paymentPreimage });
-          else this.#tell(end, turn, { type: 'htlcFailed', htlc: details, removal });
-        }
-        this.#send(end, turn, { type: 'removed', id: message.id });
-        return;
-      }
-      case 'removed': {
-        const { [String(message.id)]: held, ...received } = end.received;
-        if (held?.removal !== undefined) {
-          const gainMsat = held.removal.kind === 'fulfilled' ? held.details.amountMsat : 0n;
-          this.#change(end, { received, localMsat: end.localMsat + gainMsat });
-          this.#tell(end, turn, { type: 'htlcEnded', htlc: held.details, removal: held.removal });
-        }
-        this.#send(end, turn, { type: 'done', id: message.id });
-        return;
-      }
-      case 'done': {
-        const { [String(message.id)]: _done, ...offered } = end.offered;
-        this.#change(end, { offered });
-      }
-    }
-  }
-
-  /** BOLT 2, "Message Retransmission", in short. */
-  resend(index: number): void {
-    const end = this.ends.get(index)!;
-    const byId = (held: Readonly<Record<string, Held>>) => Object.values(held).sort((a, b) => (a.details.id < b.details.id ? -1 : 1));
-    for (const { details, removal } of byId(end.offered)) {
-      this.node.transmit(end.link, removal === undefined ? { type: 'add', details } : { type: 'removed', id: details.id });
-    }
-    for (const { details, removal } of byId(end.received)) {
-      if (removal !== undefined) this.node.transmit(end.link, { type: 'remove', id: details.id, removal });
-    }
-  }
-
-  open(row: EndRow): void {
-    this.ends.set(row.index, row);
-    this.node.database.run('INSERT INTO ends (channel_index, row) VALUES (?, ?)', row.index, encodeJson(row));
-  }
-
-  persist(): void {
-    for (const index of this.#changed) this.node.database.run('UPDATE ends SET row = ? WHERE channel_index = ?', encodeJson(this.ends.get(index)), index);
-    this.#changed.clear();
-  }
-
-  reset(): void {
-    this.#changed.clear();
-    for (const { row } of this.node.database.all<{ row: string }>('SELECT row FROM ends')) {
-      const end = decodeJson(row) as EndRow;
-      this.ends.set(end.index, end);
-    }
-  }
-
-  #repeat(end: EndRow, turn: Turn): void {
-    for (const { details, removal } of Object.values(end.received)) if (removal === undefined) this.#tell(end, turn, { type: 'htlcReceived', htlc: details });
-    for (const { details, removal } of Object.values(end.offered)) {
-      if (removal?.kind === 'fulfilled') this.#tell(end, turn, { type: 'htlcFulfilled', htlc: details, paymentPreimage: removal.paymentPreimage });
-    }
-  }
-
-  #change({ index }: EndRow, changes: Partial<EndRow>): void {
-    this.ends.set(index, { ...this.ends.get(index)!, ...changes });
-    this.#changed.add(index);
-  }
-
-  #tell({ index }: EndRow, turn: Turn, notice: HtlcNotice): void {
-    this.node.notices.push({ channelIndex: index, notice });
-    turn.dispatch({ to: 'payments', event: { type: 'htlcNotice', channelIndex: index, notice } });
-  }
-
-  #send({ link }: EndRow, turn: Turn, message: Message): void {
-    turn.afterCommit(() => this.node.transmit(link, message));
-  }
-}
 
 /** One node: a real hub, router and dispatcher over fake channels, and a database that outlives its crashes. */
 export class FakeNode {
@@ -231,7 +70,10 @@ export class FakeNode {
     });
     this.hub = new PaymentHub({
       database: this.database,
-      signer: { ecdh: (key) => secp256k1.ecdh(key, this.secret), signInvoice: (hash) => secp256k1.signRecoverable(hash, this.secret) },
+      signer: {
+        ecdh: (key) => secp256k1.ecdh(key, this.secret),
+        signInvoice: (hash) => secp256k1.signRecoverable(hash, this.secret),
+      },
       router: this.router,
       directory: this.#directory(),
       clock: this.net.clock,
@@ -245,9 +87,10 @@ export class FakeNode {
       database: { transaction: (work) => this.#transaction(work) },
       channels: this.channels,
       payments: this.hub,
-      schedule: (run) => this.net.later(() => {
-        if (this.isUp && this.life === life) run();
-      }),
+      schedule: (run) =>
+        this.net.later(() => {
+          if (this.isUp && this.life === life) run();
+        }),
       onDiscarded: (error) => {
         if (!(error instanceof Error) || error.message !== 'discarded by the test') throw error;
         this.#reconnectAll();
@@ -256,7 +99,8 @@ export class FakeNode {
         throw error;
       },
     });
-    const start = (): Promise<void> => this.hub.start().catch(() => (this.isUp && this.life === life ? start() : undefined));
+    const start = (): Promise<void> =>
+      this.hub.start().catch(() => (this.isUp && this.life === life ? start() : undefined));
     void start();
     this.#reconnectAll();
   }
@@ -298,7 +142,10 @@ export class FakeNode {
 
   /** HTLCs that stand in its channels. */
   get htlcCount(): number {
-    return [...this.channels.ends.values()].reduce((sum, end) => sum + Object.keys(end.offered).length + Object.keys(end.received).length, 0);
+    return [...this.channels.ends.values()].reduce(
+      (sum, end) => sum + Object.keys(end.offered).length + Object.keys(end.received).length,
+      0,
+    );
   }
 
   #transaction<T>(work: () => T): T {
@@ -353,10 +200,19 @@ export class FakeNode {
       channelUpdate: (index, shortChannelId) => {
         const policy = this.policies.get(index) ?? DEFAULT_POLICY;
         const direction = directionOf(this.nodeId, this.net.node(this.channels.ends.get(index)!.peer).nodeId);
-        const fields = { chainHash: CHAIN_HASH, shortChannelId, direction, disabled: false, dontForward: false, timestamp: 2, ...policy };
+        const fields = {
+          chainHash: CHAIN_HASH,
+          shortChannelId,
+          direction,
+          disabled: false,
+          dontForward: false,
+          timestamp: 2,
+          ...policy,
+        };
         return signChannelUpdate(fields, (hash) => secp256k1.sign(hash, this.secret)).raw;
       },
-      offeredHtlcs: (index) => Object.values(this.channels.ends.get(index)?.offered ?? {}).map(({ details }) => details),
+      offeredHtlcs: (index) =>
+        Object.values(this.channels.ends.get(index)?.offered ?? {}).map(({ details }) => details),
     };
   }
 }
@@ -391,12 +247,32 @@ export class FakeNet {
     const number = this.#links.size;
     const name = `${from}-${to}-${number}`;
     const scid = (BigInt(100 + number) << 40n) | (1n << 16n);
-    this.#links.set(name, { name, ends: [from, to], queues: new Map([[from, []], [to, []]]) });
-    for (const [owner, peer, balance] of [[from, to, localMsat], [to, from, remoteMsat]] as const) {
+    this.#links.set(name, {
+      name,
+      ends: [from, to],
+      queues: new Map([
+        [from, []],
+        [to, []],
+      ]),
+    });
+    for (const [owner, peer, balance] of [
+      [from, to, localMsat],
+      [to, from, remoteMsat],
+    ] as const) {
       const node = this.node(owner);
       node.channels ??= new FakeChannels(node);
       const index = node.channels.ends.size + 10;
-      node.channels.open({ index, link: name, peer, scid, localMsat: balance, nextLocalId: 0n, nextRemoteId: 0n, offered: {}, received: {} });
+      node.channels.open({
+        index,
+        link: name,
+        peer,
+        scid,
+        localMsat: balance,
+        nextLocalId: 0n,
+        nextRemoteId: 0n,
+        offered: {},
+        received: {},
+      });
     }
     if (options.isPrivate !== true) this.#announce(scid, from, to, localMsat + remoteMsat);
     return name;
@@ -431,10 +307,18 @@ export class FakeNet {
     for (const node of nodes) node.channels.resend(node.channelTo(link));
   }
 
-  /** All that could happen next: a turn that waits, or a message that arrives (of each link and direction the first). */
+  /**
+   * All that could happen next: a turn that waits, or a message that arrives (of each link and direction the first).
+   */
   get choices(): (() => void)[] {
     const messages = [...this.#links.values()].flatMap(({ name, queues }) =>
-      [...queues].filter(([to, queue]) => queue.length > 0 && this.node(to).isUp).map(([to, queue]) => () => this.node(to).receive(name, queue.shift()!)),
+      [...queues]
+        .filter(([to, queue]) => queue.length > 0 && this.node(to).isUp)
+        .map(
+          ([to, queue]) =>
+            () =>
+              this.node(to).receive(name, queue.shift()!),
+        ),
     );
     const tasks = this.#tasks.map((task) => () => {
       this.#tasks.splice(this.#tasks.indexOf(task), 1);
@@ -456,7 +340,8 @@ export class FakeNet {
   /** A new block, told to everyone. */
   mine(blocks = 1): void {
     this.height += blocks;
-    for (const node of this.nodes) node.dispatcher.submit({ to: 'payments', event: { type: 'blockHeight', height: this.height } });
+    for (const node of this.nodes)
+      node.dispatcher.submit({ to: 'payments', event: { type: 'blockHeight', height: this.height } });
   }
 
   close(): void {

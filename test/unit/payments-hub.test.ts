@@ -23,7 +23,12 @@ async function after<T>(net: FakeNet, promise: Promise<T>): Promise<T> {
 }
 
 const invoiceOf = async (net: FakeNet, name: string, amountMsat: bigint | undefined, description = 'coffee') =>
-  (await after(net, net.node(name).hub.createInvoice({ description, ...(amountMsat === undefined ? {} : { amountMsat }) }))).invoice!;
+  (
+    await after(
+      net,
+      net.node(name).hub.createInvoice({ description, ...(amountMsat === undefined ? {} : { amountMsat }) }),
+    )
+  ).invoice!;
 
 afterEach(() => {
   for (const net of nets.splice(0)) finish(net);
@@ -38,7 +43,13 @@ describe('paying an invoice over a hop', () => {
 
     const [alice, bob, carol] = ['alice', 'bob', 'carol'].map((name) => net.node(name));
     const payment = alice!.hub.getPayment(begun.paymentHash);
-    expect(payment).toMatchObject({ status: 'succeeded', amountMsat: 1_000_000n, feeMsat: 1_100n, description: 'coffee', payee: carol!.nodeId });
+    expect(payment).toMatchObject({
+      status: 'succeeded',
+      amountMsat: 1_000_000n,
+      feeMsat: 1_100n,
+      description: 'coffee',
+      payee: carol!.nodeId,
+    });
     expect(hex(sha256(payment.preimage!))).toBe(hex(payment.paymentHash));
     expect(payment.attempts.map(({ status, route }) => [status, route.hops.length])).toEqual([['succeeded', 2]]);
 
@@ -48,9 +59,18 @@ describe('paying an invoice over a hop', () => {
 
     const { total, feeMsat, forwards } = bob!.hub.listForwards();
     expect([total, feeMsat]).toEqual([1, 1_100n]);
-    expect(forwards[0]).toMatchObject({ status: 'settled', incomingMsat: 1_001_100n, outgoingMsat: 1_000_000n, feeMsat: 1_100n });
+    expect(forwards[0]).toMatchObject({
+      status: 'settled',
+      incomingMsat: 1_001_100n,
+      outgoingMsat: 1_000_000n,
+      feeMsat: 1_100n,
+    });
 
-    expect(carol!.hub.getInvoice(begun.paymentHash)).toMatchObject({ status: 'paid', receivedMsat: 1_000_000n, preimage: payment.preimage });
+    expect(carol!.hub.getInvoice(begun.paymentHash)).toMatchObject({
+      status: 'paid',
+      receivedMsat: 1_000_000n,
+      preimage: payment.preimage,
+    });
     for (const node of net.nodes) {
       expect(node.hub.liveActors).toEqual({ payments: 0, invoices: 0, circuits: 0 });
       expect(node.htlcCount).toBe(0);
@@ -66,7 +86,10 @@ describe('paying an invoice over a hop', () => {
         if (notice.type === 'payment') return [notice.payment.status, notice.payment.attempts.length];
         return notice.type === 'invoice' ? notice.invoice.status : notice.forward.state;
       });
-    expect(told('alice')).toEqual([['inFlight', 1], ['succeeded', 1]]);
+    expect(told('alice')).toEqual([
+      ['inFlight', 1],
+      ['succeeded', 1],
+    ]);
     expect(told('bob')).toEqual(['offered', 'settling', 'settled']);
     expect(told('carol')).toEqual(['open', 'paid', 'paid']);
   });
@@ -100,10 +123,17 @@ describe('paying an invoice over a hop', () => {
     const open = await invoiceOf(net, 'carol', undefined);
     const fixed = await invoiceOf(net, 'carol', 1_000n);
     await expect(after(net, hub.pay({ invoice: open }))).rejects.toMatchObject({ code: 'amount_missing' });
-    await expect(after(net, hub.pay({ invoice: open, amountMsat: 0n }))).rejects.toMatchObject({ code: 'amount_invalid' });
-    await expect(after(net, hub.pay({ invoice: fixed, amountMsat: 999n }))).rejects.toMatchObject({ code: 'amount_not_asked' });
-    await expect(after(net, hub.pay({ invoice: 'lnbcrt1nonsense' }))).rejects.toMatchObject({ code: 'invoice_not_bech32' });
-    const mainnet = 'lnbc2500u1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdq5xysxxatsyp3k7enxv4jsxqzpu9qrsgquk0rl77nj30yxdy8j9vdx85fkpmdla2087ne0xh8nhedh8w27kyke0lp53ut353s06fv3qfegext0eh0ymjpf39tuven09sam30g4vgpfna3rh';
+    await expect(after(net, hub.pay({ invoice: open, amountMsat: 0n }))).rejects.toMatchObject({
+      code: 'amount_invalid',
+    });
+    await expect(after(net, hub.pay({ invoice: fixed, amountMsat: 999n }))).rejects.toMatchObject({
+      code: 'amount_not_asked',
+    });
+    await expect(after(net, hub.pay({ invoice: 'lnbcrt1nonsense' }))).rejects.toMatchObject({
+      code: 'invoice_not_bech32',
+    });
+    const mainnet =
+      'lnbc2500u1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdq5xysxxatsyp3k7enxv4jsxqzpu9qrsgquk0rl77nj30yxdy8j9vdx85fkpmdla2087ne0xh8nhedh8w27kyke0lp53ut353s06fv3qfegext0eh0ymjpf39tuven09sam30g4vgpfna3rh';
     await expect(after(net, hub.pay({ invoice: mainnet }))).rejects.toMatchObject({ code: 'invoice_wrong_network' });
     net.clock.advance(3_600_000);
     await expect(after(net, hub.pay({ invoice: fixed }))).rejects.toMatchObject({ code: 'invoice_expired' });
@@ -116,7 +146,11 @@ describe('paying an invoice over a hop', () => {
     const net = line();
     const invoice = await invoiceOf(net, 'carol', undefined);
     const { paymentHash } = await after(net, net.node('alice').hub.pay({ invoice, amountMsat: 7_777n }));
-    expect(net.node('carol').hub.getInvoice(paymentHash)).toMatchObject({ status: 'paid', receivedMsat: 7_777n, amountMsat: undefined });
+    expect(net.node('carol').hub.getInvoice(paymentHash)).toMatchObject({
+      status: 'paid',
+      receivedMsat: 7_777n,
+      amountMsat: undefined,
+    });
   });
 
   it('keeps to the limit on fees, and says what stood in the way', async () => {
@@ -137,18 +171,32 @@ describe('a spontaneous payment', () => {
   it('arrives without an invoice', async () => {
     const net = line();
     const carol = net.node('carol');
-    const { paymentHash } = await after(net, net.node('alice').hub.keysend({ nodeId: carol.nodeId, amountMsat: 2_000_000n }));
-    expect(net.node('alice').hub.getPayment(paymentHash)).toMatchObject({ status: 'succeeded', isKeysend: true, feeMsat: 1_200n });
+    const { paymentHash } = await after(
+      net,
+      net.node('alice').hub.keysend({ nodeId: carol.nodeId, amountMsat: 2_000_000n }),
+    );
+    expect(net.node('alice').hub.getPayment(paymentHash)).toMatchObject({
+      status: 'succeeded',
+      isKeysend: true,
+      feeMsat: 1_200n,
+    });
     const { total, invoices } = carol.hub.listInvoices({ status: 'paid' });
     expect(total).toBe(1);
-    expect(invoices[0]).toMatchObject({ paymentHash, invoice: undefined, receivedMsat: 2_000_000n, amountMsat: undefined });
+    expect(invoices[0]).toMatchObject({
+      paymentHash,
+      invoice: undefined,
+      receivedMsat: 2_000_000n,
+      amountMsat: undefined,
+    });
     expect(carol.localMsat).toBe(BALANCE + 2_000_000n);
   });
 
   it('is refused to a node id that is no key', async () => {
     const net = line();
     const nodeId = `02${'f'.repeat(64)}`;
-    await expect(after(net, net.node('alice').hub.keysend({ nodeId, amountMsat: 1n }))).rejects.toMatchObject({ code: 'invalid_node_id' });
+    await expect(after(net, net.node('alice').hub.keysend({ nodeId, amountMsat: 1n }))).rejects.toMatchObject({
+      code: 'invalid_node_id',
+    });
   });
 });
 
@@ -163,7 +211,12 @@ describe('a payment that meets obstacles', () => {
     const scid = net.open('dave', 'carol', BALANCE, BALANCE);
     expect(scid).toBe('dave-carol-3');
     for (const direction of [0, 1] as const) {
-      net.graph.applyUpdate((103n << 40n) | (1n << 16n), direction, { timestamp: 2, disabled: false, ...DEFAULT_POLICY, feeBaseMsat: 2_000 });
+      net.graph.applyUpdate((103n << 40n) | (1n << 16n), direction, {
+        timestamp: 2,
+        disabled: false,
+        ...DEFAULT_POLICY,
+        feeBaseMsat: 2_000,
+      });
     }
     const node = net.node('dave');
     node.policies.set(11, { ...DEFAULT_POLICY, feeBaseMsat: 2_000 });
@@ -176,11 +229,17 @@ describe('a payment that meets obstacles', () => {
     const { paymentHash } = await after(net, net.node('alice').hub.pay({ invoice }));
     const payment = net.node('alice').hub.getPayment(paymentHash);
     expect(payment).toMatchObject({ status: 'succeeded', feeMsat: 2_100n });
-    expect(payment.attempts.map(({ status, failure }) => [status, failure?.code, failure?.nodeId, failure?.shortChannelId])).toEqual([
+    expect(
+      payment.attempts.map(({ status, failure }) => [status, failure?.code, failure?.nodeId, failure?.shortChannelId]),
+    ).toEqual([
       ['failed', 'temporary_channel_failure', net.node('bob').nodeId, (101n << 40n) | (1n << 16n)],
       ['succeeded', undefined, undefined, undefined],
     ]);
-    expect(net.node('bob').hub.listForwards()).toMatchObject({ total: 1, feeMsat: 0n, forwards: [{ status: 'failed', failureCode: 'temporary_channel_failure' }] });
+    expect(net.node('bob').hub.listForwards()).toMatchObject({
+      total: 1,
+      feeMsat: 0n,
+      forwards: [{ status: 'failed', failureCode: 'temporary_channel_failure' }],
+    });
     expect(net.node('bob').localMsat).toBe(BALANCE + 500n);
     expect(net.node('alice').localMsat).toBe(2n * BALANCE - 1_002_100n);
   });
@@ -202,7 +261,11 @@ describe('a payment that meets obstacles', () => {
     await after(net, carol.hub.cancelInvoice(decodeInvoice(invoice).paymentHash));
     const { paymentHash } = await after(net, net.node('alice').hub.pay({ invoice }));
     const payment = net.node('alice').hub.getPayment(paymentHash);
-    expect(payment).toMatchObject({ status: 'failed', feeMsat: 0n, failure: { code: 'incorrect_or_unknown_payment_details', nodeId: carol.nodeId } });
+    expect(payment).toMatchObject({
+      status: 'failed',
+      feeMsat: 0n,
+      failure: { code: 'incorrect_or_unknown_payment_details', nodeId: carol.nodeId },
+    });
     expect(payment.attempts).toHaveLength(1);
     expect(net.node('alice').localMsat).toBe(2n * BALANCE);
     expect(net.node('bob').hub.listForwards({ status: 'failed' }).forwards[0]?.failureCode).toBe('downstream');
@@ -258,7 +321,11 @@ describe('an invoice', () => {
     net.clock.advance(1);
     await net.settle();
     expect(hub.getInvoice(paymentHash).status).toBe('expired');
-    expect(published.map((notice) => notice.type === 'invoice' && notice.invoice.status)).toEqual(['open', 'open', 'expired']);
+    expect(published.map((notice) => notice.type === 'invoice' && notice.invoice.status)).toEqual([
+      'open',
+      'open',
+      'expired',
+    ]);
     net.clock.advance(31_536_000_000);
     await net.settle();
     expect(hub.listInvoices({ status: 'expired' }).total).toBe(2);
@@ -267,7 +334,10 @@ describe('an invoice', () => {
 
   it('is remembered over a restart, and expires then', async () => {
     const net = line();
-    const { paymentHash } = await after(net, net.node('carol').hub.createInvoice({ amountMsat: 1n, expirySeconds: 60 }));
+    const { paymentHash } = await after(
+      net,
+      net.node('carol').hub.createInvoice({ amountMsat: 1n, expirySeconds: 60 }),
+    );
     net.node('carol').kill();
     net.clock.advance(100_000);
     net.node('carol').restart();
@@ -293,12 +363,20 @@ describe('an invoice', () => {
     const text = await invoiceOf(net, 'carol', 1_234n, 'tea');
     const { isExpired, ...decoded } = hub.decode(text);
     expect(isExpired).toBe(false);
-    expect(decoded).toMatchObject({ amountMsat: 1_234n, description: 'tea', currency: 'bcrt', minFinalCltvExpiryDelta: 18, routeHints: [] });
+    expect(decoded).toMatchObject({
+      amountMsat: 1_234n,
+      description: 'tea',
+      currency: 'bcrt',
+      minFinalCltvExpiryDelta: 18,
+      routeHints: [],
+    });
     expect(hex(decoded.payeeNodeId)).toBe(net.node('carol').nodeId);
     net.clock.advance(3_600_000);
     expect(hub.decode(text).isExpired).toBe(true);
     await expect(after(net, hub.createInvoice({ amountMsat: 0n }))).rejects.toMatchObject({ code: 'amount_invalid' });
-    await expect(after(net, hub.createInvoice({ description: 'x'.repeat(640) }))).rejects.toMatchObject({ code: 'invoice_bad_field' });
+    await expect(after(net, hub.createInvoice({ description: 'x'.repeat(640) }))).rejects.toMatchObject({
+      code: 'invoice_bad_field',
+    });
   });
 
   it('leads the payer over channels that nobody knows', async () => {
@@ -325,6 +403,10 @@ describe('the books', () => {
     expect(page.total).toBe(5);
     expect(page.payments.map(({ amountMsat }) => amountMsat)).toEqual([4_000n, 3_000n]);
     expect(net.node('carol').hub.listInvoices({ limit: 1 }).invoices[0]?.amountMsat).toBe(5_000n);
-    expect(net.node('bob').hub.listForwards({ limit: 1, status: 'settled' })).toMatchObject({ total: 5, feeMsat: 5_000n, forwards: [{ outgoingMsat: 5_000n }] });
+    expect(net.node('bob').hub.listForwards({ limit: 1, status: 'settled' })).toMatchObject({
+      total: 5,
+      feeMsat: 5_000n,
+      forwards: [{ outgoingMsat: 5_000n }],
+    });
   });
 });

@@ -29,20 +29,34 @@ describe('payments in any order, over nodes that stop at any time', () => {
   let sessions = 0;
   function sendPart(net: FakeNet, amountMsat: bigint): void {
     const bob = net.node('bob');
-    const [open] = [...bob.hub.listInvoices({ status: 'open' }).invoices, ...bob.hub.listInvoices({ status: 'accepted' }).invoices];
+    const [open] = [
+      ...bob.hub.listInvoices({ status: 'open' }).invoices,
+      ...bob.hub.listInvoices({ status: 'accepted' }).invoices,
+    ];
     if (open?.amountMsat === undefined || !net.node(erin).isUp) return;
     const { paymentHash, paymentSecret } = decodeInvoice(open.invoice!);
     const { packet } = createOnion({
       sessionKey: sha256(new TextEncoder().encode(`erin ${sessions++}`)),
       associatedData: paymentHash,
-      hops: [{
-        nodeId: fromString(bob.nodeId, 'hex'),
-        payload: encodePayload({
-          amtToForwardMsat: amountMsat, outgoingCltvValue: net.height + 30, paymentData: { paymentSecret, totalMsat: open.amountMsat },
-        }),
-      }],
+      hops: [
+        {
+          nodeId: fromString(bob.nodeId, 'hex'),
+          payload: encodePayload({
+            amtToForwardMsat: amountMsat,
+            outgoingCltvValue: net.height + 30,
+            paymentData: { paymentSecret, totalMsat: open.amountMsat },
+          }),
+        },
+      ],
     });
-    const event = { type: 'addHtlc', reference: 'erin', amountMsat, paymentHash, cltvExpiry: net.height + 60, onionRoutingPacket: packet } as const;
+    const event = {
+      type: 'addHtlc',
+      reference: 'erin',
+      amountMsat,
+      paymentHash,
+      cltvExpiry: net.height + 60,
+      onionRoutingPacket: packet,
+    } as const;
     net.node(erin).dispatcher.submit({ to: 'channel', channelIndex: 10, event });
   }
 
@@ -60,7 +74,8 @@ describe('payments in any order, over nodes that stop at any time', () => {
       const { invoices } = other.hub.listInvoices({ status: 'open' });
       const invoice = invoices[(detail >> 6) % Math.max(1, invoices.length)]?.invoice;
       if (invoice !== undefined) quietly(node.hub.pay({ invoice }));
-    } else if (choice < 82 && node.isUp && node.name !== erin) quietly(node.hub.keysend({ nodeId: other.nodeId, amountMsat }));
+    } else if (choice < 82 && node.isUp && node.name !== erin)
+      quietly(node.hub.keysend({ nodeId: other.nodeId, amountMsat }));
     else if (choice < 88) sendPart(net, amountMsat);
     else if (choice < 90) fates.killed(node);
     else if (choice < 93) node.fate = 'die';
@@ -82,13 +97,21 @@ describe('payments in any order, over nodes that stop at any time', () => {
 
   /** What a node's own books say that its balance has changed by. */
   function booked(node: FakeNode): bigint {
-    const spent = node.hub.listPayments({ status: 'succeeded', limit: 1_000 }).payments.reduce((sum, { amountMsat, feeMsat }) => sum + amountMsat + feeMsat, 0n);
-    const received = node.hub.listInvoices({ status: 'paid', limit: 1_000 }).invoices.reduce((sum, { receivedMsat }) => sum + receivedMsat!, 0n);
+    const spent = node.hub
+      .listPayments({ status: 'succeeded', limit: 1_000 })
+      .payments.reduce((sum, { amountMsat, feeMsat }) => sum + amountMsat + feeMsat, 0n);
+    const received = node.hub
+      .listInvoices({ status: 'paid', limit: 1_000 })
+      .invoices.reduce((sum, { receivedMsat }) => sum + receivedMsat!, 0n);
     return received - spent + node.hub.listForwards().feeMsat;
   }
 
   function fulfilledBy(node: FakeNode): bigint {
-    const amounts = new Map(node.notices.flatMap(({ notice }) => (notice.type === 'htlcFulfilled' ? [[notice.htlc.id, notice.htlc.amountMsat] as const] : [])));
+    const amounts = new Map(
+      node.notices.flatMap(({ notice }) =>
+        notice.type === 'htlcFulfilled' ? [[notice.htlc.id, notice.htlc.amountMsat] as const] : [],
+      ),
+    );
     return [...amounts.values()].reduce((sum, amountMsat) => sum + amountMsat, 0n);
   }
 
@@ -96,7 +119,11 @@ describe('payments in any order, over nodes that stop at any time', () => {
     let paidTotal = 0;
     let failedTotal = 0;
     let partsTotal = 0n;
-    const steps = fc.array(fc.tuple(fc.nat({ max: 99 }), fc.nat({ max: 4_095 })), { minLength: 150, maxLength: 400, size: 'max' });
+    const steps = fc.array(fc.tuple(fc.nat({ max: 99 }), fc.nat({ max: 4_095 })), {
+      minLength: 150,
+      maxLength: 400,
+      size: 'max',
+    });
     fc.assert(
       fc.property(steps, (sequence) => {
         const net = mesh();
@@ -114,7 +141,11 @@ describe('payments in any order, over nodes that stop at any time', () => {
         }
 
         const payments = net.nodes.flatMap((node) => node.hub.listPayments({ limit: 1_000 }).payments);
-        const paid = new Set(net.nodes.flatMap((node) => node.hub.listInvoices({ status: 'paid', limit: 1_000 }).invoices.map(({ paymentHash }) => hex(paymentHash))));
+        const paid = new Set(
+          net.nodes.flatMap((node) =>
+            node.hub.listInvoices({ status: 'paid', limit: 1_000 }).invoices.map(({ paymentHash }) => hex(paymentHash)),
+          ),
+        );
         const settled = new Map<string, number>();
         for (const { status, paymentHash, preimage } of payments) {
           expect(status).not.toBe('inFlight');

@@ -43,7 +43,10 @@ class Sender {
     this.node = net.node('alice');
   }
 
-  onion(hops: readonly (readonly [string, Uint8Array | ForwardPayload | FinalPayload])[], paymentHash: Uint8Array): Sent {
+  onion(
+    hops: readonly (readonly [string, Uint8Array | ForwardPayload | FinalPayload])[],
+    paymentHash: Uint8Array,
+  ): Sent {
     const { packet, sharedSecrets } = createOnion({
       sessionKey: sha256(new TextEncoder().encode(`session ${sessions++}`)),
       associatedData: paymentHash,
@@ -56,7 +59,14 @@ class Sender {
   }
 
   async send({ packet, paymentHash }: Sent, amountMsat: bigint, cltvExpiry = this.net.height + 100): Promise<void> {
-    const event = { type: 'addHtlc', reference: 'test', amountMsat, paymentHash, cltvExpiry, onionRoutingPacket: packet } as const;
+    const event = {
+      type: 'addHtlc',
+      reference: 'test',
+      amountMsat,
+      paymentHash,
+      cltvExpiry,
+      onionRoutingPacket: packet,
+    } as const;
     this.node.dispatcher.submit({ to: 'channel', channelIndex: 10, event });
     await this.net.settle();
   }
@@ -99,15 +109,21 @@ describe('an onion that is wrong', () => {
   it('of the next node comes back as an error of ours', async () => {
     const net = line();
     const sender = new Sender(net);
-    const sent = sender.onion([
-      ['bob', { amtToForwardMsat: 1_000n, outgoingCltvValue: net.height + 40, shortChannelId: BOB_CAROL }],
-      // Carol cannot peel what was made for another.
-      ['alice', final(net, 1_000n)],
-    ], hash);
+    const sent = sender.onion(
+      [
+        ['bob', { amtToForwardMsat: 1_000n, outgoingCltvValue: net.height + 40, shortChannelId: BOB_CAROL }],
+        // Carol cannot peel what was made for another.
+        ['alice', final(net, 1_000n)],
+      ],
+      hash,
+    );
     await sender.send(sent, 2_000n);
     const [failure] = sender.endings(sent);
     expect(failure).toMatchObject({ type: 'invalid_onion_hmac' });
-    expect(net.node('bob').hub.listForwards().forwards[0]).toMatchObject({ status: 'failed', failureCode: 'invalid_onion_hmac' });
+    expect(net.node('bob').hub.listForwards().forwards[0]).toMatchObject({
+      status: 'failed',
+      failureCode: 'invalid_onion_hmac',
+    });
   });
 
   it('with a payload that is not understood is refused by name', async () => {
@@ -116,7 +132,13 @@ describe('an onion that is wrong', () => {
     const noAmount = sender.onion([['bob', Uint8Array.of(4, 1, 9)]], hash);
     await sender.send(noAmount, 1_000n);
     expect(sender.endings(noAmount)).toEqual([{ type: 'invalid_onion_payload', tlvType: 2n, offset: 0 }]);
-    const noChannel = sender.onion([['bob', final(net, 1_000n)], ['carol', final(net, 1_000n)]], hash);
+    const noChannel = sender.onion(
+      [
+        ['bob', final(net, 1_000n)],
+        ['carol', final(net, 1_000n)],
+      ],
+      hash,
+    );
     await sender.send(noChannel, 2_000n);
     expect(sender.endings(noChannel)[1]).toEqual({ type: 'invalid_onion_payload', tlvType: 6n, offset: 0 });
     const evenType = sender.onion([['bob', Uint8Array.of(2, 1, 1, 4, 1, 9, 100, 0)]], hash);
@@ -128,10 +150,16 @@ describe('an onion that is wrong', () => {
     const net = line();
     const sender = new Sender(net);
     const forward = (changes: Partial<ForwardPayload>) =>
-      sender.onion([
-        ['bob', { amtToForwardMsat: 1_000n, outgoingCltvValue: net.height + 40, shortChannelId: BOB_CAROL, ...changes }],
-        ['carol', final(net, 1_000n)],
-      ], hash);
+      sender.onion(
+        [
+          [
+            'bob',
+            { amtToForwardMsat: 1_000n, outgoingCltvValue: net.height + 40, shortChannelId: BOB_CAROL, ...changes },
+          ],
+          ['carol', final(net, 1_000n)],
+        ],
+        hash,
+      );
     const tries: [Partial<ForwardPayload>, bigint, number, string][] = [
       [{ shortChannelId: 5n }, 3_000n, 100, 'unknown_next_peer'],
       [{ amtToForwardMsat: 0n }, 3_000n, 100, 'amount_below_minimum'],
@@ -163,7 +191,9 @@ describe('an onion that is wrong', () => {
     const rows = () => net.node('bob').database.all('SELECT * FROM onions_seen').length;
     expect(rows()).toBe(1);
     expect(sender.endings(sent).map((ending) => (typeof ending === 'string' ? ending : ending.type))).toEqual([
-      'incorrect_or_unknown_payment_details', 'temporary_node_failure', 'temporary_node_failure',
+      'incorrect_or_unknown_payment_details',
+      'temporary_node_failure',
+      'temporary_node_failure',
     ]);
     net.mine(51);
     await net.settle();
@@ -175,7 +205,15 @@ describe('an onion that is wrong', () => {
     const sender = new Sender(net);
     const sent = sender.onion([['bob', final(net, 1_000n)]], hash);
     const bob = net.node('bob');
-    const htlc = (id: bigint) => ({ direction: 'received', id, amountMsat: 1_000n, paymentHash: hash, cltvExpiry: net.height + 50, onionRoutingPacket: sent.packet }) as const;
+    const htlc = (id: bigint) =>
+      ({
+        direction: 'received',
+        id,
+        amountMsat: 1_000n,
+        paymentHash: hash,
+        cltvExpiry: net.height + 50,
+        onionRoutingPacket: sent.packet,
+      }) as const;
     const removals: string[] = [];
     await net.settle();
     const done = bob.dispatcher.inTurn((turn) => {
@@ -189,11 +227,19 @@ describe('an onion that is wrong', () => {
         },
         afterCommit: turn.afterCommit,
       };
-      for (const id of [0n, 0n, 1n]) bob.hub.handle({ type: 'htlcNotice', channelIndex: 10, notice: { type: 'htlcReceived', htlc: htlc(id) } }, watched);
+      for (const id of [0n, 0n, 1n])
+        bob.hub.handle(
+          { type: 'htlcNotice', channelIndex: 10, notice: { type: 'htlcReceived', htlc: htlc(id) } },
+          watched,
+        );
     });
     await net.settle();
     await done;
-    expect(removals).toEqual(['incorrect_or_unknown_payment_details', 'incorrect_or_unknown_payment_details', 'temporary_node_failure']);
+    expect(removals).toEqual([
+      'incorrect_or_unknown_payment_details',
+      'incorrect_or_unknown_payment_details',
+      'temporary_node_failure',
+    ]);
   });
 });
 
@@ -205,7 +251,12 @@ describe('a payment in several parts', () => {
     return decodeInvoice((await made).invoice!);
   }
 
-  const part = (sender: Sender, invoice: { paymentHash: Uint8Array; paymentSecret: Uint8Array }, amountMsat: bigint, totalMsat: bigint) => {
+  const part = (
+    sender: Sender,
+    invoice: { paymentHash: Uint8Array; paymentSecret: Uint8Array },
+    amountMsat: bigint,
+    totalMsat: bigint,
+  ) => {
     const paymentData = { paymentSecret: invoice.paymentSecret, totalMsat };
     return sender.onion([['bob', final(sender.net, amountMsat, { paymentData })]], invoice.paymentHash);
   };
@@ -264,7 +315,10 @@ describe('a payment in several parts', () => {
     await sender.send(one, 400n);
     const other = part(sender, invoice, 600n, 1_200n);
     await sender.send(other, 600n);
-    expect(sender.endings(one)).toEqual([expect.objectContaining({ type: 'incorrect_or_unknown_payment_details' }), 'unreadable']);
+    expect(sender.endings(one)).toEqual([
+      expect.objectContaining({ type: 'incorrect_or_unknown_payment_details' }),
+      'unreadable',
+    ]);
     expect(net.node('bob').hub.getInvoice(invoice.paymentHash).status).toBe('open');
   });
 
@@ -279,7 +333,9 @@ describe('a payment in several parts', () => {
     expect(sender.endings(some)).toEqual([]);
     net.mine();
     await net.settle();
-    expect(sender.endings(some)).toEqual([{ type: 'incorrect_or_unknown_payment_details', htlcMsat: 999n, height: net.height }]);
+    expect(sender.endings(some)).toEqual([
+      { type: 'incorrect_or_unknown_payment_details', htlcMsat: 999n, height: net.height },
+    ]);
   });
 
   it('needs the secret of the invoice', async () => {
@@ -290,7 +346,10 @@ describe('a payment in several parts', () => {
     await sender.send(guessed, 1_000n);
     const none = sender.onion([['bob', final(net, 1_000n)]], invoice.paymentHash);
     await sender.send(none, 1_000n);
-    expect(sender.endings(guessed)[0]).toMatchObject({ type: 'incorrect_or_unknown_payment_details', height: net.height });
+    expect(sender.endings(guessed)[0]).toMatchObject({
+      type: 'incorrect_or_unknown_payment_details',
+      height: net.height,
+    });
     expect(sender.endings(none)[1]).toMatchObject({ type: 'incorrect_or_unknown_payment_details' });
   });
 });
@@ -300,14 +359,20 @@ describe('a spontaneous payment', () => {
     const net = line();
     const sender = new Sender(net);
     const preimage = new Uint8Array(32).fill(8);
-    const keysend = (paymentHash: Uint8Array) => sender.onion([['bob', final(net, 1_000n, { keysendPreimage: preimage })]], paymentHash);
+    const keysend = (paymentHash: Uint8Array) =>
+      sender.onion([['bob', final(net, 1_000n, { keysendPreimage: preimage })]], paymentHash);
     await sender.send(keysend(hash), 1_000n);
     await sender.send(keysend(sha256(preimage)), 1_000n, net.height + 17);
     const { hub } = net.node('bob');
     expect(hub.listInvoices().total).toBe(0);
     await sender.send(keysend(sha256(preimage)), 1_000n);
     await sender.send(keysend(sha256(preimage)), 1_000n);
-    expect(sender.endings(keysend(hash)).map((ending) => (ending === 'fulfilled' ? ending : 'failed'))).toEqual(['failed', 'failed', 'fulfilled', 'failed']);
+    expect(sender.endings(keysend(hash)).map((ending) => (ending === 'fulfilled' ? ending : 'failed'))).toEqual([
+      'failed',
+      'failed',
+      'fulfilled',
+      'failed',
+    ]);
     expect(hub.listInvoices().total).toBe(1);
     expect(net.node('bob').published.filter(({ type }) => type === 'invoice')).toHaveLength(2);
     expect(hub.liveActors.invoices).toBe(0);

@@ -50,10 +50,15 @@ describe('a payment over a node that stops', () => {
           const { total, payments } = payer.hub.listPayments();
           const paid = total === 1 && payments[0]!.status === 'succeeded';
           if (paid) outcomes++;
-          expect(payments.every(({ status }) => status !== 'inFlight'), `after ${steps} steps`).toBe(true);
+          expect(
+            payments.every(({ status }) => status !== 'inFlight'),
+            `after ${steps} steps`,
+          ).toBe(true);
           expect(payee.hub.getInvoice(paymentHash).status).toBe(paid ? 'paid' : 'open');
           expect([payer.localMsat, bob.localMsat, payee.localMsat], `after ${steps} steps`).toEqual(
-            paid ? [BALANCE - 1_001_100n, 2n * BALANCE + 1_100n, BALANCE + 1_000_000n] : [BALANCE, 2n * BALANCE, BALANCE],
+            paid
+              ? [BALANCE - 1_001_100n, 2n * BALANCE + 1_100n, BALANCE + 1_000_000n]
+              : [BALANCE, 2n * BALANCE, BALANCE],
           );
           expect(bob.hub.listForwards().feeMsat).toBe(paid ? 1_100n : 0n);
           for (const node of net.nodes) {
@@ -73,7 +78,11 @@ describe('a restart that finds a question without its answer', () => {
   /** A payment whose HTLCs all stand: carol does not hear of it. */
   function standing(): { net: FakeNet; alice: FakeNode; bob: FakeNode; carol: FakeNode } {
     const net = line();
-    const [alice, bob, carol] = ['alice', 'bob', 'carol'].map((name) => net.node(name)) as [FakeNode, FakeNode, FakeNode];
+    const [alice, bob, carol] = ['alice', 'bob', 'carol'].map((name) => net.node(name)) as [
+      FakeNode,
+      FakeNode,
+      FakeNode,
+    ];
     const invoice = invoiceAt(net, carol, 1_000_000n);
     quietly(alice.hub.pay({ invoice }));
     while (bob.hub.listForwards().forwards[0]?.state !== 'offered') run(net, 1);
@@ -100,7 +109,10 @@ describe('a restart that finds a question without its answer', () => {
     run(net);
     expect(alice.hub.listPayments().payments[0]).toMatchObject({ status: 'failed' });
     expect(alice.hub.listPayments().payments[0]?.attempts[0]?.failure?.code).toBe('temporary_channel_failure');
-    expect(bob.hub.listForwards().forwards[0]).toMatchObject({ status: 'failed', failureCode: 'temporary_channel_failure' });
+    expect(bob.hub.listForwards().forwards[0]).toMatchObject({
+      status: 'failed',
+      failureCode: 'temporary_channel_failure',
+    });
   });
 
   it('does the same for a payment of its own', () => {
@@ -108,7 +120,9 @@ describe('a restart that finds a question without its answer', () => {
       const { net, alice, bob } = standing();
       alice.kill();
       alice.database.run("UPDATE payments SET state = 'sending'");
-      alice.database.run(`UPDATE payment_parts SET channel_index = NULL, htlc_u64 = NULL${found ? '' : ", onion_hash = x'00'"}`);
+      alice.database.run(
+        `UPDATE payment_parts SET channel_index = NULL, htlc_u64 = NULL${found ? '' : ", onion_hash = x'00'"}`,
+      );
       if (!found) bob.kill();
       alice.boot();
       run(net);
@@ -120,7 +134,11 @@ describe('a restart that finds a question without its answer', () => {
 
   it('looks again for a way that it was looking for', () => {
     const net = line();
-    const [alice, bob, carol] = ['alice', 'bob', 'carol'].map((name) => net.node(name)) as [FakeNode, FakeNode, FakeNode];
+    const [alice, bob, carol] = ['alice', 'bob', 'carol'].map((name) => net.node(name)) as [
+      FakeNode,
+      FakeNode,
+      FakeNode,
+    ];
     const invoice = invoiceAt(net, carol, 1_000_000n);
     bob.kill();
     quietly(alice.hub.pay({ invoice }));
