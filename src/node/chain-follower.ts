@@ -26,12 +26,28 @@ export class ChainFollower {
     this.#options = options;
   }
 
+  /**
+   * Resolves once the blocks that there are now are worked through: by the height at which the node stopped, it would take HTLCs that have
+   * expired since, and lose what it forwards.
+   */
   async start(): Promise<void> {
     const { chain, dispatcher, feed, onEnd } = this.#options;
+    const tip = await chain.tip();
     // A first start has no history to look at: the wallet's addresses were never given out.
-    const from = feed.tip ?? (await chain.tip());
+    const from = feed.tip ?? tip;
     await dispatcher.inTurn(() => feed.startAt(from));
-    this.#stop = chain.follow(from, (event) => this.#take(event), onEnd);
+    await new Promise<void>((resolve, reject) => {
+      const take = async (event: ChainEvent): Promise<void> => {
+        await this.#take(event);
+        if (event.type === 'blockConnected' && event.block.height >= tip.height) resolve();
+      };
+      const end = (error: Error): void => {
+        reject(error);
+        onEnd(error);
+      };
+      this.#stop = chain.follow(from, take, end);
+      if (from.hash === tip.hash) resolve();
+    });
   }
 
   stop(): void {

@@ -212,9 +212,10 @@ export class Node {
     const { network } = this.options;
     this.gossip.start();
     this.funding.releaseAllBut((index) => this.channels.get(index) !== undefined);
+    // Before channels repeat what they told: what they were asked last must be known by then.
+    await this.payments.start();
     await this.follower.start();
     for (const { index } of this.channels.all()) this.#restored(index);
-    await this.payments.start();
     await network.start({
       onPeerConnected: (nodeId, info) => this.peers.linkUp(nodeId, info),
       onPeerDisconnected: (nodeId, reason) => this.peers.linkDown(nodeId, reason),
