@@ -1,4 +1,4 @@
-import { createActor, type ActorRefFrom, type StateValueFrom } from 'xstate';
+import { createActor, type ActorRefFrom, type AnyStateNode, type StateValue, type StateValueFrom } from 'xstate';
 import { HtlcTable, type HtlcRow } from '../htlc/htlc-table.ts';
 import { channelMachine } from './channel.machine.ts';
 import type { ChannelEnvironment } from './context.ts';
@@ -22,13 +22,30 @@ export function createChannel(data: ChannelData, environment: ChannelEnvironment
 }
 
 /** A channel as it was saved, without a connection, since that did not outlive the process. Its first event must be `restored`. */
-export function restoreChannel({ value, data, htlcs: rows }: ChannelSnapshot, environment: ChannelEnvironment): ChannelActor {
-  const htlcs = new HtlcTable(rows);
+export function restoreChannel({ value, data, htlcs }: ChannelSnapshot, environment: ChannelEnvironment): ChannelActor {
   const connection = value.connection === 'refusing' ? 'refusing' : 'offline';
-  const snapshot = channelMachine.resolveState({ value: { ...value, connection }, context: { data, htlcs, environment } });
+  return channelAt({ value: { ...value, connection }, data, htlcs }, environment);
+}
+
+/** A channel's actor in exactly that state. */
+export function channelAt({ value, data, htlcs: rows }: ChannelSnapshot, environment: ChannelEnvironment): ChannelActor {
+  const htlcs = new HtlcTable(rows);
+  const ordered = inChartOrder(channelMachine.root, value);
+  const snapshot = channelMachine.resolveState({ value: ordered, context: { data, htlcs, environment } });
   const actor = createActor(channelMachine, { snapshot, input: { data, htlcs: rows, environment } });
   htlcs.attach(actor);
   return actor.start();
+}
+
+/** Regions act one after another in the order in which the state names them: the chart's, whatever order it was kept in. */
+function inChartOrder(node: AnyStateNode, value: StateValue): StateValue {
+  if (typeof value === 'string') return value;
+  const ordered: Record<string, StateValue> = {};
+  for (const [key, child] of Object.entries(node.states)) {
+    const inner = value[key];
+    if (inner !== undefined) ordered[key] = inChartOrder(child, inner);
+  }
+  return ordered;
 }
 
 /** The channel as it is now. */

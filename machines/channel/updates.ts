@@ -1,6 +1,5 @@
 import type { MessageOf } from '../../protocols/wire/messages.ts';
 import type { HtlcDetails, HtlcRemoval } from '../htlc/htlc.machine.ts';
-import type { HtlcRow } from '../htlc/htlc-table.ts';
 import { channelIdOf, negotiated, type ChannelContext, type Step } from './context.ts';
 import type { ChannelData } from './data.ts';
 import type { AddHtlcCommand } from './events.ts';
@@ -95,12 +94,11 @@ export function rollBackUncommitted({ data, htlcs }: ChannelContext): Step {
 /** The update messages of ours that are signed in the latest commitment of the peer (`signed`), or that wait to be. */
 export function ourUpdates({ data, htlcs }: ChannelContext, which: 'signed' | 'waiting'): ChannelEffect[] {
   const [removed, added] = which === 'signed' ? (['SENT_REMOVE_COMMIT', 'SENT_ADD_COMMIT'] as const) : (['SENT_REMOVE_HTLC', 'SENT_ADD_HTLC'] as const);
-  const byId = (a: HtlcRow, b: HtlcRow): number => (a.details.id < b.details.id ? -1 : 1);
   // Removals first: they free what a later addition may need.
   return [
     ...htlcs.inState(removed).flatMap(({ details, removal }) => (removal ? [removalMessage(data, details.id, removal)] : [])),
     ...data.feeUpdates.filter(({ state }) => state === added).map(({ feeratePerKw }) => feeMessage(data, feeratePerKw)),
-    ...htlcs.inState(added).sort(byId).map(({ details }) => addMessage(data, details)),
+    ...htlcs.inState(added).map(({ details }) => addMessage(data, details)),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { createActor, type ActorRefFrom, type AnyActorRef, type SnapshotFrom } from 'xstate';
 import { htlcMachine, type HtlcDetails, type HtlcEvent, type HtlcRemoval, type HtlcState } from './htlc.machine.ts';
-import { isSettled, isUncommitted, isUnsigned, statesMovedBy, type DanceStep } from './htlc-states.ts';
+import { htlcStates, isSettled, isUncommitted, isUnsigned, statesMovedBy, type DanceStep } from './htlc-states.ts';
 
 /** An HTLC as it is kept on disk, and as the rest of the channel reads it. */
 export interface HtlcRow {
@@ -18,6 +18,9 @@ interface Slot {
 export const htlcKey = (direction: HtlcDetails['direction'], id: bigint): string => `${direction}:${id}`;
 
 const keyOf = (details: HtlcDetails): string => htlcKey(details.direction, details.id);
+
+/** Of one direction. */
+const byId = (a: HtlcRow, b: HtlcRow): number => (a.details.id < b.details.id ? -1 : 1);
 
 /**
  * The live HTLC actors of one channel, in recycled slots. It sends them events and indexes them by the state that they are in; what
@@ -61,9 +64,9 @@ export class HtlcTable {
     for (const slot of this.#slots.values()) if (slot.row !== undefined) yield slot.row;
   }
 
-  /** The HTLCs in `state`, in the order in which they came there. */
+  /** The HTLCs in `state`, by their ids: the same order after a restart as without one. */
   inState(state: HtlcState): HtlcRow[] {
-    return [...(this.#byState.get(state) ?? [])].flatMap((slot) => slot.row ?? []);
+    return [...(this.#byState.get(state) ?? [])].flatMap((slot) => slot.row ?? []).sort(byId);
   }
 
   /** Our next commitment_signed would carry a change of an HTLC. */
@@ -104,15 +107,12 @@ export class HtlcTable {
     }
   }
 
-  /** Frees the slots of the HTLCs whose removal is irrevocable and returns them as they ended. */
+  /** Frees the slots of the HTLCs whose removal is irrevocable and returns them as they ended, by their ids. */
   releaseSettled(): HtlcRow[] {
-    const ended: HtlcRow[] = [];
-    for (const [state, slots] of this.#byState) {
-      if (!isSettled(state)) continue;
-      for (const slot of slots) {
-        if (slot.row !== undefined) ended.push(slot.row);
-        this.#send(slot, { type: 'release' });
-      }
+    const ended = htlcStates.filter(isSettled).flatMap((state) => this.inState(state));
+    for (const { details } of ended) {
+      const slot = this.#slots.get(keyOf(details));
+      if (slot !== undefined) this.#send(slot, { type: 'release' });
     }
     return ended;
   }

@@ -1,15 +1,20 @@
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../protocols/wire/messages.ts';
-import { createActor } from 'xstate';
-import { createChannel, newChannelData, restoreChannel, snapshotOf, type ChannelActor, type ChannelSnapshot } from '../../machines/channel/channel.ts';
-import { channelMachine } from '../../machines/channel/channel.machine.ts';
+import {
+  channelAt,
+  createChannel,
+  newChannelData,
+  restoreChannel,
+  snapshotOf,
+  type ChannelActor,
+  type ChannelSnapshot,
+} from '../../machines/channel/channel.ts';
 import type { ChannelEnvironment } from '../../machines/channel/context.ts';
 import type { ChannelData } from '../../machines/channel/data.ts';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import type { AddHtlcCommand, ExternalChannelEvent, FundingDepth } from '../../machines/channel/events.ts';
 import { defaultPolicy, type ChannelPolicy } from '../../machines/channel/policy.ts';
 import { fundingOutput } from '../../machines/commitment/funding.ts';
-import { HtlcTable } from '../../machines/htlc/htlc-table.ts';
 import { createSigner } from '../../src/keys/signer.ts';
 import type { Signer } from '../../src/keys/signer-api.ts';
 import { wireMessage } from '../../src/runtime/channel-wire.ts';
@@ -51,7 +56,7 @@ export class Party {
       this.actor = createChannel(this.initialData(), this.#environment());
       return;
     }
-    this.actor = actorAt(throughJson(snapshotOf(from.actor)), this.#environment());
+    this.actor = channelAt(throughJson(snapshotOf(from.actor)), this.#environment());
     this.effects = [...from.effects];
     this.life = from.life;
     this.outbox = [...from.outbox];
@@ -133,14 +138,6 @@ export class Party {
 /** As it comes back from disk. A missing property and an undefined one are the same to the machine. */
 const throughJson = (snapshot: ChannelSnapshot): ChannelSnapshot => decodeJson(encodeJson(snapshot)) as ChannelSnapshot;
 
-/** A machine in exactly that state: unlike a restored one, with the connection that it had. */
-function actorAt({ value, data, htlcs: rows }: ChannelSnapshot, environment: ChannelEnvironment): ChannelActor {
-  const htlcs = new HtlcTable(rows);
-  const snapshot = channelMachine.resolveState({ value, context: { data, htlcs, environment } });
-  const actor = createActor(channelMachine, { snapshot, input: { data, htlcs: rows, environment } });
-  htlcs.attach(actor);
-  return actor.start();
-}
 
 const signers = new Map<string, Signer>();
 
