@@ -52,6 +52,8 @@ export class Circuits {
   readonly #byIncoming = new Map<string, LiveCircuit>();
   readonly #byOutgoing = new Map<string, LiveCircuit>();
   readonly #touched = new Set<LiveCircuit>();
+  /** Those that wait for an answer within the turn. */
+  readonly #asking = new Set<LiveCircuit>();
 
   constructor(options: CircuitsOptions) {
     this.#options = options;
@@ -127,20 +129,18 @@ export class Circuits {
   }
 
   /**
-   * After a restart: what asked a channel for an HTLC and did not hear is told how it came out, by the onion, which no
-   * other HTLC has. Only then is nothing on its way between the two.
+   * At the beginning of a turn: whoever asked in an earlier one and was not answered is told by the onion, which no other
+   * HTLC has, whether the channel has offered it.
    */
   reconcile(): void {
-    for (const circuit of this.#byIncoming.values()) {
-      const { channelIndex } = circuit.actor.data.outgoing;
-      if (circuit.actor.state !== 'offering' || channelIndex === undefined) continue;
-      const offered = this.#options.directory.offeredHtlcs(channelIndex);
+    // Who asks anew on the way is not among them.
+    const unanswered = [...this.#asking];
+    for (const circuit of unanswered) {
+      const { data } = circuit.actor;
+      const offered = this.#options.directory.offeredHtlcs(data.outgoing.channelIndex ?? -1);
       const found = offered.find(({ onionRoutingPacket }) => equals(sha256(onionRoutingPacket), circuit.onionHash));
-      const answer: CircuitEvent =
-        found === undefined
-          ? { type: 'htlcRefused', channelUpdate: this.#channelUpdate(circuit.actor.data) }
-          : { type: 'htlcOffered', id: found.id };
-      this.#send(circuit, answer);
+      if (found === undefined) this.#send(circuit, { type: 'htlcRefused', channelUpdate: this.#channelUpdate(data) });
+      else this.#send(circuit, { type: 'htlcOffered', id: found.id });
     }
   }
 
@@ -162,6 +162,7 @@ export class Circuits {
     this.#byIncoming.clear();
     this.#byOutgoing.clear();
     this.#touched.clear();
+    this.#asking.clear();
     this.#load();
   }
 
@@ -170,7 +171,7 @@ export class Circuits {
       const actor = new LiveActor((emit: (effect: CircuitEffect) => void) => restoreCircuit(state, data, emit));
       const circuit: LiveCircuit = { ...rest, key: htlcKey(data.incoming), actor: actor.markSaved() };
       this.#byIncoming.set(circuit.key, circuit);
-      this.#indexOutgoing(circuit);
+      this.#index(circuit);
     }
   }
 
@@ -190,7 +191,7 @@ export class Circuits {
       });
     }
     for (const effect of circuit.actor.send(event)) this.#perform(circuit, effect);
-    this.#indexOutgoing(circuit);
+    this.#index(circuit);
   }
 
   #perform(circuit: LiveCircuit, effect: CircuitEffect): void {
@@ -237,7 +238,9 @@ export class Circuits {
     return reference.startsWith(REFERENCE) ? this.#byIncoming.get(reference.slice(REFERENCE.length)) : undefined;
   }
 
-  #indexOutgoing(circuit: LiveCircuit): void {
+  #index(circuit: LiveCircuit): void {
+    if (circuit.actor.state === 'offering') this.#asking.add(circuit);
+    else this.#asking.delete(circuit);
     const { channelIndex, id } = circuit.actor.data.outgoing;
     if (channelIndex !== undefined && id !== undefined) this.#byOutgoing.set(htlcKey({ channelIndex, id }), circuit);
   }

@@ -69,6 +69,8 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
   readonly #circuits: Circuits;
   readonly #onionsSeen: OnionsSeen;
   readonly #receiver: Receiver;
+  /** The last one. */
+  #turn: Turn | undefined;
 
   constructor(options: PaymentHubOptions) {
     this.#options = options;
@@ -94,14 +96,11 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
   }
 
   /**
-   * To be called once after the start, when the channels are back from disk and before anything else happens: ends the
-   * doubt about what was asked of a channel and not answered when the node stopped.
+   * To be called once the channels are back from disk: ends the doubt about what was asked of a channel and not answered
+   * when the node stopped, should nothing else happen.
    */
   start(): Promise<void> {
-    return this.#command(() => {
-      this.#circuits.reconcile();
-      this.#payments.reconcile();
-    });
+    return this.#command(() => {});
   }
 
   /** No timer runs any more. */
@@ -110,7 +109,7 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
   }
 
   handle(event: PaymentsEvent, turn: Turn): void {
-    this.#outlet.within(turn, () => {
+    this.#within(turn, () => {
       switch (event.type) {
         case 'htlcNotice':
           this.#notice(event.channelIndex, event.notice);
@@ -209,7 +208,19 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
   }
 
   #command<T>(work: () => T): Promise<T> {
-    return this.#options.inTurn((turn) => this.#outlet.within(turn, work));
+    return this.#options.inTurn((turn) => this.#within(turn, work));
+  }
+
+  /** Runs `work` in a turn, after what earlier turns left open: a channel answers within the turn, or it never will. */
+  #within<T>(turn: Turn, work: () => T): T {
+    return this.#outlet.within(turn, () => {
+      if (this.#turn !== turn) {
+        this.#turn = turn;
+        this.#circuits.reconcile();
+        this.#payments.reconcile();
+      }
+      return work();
+    });
   }
 
   /** For timers: if their turn is discarded, `reset` sets them anew; if the node stops, the next start does. */

@@ -17,7 +17,7 @@ export function makePartOnion(
   details: PayeeDetails,
   paymentHash: Uint8Array,
   randomBytes: RandomBytes,
-): PartSecrets & { readonly packet: Uint8Array } {
+): Omit<PartSecrets, 'channelIndex'> & { readonly packet: Uint8Array } {
   const hops = hopPayloads(route, details).map(({ nodeId, payload }) => ({
     nodeId: fromString(nodeId, 'hex'),
     payload: encodePayload(payload),

@@ -22,6 +22,8 @@ import {
 
 /** What a part was sent with, kept until it comes back. */
 export interface PartSecrets {
+  /** The channel that was asked for its HTLC. */
+  readonly channelIndex: number;
   /** One a hop: error packets are read with them. */
   readonly sharedSecrets: readonly Uint8Array[];
   /** SHA-256 of its onion: by it the HTLC is found should its number not be known. */
@@ -173,7 +175,7 @@ export class PaymentStore {
       paymentHash,
       number,
       encodeJson(route),
-      htlc?.channelIndex,
+      secrets?.channelIndex,
       htlc && u64(htlc.id),
       outcome && encodeJson(outcome),
       concat([...(secrets?.sharedSecrets ?? [])]),
@@ -204,7 +206,7 @@ export class PaymentStore {
       createdAtMs: row.created_ms,
       finishedAtMs: row.finished_ms ?? undefined,
       search: decodeJson(row.search) as PaymentSearch,
-      partSecrets: new Map(parts.map((part) => [part.number, secretsFromRow(part)])),
+      partSecrets: new Map(parts.flatMap((part) => secretsFromRow(part))),
     };
   }
 }
@@ -248,10 +250,11 @@ function partFromRow(row: PartRow): PaymentPart {
   };
 }
 
-function secretsFromRow({ shared_secrets: joined, onion_hash: onionHash }: PartRow): PartSecrets {
+/** None for a part that ended before a channel was asked. */
+function secretsFromRow(row: PartRow): [number, PartSecrets][] {
+  const { number, channel_index: channelIndex, shared_secrets: joined, onion_hash: onionHash } = row;
+  if (channelIndex === null) return [];
   const count = joined.length / SECRET_BYTES;
-  return {
-    onionHash,
-    sharedSecrets: Array.from({ length: count }, (_, i) => joined.slice(i * SECRET_BYTES, (i + 1) * SECRET_BYTES)),
-  };
+  const secretAt = (index: number): Uint8Array => joined.slice(index * SECRET_BYTES, (index + 1) * SECRET_BYTES);
+  return [[number, { channelIndex, onionHash, sharedSecrets: Array.from({ length: count }, (_, i) => secretAt(i)) }]];
 }

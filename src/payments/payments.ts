@@ -50,6 +50,8 @@ export class Payments {
   readonly #live = new Map<string, LivePayment>();
   readonly #byHtlc = new Map<string, LivePart>();
   readonly #touched = new Set<LivePayment>();
+  /** Those that wait for an answer within the turn. */
+  readonly #asking = new Set<LivePayment>();
 
   constructor(options: PaymentsOptions) {
     this.#options = options;
@@ -113,14 +115,15 @@ export class Payments {
   }
 
   /**
-   * After a restart: a part that asked its channel for an HTLC and did not hear is told how it came out, by the onion,
-   * which no other HTLC has; a payment that looked for a way looks again. Only then is nothing on its way between the
-   * two.
+   * At the beginning of a turn: whoever asked in an earlier one and was not answered. A part is told by its onion, which
+   * no other HTLC has, whether its channel has offered it; a payment that looked for a way looks again.
    */
   reconcile(): void {
-    for (const payment of this.#live.values()) {
+    // Who asks anew on the way is not among them.
+    const unanswered = [...this.#asking];
+    for (const payment of unanswered) {
       if (payment.actor.state === 'routing') this.#send(payment, { type: 'search' });
-      else if (payment.actor.state === 'sending') this.#reconcileParts(payment);
+      else this.#reconcileParts(payment);
     }
   }
 
@@ -144,6 +147,7 @@ export class Payments {
     this.#live.clear();
     this.#byHtlc.clear();
     this.#touched.clear();
+    this.#asking.clear();
     this.#load();
   }
 
@@ -151,14 +155,14 @@ export class Payments {
     for (const row of this.#options.store.inFlight()) {
       const payment = livePayment(row);
       this.#live.set(payment.key, payment);
-      this.#indexParts(payment);
+      this.#index(payment);
     }
   }
 
   #send(payment: LivePayment, event: PaymentEvent): void {
     this.#touch(payment);
     for (const effect of payment.actor.send(event)) this.#perform(payment, effect);
-    this.#indexParts(payment);
+    this.#index(payment);
   }
 
   #touch(payment: LivePayment): void {
@@ -216,10 +220,11 @@ export class Payments {
       return;
     }
     try {
+      const { channelIndex } = channel;
       const { packet, ...secrets } = makePartOnion(part.route, payment.search.details, paymentHash, randomBytes);
-      payment.partSecrets.set(part.number, secrets);
+      payment.partSecrets.set(part.number, { ...secrets, channelIndex });
       const reference = referenceOf(payment, part);
-      outlet.offerHtlc(channel.channelIndex, {
+      outlet.offerHtlc(channelIndex, {
         reference,
         amountMsat,
         paymentHash,
@@ -254,22 +259,17 @@ export class Payments {
   #reconcileParts(payment: LivePayment): void {
     for (const part of payment.actor.data.parts) {
       if (part.outcome !== undefined || part.htlc !== undefined) continue;
-      const htlc = this.#findOffered(payment.partSecrets.get(part.number));
+      const secrets = payment.partSecrets.get(part.number);
+      const htlc = secrets && this.#findOffered(secrets);
       if (htlc !== undefined) this.#offered({ payment, part }, htlc);
-      else this.#failed({ payment, part }, notSent(part.route, 'htlc_lost', 'the node stopped before it was offered'));
+      else this.#failed({ payment, part }, notSent(part.route, 'htlc_lost', 'it did not answer'));
     }
   }
 
-  #findOffered(secrets: PartSecrets | undefined): HtlcLocation | undefined {
-    if (secrets === undefined) return undefined;
-    const { directory } = this.#options;
-    const isOurs = ({ onionRoutingPacket }: HtlcDetails): boolean =>
-      equals(sha256(onionRoutingPacket), secrets.onionHash);
-    for (const { channelIndex } of directory.channels()) {
-      const found = directory.offeredHtlcs(channelIndex).find(isOurs);
-      if (found !== undefined) return { channelIndex, id: found.id };
-    }
-    return undefined;
+  #findOffered({ channelIndex, onionHash }: PartSecrets): HtlcLocation | undefined {
+    const isOurs = ({ onionRoutingPacket }: HtlcDetails): boolean => equals(sha256(onionRoutingPacket), onionHash);
+    const found = this.#options.directory.offeredHtlcs(channelIndex).find(isOurs);
+    return found && { channelIndex, id: found.id };
   }
 
   #byReference(reference: string): LivePart | undefined {
@@ -279,8 +279,11 @@ export class Payments {
     return payment && part && { payment, part };
   }
 
-  /** Knows the HTLCs that are out, and no others. */
-  #indexParts(payment: LivePayment): void {
+  /** Knows the HTLCs that are out, and who waits for an answer. */
+  #index(payment: LivePayment): void {
+    const { state } = payment.actor;
+    if (state === 'routing' || state === 'sending') this.#asking.add(payment);
+    else this.#asking.delete(payment);
     for (const part of payment.actor.data.parts) {
       if (part.htlc === undefined) continue;
       if (part.outcome === undefined) this.#byHtlc.set(htlcKey(part.htlc), { payment, part });

@@ -120,9 +120,7 @@ describe('a restart that finds a question without its answer', () => {
       const { net, alice, bob } = standing();
       alice.kill();
       alice.database.run("UPDATE payments SET state = 'sending'");
-      alice.database.run(
-        `UPDATE payment_parts SET channel_index = NULL, htlc_u64 = NULL${found ? '' : ", onion_hash = x'00'"}`,
-      );
+      alice.database.run(`UPDATE payment_parts SET htlc_u64 = NULL${found ? '' : ", onion_hash = x'00'"}`);
       if (!found) bob.kill();
       alice.boot();
       run(net);
@@ -150,6 +148,31 @@ describe('a restart that finds a question without its answer', () => {
     alice.boot();
     run(net);
     expect(alice.hub.listPayments().payments[0]?.status).toBe('succeeded');
+  });
+
+  it('ends the doubt at the next turn where a channel does not answer at all', () => {
+    for (const victim of ['alice', 'bob']) {
+      const net = line();
+      const [alice, node, carol] = ['alice', victim, 'carol'].map((name) => net.node(name)) as [
+        FakeNode,
+        FakeNode,
+        FakeNode,
+      ];
+      const invoice = invoiceAt(net, carol, 1_000_000n);
+      // A frozen channel hears nothing.
+      const handle = node.channels.handle.bind(node.channels);
+      node.channels.handle = (event, turn) => (event.event.type === 'addHtlc' ? undefined : handle(event, turn));
+      quietly(alice.hub.pay({ invoice }));
+      run(net);
+      expect(alice.hub.listPayments().payments[0]?.status).toBe('inFlight');
+      net.mine();
+      run(net);
+      const [payment] = alice.hub.listPayments().payments;
+      expect(payment?.status).toBe('failed');
+      expect(payment?.attempts[0]?.failure?.code).toBe(victim === 'alice' ? 'htlc_lost' : 'temporary_channel_failure');
+      expect(alice.localMsat).toBe(BALANCE);
+      for (const { hub } of net.nodes) expect(hub.liveActors).toEqual({ payments: 0, invoices: 0, circuits: 0 });
+    }
   });
 
   it('fulfills again what the incoming channel did not take', () => {
