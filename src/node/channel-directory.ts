@@ -24,7 +24,7 @@ export function channelDirectory({ self, channels, policies, updates, gossip, bl
   const view = (channel: LiveChannel): OwnChannel[] => {
     const { data, lifecycle, htlcs } = channel;
     const { remote, shortChannelId } = data;
-    if (remote === undefined || shortChannelId === undefined || lifecycle !== 'normal') return [];
+    if (remote === undefined || shortChannelId === undefined) return [];
     const peer = hexOf(data.remoteNodeId);
     const capacityMsat = data.fundingSatoshis * 1000n;
     const allowedMsat = remote.maxHtlcValueInFlightMsat;
@@ -38,10 +38,11 @@ export function channelDirectory({ self, channels, policies, updates, gossip, bl
           htlcMinimumMsat: remote.htlcMinimumMsat,
           htlcMaximumMsat: allowedMsat < capacityMsat ? allowedMsat : capacityMsat,
         },
-        isDisabled: false,
-        isUsable: channel.isUsable,
+        // The announcer says so of a channel that is closing: BOLT 4's channel_disabled, not a channel that nobody knows.
+        isDisabled: lifecycle !== 'normal',
+        isUsable: channel.isUsable && !channels.isFrozen(channel.index),
         isAnnounced: channel.value.announcement === 'announced',
-        receivableMsat: spendableMsat(negotiated(data), htlcs, 'remote'),
+        receivableMsat: lifecycle === 'normal' ? spendableMsat(negotiated(data), htlcs, 'remote') : 0n,
         inbound: theirs && {
           shortChannelId,
           feeBaseMsat: theirs.feeBaseMsat,

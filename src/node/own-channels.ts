@@ -23,7 +23,8 @@ export class OwnChannels {
   /** For the router: what can be sent over each channel now. */
   forRouting(): LocalChannel[] {
     return [...this.#channels.all()].flatMap((channel) => {
-      const { data, htlcs, isUsable: online } = channel;
+      const { data, htlcs } = channel;
+      const online = channel.isUsable && !this.#channels.isFrozen(channel.index);
       if (channel.lifecycle !== 'normal' || data.remote === undefined || data.shortChannelId === undefined) return [];
       return {
         shortChannelId: data.shortChannelId,
