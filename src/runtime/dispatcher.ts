@@ -28,7 +28,9 @@ export class TurnDiscardedError extends RunnelError {
 
 interface Work {
   readonly run: (turn: Turn) => void;
+  /** Told if its turn is discarded. Without it, nobody would ask again. */
   readonly discarded?: (error: unknown) => void;
+  readonly isRetry?: boolean;
 }
 
 /** External events in one turn: bounds how long a commit may be put off while peers keep talking. */
@@ -37,7 +39,9 @@ const MAX_EVENTS_PER_TURN = 256;
 /**
  * The node's one queue. It takes external events in the order in which they came, gives each to its actor, lets everything that follows happen
  * synchronously, writes all of it in one database transaction, and only then lets anything leave (DESIGN: persist, then send).
- * If an actor throws or the write fails, the whole turn is discarded and its actors come back from disk.
+ * If an actor throws or the write fails, the whole turn is discarded and its actors come back from disk. What happened to others in that turn,
+ * such as a peer's message or the end of its connection, happens once more, each event in a turn of its own: the channel at fault is frozen by
+ * then, and they had no part in it.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -100,7 +104,7 @@ export class Dispatcher {
   #drain(): void {
     this.#scheduled = false;
     while (this.#queue.length > 0 && !this.#stopped) {
-      if (this.#runTurn(this.#queue.splice(0, MAX_EVENTS_PER_TURN))) continue;
+      if (this.#runTurn(this.#queue.splice(0, this.#queue[0]?.isRetry === true ? 1 : MAX_EVENTS_PER_TURN))) continue;
       // What follows a discarded turn may be discarded too, for ever if the disk is full: others must come to their turn.
       this.#scheduleDrain();
       return;
@@ -141,6 +145,9 @@ export class Dispatcher {
     } catch (error) {
       for (const participant of participants) participant.reset();
       for (const work of works) work.discarded?.(error);
+      // Before all that came later: the order of events is part of what they say.
+      const lost = works.filter(({ discarded, isRetry }) => discarded === undefined && isRetry !== true);
+      this.#queue.unshift(...lost.map((work) => ({ ...work, isRetry: true })));
       this.#options.onDiscarded(error);
       return false;
     }

@@ -78,6 +78,35 @@ describe('a turn', () => {
     expect(log).toEqual(['handle 1', 'handle 2', 'reset', 'discarded']);
   });
 
+  it('that is discarded takes nothing from others: what they heard comes again, in its order, and what came later after it', async () => {
+    const heard: number[] = [];
+    let faults = 0;
+    const { dispatcher, log, rows, turn } = setUp((channelIndex) => {
+      heard.push(channelIndex);
+      if (channelIndex === 2 && faults++ < 1) throw new Error('a machine threw, and is frozen from now on');
+    });
+    const asked = dispatcher.inTurn((now) => now.dispatch(event(9)));
+    for (const index of [1, 2, 3]) dispatcher.submit(event(index));
+    turn();
+    await expect(asked).rejects.toBeInstanceOf(TurnDiscardedError);
+    dispatcher.submit(event(4));
+    heard.length = 0;
+    turn();
+    expect(heard).toEqual([1, 2, 3, 4]);
+    expect(rows()).toEqual([1, 2, 3, 4]);
+    expect(log.filter((line) => line === 'persist')).toHaveLength(4);
+  });
+
+  it('is not tried for ever', () => {
+    const { dispatcher, log, rows, turn } = setUp((channelIndex) => {
+      if (channelIndex === 2) throw new Error('a machine threw');
+    });
+    for (const index of [1, 2, 3]) dispatcher.submit(event(index));
+    for (let i = 0; i < 5; i++) turn();
+    expect(rows()).toEqual([1, 3]);
+    expect(log.filter((line) => line === 'discarded')).toHaveLength(2);
+  });
+
   it('is discarded whole when the write fails', () => {
     const { dispatcher, log, rows, turn } = setUp();
     dispatcher.submit(event(1));
