@@ -116,6 +116,9 @@ export const channelMachine = channelSetup.createMachine({
       initial: 'opening',
       on: {
         restored: { actions: 'rebroadcastFunding' },
+        // Blocks go on in every state: a channel that failed or closes before its funding is deep has one all the same.
+        fundingDepth: { actions: 'noteDepth' },
+        fundingTimedOut: { guard: 'isUnconfirmed', target: '.abandoned', actions: 'abandon' },
         fail: { target: '.failed', actions: ['noteFailure', 'sendError', 'broadcastCommitment'] },
         fallBehind: { target: '.fallenBehind', actions: ['noteFailure', 'sendError'] },
         fundingSpent: [
@@ -137,6 +140,7 @@ export const channelMachine = channelSetup.createMachine({
             disconnected: abandon,
             dropConnection: abandon,
             restored: abandon,
+            fundingDepth: {},
             fundingSpent: {},
             '*': { guard: 'isUnexpected', actions: 'failOnUnexpected' },
           },
@@ -179,9 +183,6 @@ export const channelMachine = channelSetup.createMachine({
           onDone: [{ guard: online, target: 'normal', actions: 'tellUsable' }, { target: 'normal' }],
           on: {
             ...redundantReady,
-            // Blocks go on while the peer's channel_ready is awaited.
-            fundingDepth: { actions: 'noteDepth' },
-            fundingTimedOut: { target: 'abandoned', actions: 'abandon' },
             shutdown: [refuse, { target: 'shuttingDown.replying', actions: 'receiveShutdown' }],
             close: { target: 'shuttingDown.requested', actions: 'noteClose' },
           },
@@ -234,7 +235,6 @@ export const channelMachine = channelSetup.createMachine({
               { actions: 'offerHtlc' },
             ],
             setFeerate: { guard: and([online, 'mayProposeFeerate']), actions: 'proposeFeerate' },
-            fundingDepth: { actions: 'noteDepth' },
             reestablished: { actions: 'tellUsable' },
             disconnected: { guard: online, actions: 'tellUnusable' },
             dropConnection: { guard: online, actions: 'tellUnusable' },
@@ -246,7 +246,7 @@ export const channelMachine = channelSetup.createMachine({
         shuttingDown: {
           description: 'BOLT 2, Closing Initiation: no HTLC is added any more; those that are pending run out.',
           initial: 'requested',
-          on: { ...htlcUpdates, ...lateReady, fundingDepth: { actions: 'noteDepth' } },
+          on: { ...htlcUpdates, ...lateReady },
           states: {
             requested: {
               description: 'BOLT 2, Closing Initiation: shutdown must wait until no update of ours is pending on the peer.',

@@ -114,6 +114,7 @@ export const channelSetup = setup({
       event.type === 'channel_reestablish' && hasFallenBehind(context.data, event, context.environment.localPoint),
     revokedLast: stateIn({ remoteCommitment: { awaitingRevocation: 'revokedLast' } }),
     isFunded: ({ context }) => context.data.localSignatures !== undefined,
+    isUnconfirmed: ({ context }) => context.data.confirmation === undefined,
     isDeepEnough: ({ context, event }) =>
       event.type === 'fundingDepth' && event.depth >= Math.max(1, context.data.minimumDepth) && paysFunding(context, event),
     paysSomethingElse: ({ context, event }) => event.type === 'fundingDepth' && event.depth > 0 && !paysFunding(context, event),

@@ -148,8 +148,10 @@ export class ChainFeed {
   }
 
   #timeOut(channel: LiveChannel, height: number, turn: Turn): void {
-    if (channel.lifecycle !== 'confirming' || channel.data.isOpener) return;
-    if (height - channel.data.openedAtHeight < FUNDING_TIMEOUT_BLOCKS) return;
+    const { isOpener, openedAtHeight, shortChannelId } = channel.data;
+    // One that stood in a block before a reorg is not forgotten.
+    if (channel.lifecycle === 'opening' || isOpener || shortChannelId !== undefined) return;
+    if (height - openedAtHeight < FUNDING_TIMEOUT_BLOCKS) return;
     tell(channel, { type: 'fundingTimedOut' }, turn);
   }
 }

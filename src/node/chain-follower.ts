@@ -39,7 +39,9 @@ export class ChainFollower {
     await new Promise<void>((resolve, reject) => {
       const take = async (event: ChainEvent): Promise<void> => {
         await this.#take(event);
-        if (event.type === 'blockConnected' && event.block.height >= tip.height) resolve();
+        // A chain that was taken back on purpose may end below where the node stopped.
+        const isThere = event.type === 'blockConnected' ? event.block.height >= tip.height : event.below.hash === tip.hash;
+        if (isThere) resolve();
       };
       const end = (error: Error): void => {
         reject(error);
