@@ -56,6 +56,11 @@ export class MeshChain {
     return [...this.#chain.mempool.entries()].length > 0;
   }
 
+  /** Whether a transaction (its id as on the wire) is in a block. */
+  has(txid: Uint8Array): boolean {
+    return this.#chain.state.locate(displayHex(txid)) !== undefined;
+  }
+
   /** What a confirmed transaction paid to the miner. */
   feeSat(transaction: Transaction): bigint {
     const outSat = transaction.outs.reduce((total, { value }) => total + value, 0n);

@@ -5,7 +5,7 @@ import { sha256 } from '../../protocols/crypto/hash.ts';
 import { hexOf, rowText } from '../../src/channels/channel-store.ts';
 import { replayChannel } from '../../src/channels/replay.ts';
 import type { PaymentRecord } from '../../src/payments/records.ts';
-import { COIN_SAT, COINS_PER_NODE, type Mesh } from './mesh.ts';
+import { COIN_SAT, COINS_PER_NODE, isVoid, type Mesh } from './mesh.ts';
 import type { MeshNode } from './mesh-node.ts';
 
 /** More than any simulation makes. */
@@ -94,7 +94,7 @@ function endsOf(node: MeshNode): ChannelEnd[] {
     });
 }
 
-/** Every channel has two ends. One alone is the remainder of an opening that a crash ended before its funding left. */
+/** Every channel has two ends, unless nothing ever came of it. */
 function pairUp(mesh: Mesh): { readonly channels: readonly MeshChannel[]; readonly faults: readonly string[] } {
   const byId = new Map<string, ChannelEnd[]>();
   for (const end of mesh.nodes.flatMap(endsOf)) {
@@ -107,6 +107,10 @@ function pairUp(mesh: Mesh): { readonly channels: readonly MeshChannel[]; readon
     const opener = ends.find(({ snapshot }) => snapshot.data.isOpener);
     const accepter = ends.find(({ snapshot }) => !snapshot.data.isOpener);
     if (opener && accepter) channels.push({ opener, accepter });
+    else if (accepter && isVoid(accepter.snapshot.data, accepter.snapshot.value.lifecycle)) {
+      const { txid = new Uint8Array() } = accepter.snapshot.data.funding ?? {};
+      if (mesh.chain.has(txid)) faults.push(`channel ${id} was funded, and its opener has forgotten it`);
+    }
     else faults.push(`channel ${id} is known to ${ends.map(({ node }) => node.name).join(' and ')} alone`);
   }
   return { channels, faults };
@@ -186,27 +190,27 @@ function balanceFaults(mesh: Mesh, node: MeshNode, channels: readonly MeshChanne
   }
   for (const { feeMsat } of payments.listForwards(ALL).forwards) expectedMsat += feeMsat;
   let actualMsat = walletSat(node) * 1_000n;
-  for (const { opener, accepter } of channels) {
+  for (const channel of channels) {
+    const { opener, accepter } = channel;
     const own = [opener, accepter].find((end) => end.node === node);
     if (own === undefined) continue;
     const { data, value } = own.snapshot;
     const pushedMsat = pushMsatOf(opener);
     expectedMsat += own === opener ? -pushedMsat - mesh.chain.feeSat(openingOf(opener)) * 1_000n : pushedMsat;
-    if (value.lifecycle === 'closed') expectedMsat -= closingCostMsat(mesh, own);
+    if (value.lifecycle === 'closed') expectedMsat -= closingCostMsat(channel, own);
     else actualMsat += data.toLocalMsat;
   }
   return actualMsat === expectedMsat ? [] : [`${node.name} has ${actualMsat} msat, expected ${expectedMsat} (${actualMsat - expectedMsat})`];
 }
 
-/** What the mutual close took from one end: BOLT 3, "Closing Transaction": the opener pays the fee, both the msat below a satoshi. */
-function closingCostMsat(mesh: Mesh, { snapshot: { data } }: ChannelEnd): bigint {
-  if (data.fundingSpend === undefined) return 0n;
-  const closing = Transaction.fromBuffer(data.fundingSpend.transaction);
-  const wholeSat = data.toLocalMsat / 1_000n;
-  const isDust = wholeSat < data.local.dustLimitSatoshis;
-  const feeSat = data.isOpener ? mesh.chain.feeSat(closing) : 0n;
-  const dueSat = isDust && !data.isOpener ? 0n : wholeSat - feeSat;
-  return data.toLocalMsat - dueSat * 1_000n;
+/** What the mutual close took from one end (BOLT 3, "Closing Transaction"): of the opener the fee, of both what is below a satoshi or dust. */
+function closingCostMsat({ opener, accepter }: MeshChannel, { snapshot: { data } }: ChannelEnd): bigint {
+  // Who hears of it from the chain alone never agreed.
+  const agreed = opener.snapshot.data.agreedClosing ?? accepter.snapshot.data.agreedClosing;
+  const feeSat = data.isOpener ? (agreed?.feeSatoshis ?? 0n) : 0n;
+  const dueSat = data.toLocalMsat / 1_000n - feeSat;
+  const isDust = dueSat < data.local.dustLimitSatoshis;
+  return data.toLocalMsat - (isDust ? 0n : dueSat * 1_000n);
 }
 
 /** Nothing is made and nothing is lost but what the miners got. */

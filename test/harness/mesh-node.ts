@@ -45,6 +45,8 @@ export class MeshNode {
   readonly #random: Seeded;
   readonly #signer: Signer;
   #lives = 0;
+  #crashes = 0;
+  #failedCommits = 0;
   #running: { readonly process: MeshProcess; readonly node: Node } | undefined;
 
   constructor(name: string, world: MeshWorld, random: Seeded) {
@@ -59,6 +61,11 @@ export class MeshNode {
     return this.#running?.process.isAlive === true;
   }
 
+  /** How often its process was ended, and how often a commit was made to fail. */
+  get mishaps(): { readonly crashes: number; readonly failedCommits: number } {
+    return { crashes: this.#crashes, failedCommits: this.#failedCommits };
+  }
+
   /** The node that runs now. */
   get node(): Node {
     if (this.#running === undefined || !this.isUp) throw new Error(`${this.name} is down`);
@@ -68,12 +75,19 @@ export class MeshNode {
   /** Begins a process, which may end while it starts. */
   start(): void {
     if (this.isUp) return;
-    const process = new MeshProcess(() => {
-      this.#world.trace(() => `${this.name} ends`);
-      this.#world.hub.crash(this.nodeId);
+    const process = new MeshProcess({
+      ended: () => {
+        this.#crashes += 1;
+        this.#world.trace(() => `${this.name} ends`);
+        this.#world.hub.crash(this.nodeId);
+      },
+      commitFailed: () => {
+        this.#failedCommits += 1;
+        this.#world.trace(() => `a commit of ${this.name} fails`);
+      },
     });
-    this.#lives += 1;
-    this.#world.trace(() => `${this.name} starts its process ${this.#lives}`);
+    const life = (this.#lives += 1);
+    this.#world.trace(() => `${this.name} starts its process ${life}`);
     process.run(() => {
       const node = this.#make(process);
       this.#running = { process, node };
@@ -81,6 +95,12 @@ export class MeshNode {
         if (process.isAlive) this.#world.problem(`${this.name} did not start: ${String(error)}`);
       });
     });
+  }
+
+  /** Does something with the node that it may not survive. */
+  act(action: (node: Node) => void): void {
+    const { node } = this;
+    this.#running?.process.run(() => action(node));
   }
 
   /** `kill -9`. */
@@ -93,12 +113,28 @@ export class MeshNode {
     this.#running?.process.endAfter(boundaries);
   }
 
+  /** The `count`-th commit from now on is to fail: for want of space, with which no node goes on, or for a fault in what was written. */
+  failCommit(count: number, failure: 'storage_full' | 'storage_constraint'): void {
+    this.#running?.process.failCommit(count, failure);
+  }
+
+  /** Takes back what `crashAfter` and `failCommit` said, unless it has come true. */
+  spare(): void {
+    if (this.#running === undefined) return;
+    const { process } = this.#running;
+    process.endAfter(Infinity);
+    if (!process.hasFailedCommit) process.failCommit(Infinity, 'storage_full');
+  }
+
   /** An orderly end. */
   async stop(): Promise<void> {
     if (this.#running === undefined || !this.isUp) return;
     const { node, process } = this.#running;
     this.#world.trace(() => `${this.name} stops`);
-    await node.stop();
+    await node.stop().catch((error: unknown) => {
+      // It may be killed while it stops.
+      if (process.isAlive) throw error;
+    });
     process.end();
   }
 
@@ -125,7 +161,8 @@ export class MeshNode {
       addressGap: 4,
       schedule: (run) => void clock.setTimer(turns.between(0, MAX_TURN_DELAY_MS), run),
       onFatal: (error) => {
-        if (process.isAlive) problem(`${name} cannot go on: ${String(error)}`);
+        if (process.isAlive && !process.hasFailedCommit) problem(`${name} cannot go on: ${String(error)}`);
+        process.end();
       },
     });
   }
@@ -136,9 +173,10 @@ export class MeshNode {
       for (const message of messages) {
         const type = typeOf(message);
         trace(() => `${this.name} sends ${type} to ${nodeId.slice(0, 6)}`);
-        if (type === 'error' || type === 'warning') {
-          problem(`${this.name} sends ${type} to ${nodeId.slice(0, 6)}: ${Buffer.from(message.subarray(36)).toString()}`);
-        }
+        if (type !== 'error' && type !== 'warning') continue;
+        const text = Buffer.from(message.subarray(36)).toString();
+        // Whoever was away while a channel came to its end asks for it in vain.
+        if (text !== 'unknown channel') problem(`${this.name} sends ${type} to ${nodeId.slice(0, 6)}: ${text}`);
       }
       network.send(nodeId, messages);
     };
@@ -151,7 +189,7 @@ export class MeshNode {
       if (!process.isAlive) return;
       const text = (): string => `${this.name} ${level}: ${message ?? ''} ${describe(fields)}`;
       trace(text);
-      if (level === 'error') problem(text());
+      if (level === 'error' && !process.hasFailedCommit) problem(text());
     };
     const silent = (): void => {};
     return { trace: silent, debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') } as unknown as Logger;

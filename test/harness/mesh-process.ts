@@ -1,12 +1,18 @@
 import type { ChainRpc } from '../../src/chain/chain.ts';
 import type { Network, NetworkHandlers } from '../../src/network/network.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
-import type { Database } from '../../src/storage/database.ts';
+import { StorageError, type Database, type StorageErrorCode } from '../../src/storage/database.ts';
 
 /** Thrown into a process that has ended, where it would otherwise write on. */
 class ProcessEnded extends Error {}
 
 const never = new Promise<never>(() => {});
+
+/** Who is told what happened to a process. */
+export interface MeshProcessEvents {
+  ended(): void;
+  commitFailed(): void;
+}
 
 /**
  * One life of a node, as far as the world can tell: whatever the node does to the world passes one of these doors, and each time that
@@ -14,13 +20,16 @@ const never = new Promise<never>(() => {});
  * no effect any more: its writes are refused, its messages vanish, its promises stay open and its timers are dead.
  */
 export class MeshProcess {
-  readonly #onEnd: () => void;
+  readonly #events: MeshProcessEvents;
   #alive = true;
   #boundaries = 0;
   #lastBoundary = Infinity;
+  #commits = 0;
+  #failingCommit = Infinity;
+  #failure: StorageErrorCode = 'storage_full';
 
-  constructor(onEnd: () => void) {
-    this.#onEnd = onEnd;
+  constructor(events: MeshProcessEvents) {
+    this.#events = events;
   }
 
   get isAlive(): boolean {
@@ -32,10 +41,21 @@ export class MeshProcess {
     this.#lastBoundary = this.#boundaries + count;
   }
 
+  /** The `count`-th commit from now on fails in that way: what it was to write is rolled back, and the process lives on. */
+  failCommit(count: number, failure: StorageErrorCode): void {
+    this.#failingCommit = this.#commits + count;
+    this.#failure = failure;
+  }
+
+  /** Whether a commit was made to fail. */
+  get hasFailedCommit(): boolean {
+    return this.#commits >= this.#failingCommit;
+  }
+
   end(): void {
     if (!this.#alive) return;
     this.#alive = false;
-    this.#onEnd();
+    this.#events.ended();
   }
 
   /** Runs code of the node, which may end in the midst of it. */
@@ -70,7 +90,10 @@ export class MeshProcess {
         return database.transaction(() => {
           const result = work();
           this.#mustPass();
-          return result;
+          this.#commits += 1;
+          if (this.#commits !== this.#failingCommit) return result;
+          this.#events.commitFailed();
+          throw new StorageError(this.#failure, 'this commit was chosen to fail');
         });
       },
       migrate: (component, migrations) => database.migrate(component, migrations),

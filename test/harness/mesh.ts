@@ -1,3 +1,4 @@
+import type { ChannelData } from '../../machines/channel/data.ts';
 import { addressToScript, bitcoinNetwork } from '../../src/wallet/address.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/network/memory-network.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
@@ -132,7 +133,10 @@ export class Mesh {
   /** Heals every link and starts every node that is down. */
   mend(): void {
     for (const [a, b] of this.#cuts) this.heal(a, b);
-    for (const node of this.nodes) node.start();
+    for (const node of this.nodes) {
+      node.spare();
+      node.start();
+    }
   }
 
   // What people do.
@@ -197,8 +201,18 @@ export class Mesh {
 function isAtRest({ node }: MeshNode): boolean {
   const { payments, invoices, circuits } = node.payments.liveActors;
   if (payments + invoices + circuits > 0) return false;
-  return [...node.channels.all()].every(({ isUsable, htlcs, data }) => isUsable && htlcs.size === 0 && data.feeUpdates.length === 0);
+  return [...node.channels.all()].every(
+    ({ isUsable, htlcs, data, lifecycle }) =>
+      (isUsable && htlcs.size === 0 && data.feeUpdates.length === 0) || isVoid(data, lifecycle),
+  );
 }
+
+/**
+ * The accepter's end of a channel whose opener forgot it before anything was at stake (its process ended before `funding_signed` came):
+ * it was failed when the opener said that it knows no such channel, and its funding never existed.
+ */
+export const isVoid = ({ isOpener, confirmation }: ChannelData, lifecycle: unknown): boolean =>
+  !isOpener && confirmation === undefined && lifecycle === 'failed';
 
 const waitsForBlocks = ({ node }: MeshNode): boolean =>
   [...node.channels.all()].some(({ lifecycle }) => lifecycle === 'confirming' || lifecycle === 'closing');

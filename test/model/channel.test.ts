@@ -8,13 +8,13 @@ import { World } from './world.ts';
  * Random walks of two channel machines, with a real signer each, over everything that honest nodes and a bad link may do: `commands.ts` has the
  * moves, `world.ts` makes them and looks at the outcome, `invariants.ts` and `ledger.ts` say what must hold after each.
  *
- * RUNNEL_MODEL_WALKS: how many walks, of up to 150 moves each (default 80). RUNNEL_MODEL_SEED: another set of them (default 1).
+ * RUNNEL_MODEL_WALKS: how many walks, of up to 500 moves each (default 40). RUNNEL_MODEL_SEED: another set of them (default 1).
  * A failure prints the shortest walk to it that was found, as data: it can be pasted into `regressions` below as it stands.
  */
-const DEFAULT_WALKS = 80;
+const DEFAULT_WALKS = 40;
 const WALKS = Number(process.env['RUNNEL_MODEL_WALKS'] ?? DEFAULT_WALKS);
 const SEED = Number(process.env['RUNNEL_MODEL_SEED'] ?? 1);
-const MOVES = 150;
+const MOVES = 500;
 
 /** States that honest nodes on a bad link never come to, and why. The hostile tests do. */
 const unreachable: Readonly<Record<string, string>> = {
@@ -33,6 +33,7 @@ const usual = {
   pushPercent: 30,
   feeratePerKw: 253,
   announce: false,
+  closes: true,
   aliceDustLimitSatoshis: 354n,
   bobDustLimitSatoshis: 354n,
   maxAcceptedHtlcs: 30,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spendableMsat } from '../../machines/channel/balances.ts';
+import { affordability, spendableMsat } from '../../machines/channel/balances.ts';
 import { channelReserve, defaultPolicy, type ChannelPolicy } from '../../machines/channel/policy.ts';
 import { negotiated } from '../../machines/channel/context.ts';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
@@ -81,6 +81,12 @@ export class World {
       case 'deliver':
         this.#deliver(command.from);
         return;
+      case 'run':
+        for (let step = 0; step < command.steps; step++) {
+          for (const by of names) this.#send(by, { type: 'turnEnded' });
+          for (const from of names) this.#deliver(from);
+        }
+        return;
       case 'cut':
         if (!this.#linkUp) return;
         this.#linkUp = false;
@@ -96,7 +102,7 @@ export class World {
         this.#restart(command.by);
         return;
       case 'close':
-        this.#send(command.by, { type: 'close', scriptpubkey: undefined, feeratePerKw: command.feeratePerKw });
+        if (this.#settings.closes) this.#send(command.by, { type: 'close', scriptpubkey: undefined, feeratePerKw: command.feeratePerKw });
     }
   }
 
@@ -232,7 +238,8 @@ export class World {
   }
 
   #remove(by: Name, which: number, how: 'fulfil' | 'fail' | 'malformed'): void {
-    const entry = this.ledger.receivedBy(by)[which];
+    const received = this.ledger.receivedBy(by);
+    const entry = received[which % received.length];
     if (entry !== undefined) this.#decide(by, entry, how);
   }
 
@@ -314,6 +321,7 @@ function amountOf(party: Party, size: Size): bigint {
   const { context } = party.actor.getSnapshot();
   const limit = context.data.remote!.dustLimitSatoshis * 1000n;
   const spendable = spendableMsat(negotiated(context.data), context.htlcs, 'local');
+  const ahead = affordability(negotiated(context.data), context.htlcs, 'remote', 'next', 'local', 0n);
   const amounts: Record<Size, bigint> = {
     msat: 1n,
     dust: limit / 2n,
@@ -323,6 +331,8 @@ function amountOf(party: Party, size: Size): bigint {
     half: spendable / 2n,
     most: spendable,
     more: spendable + 1n,
+    // All that is this side's in the peer's next commitment, whatever of it is not yet its own on both sides.
+    all: ahead.localMsat - context.data.remote!.channelReserveSatoshis * 1000n - (context.data.isOpener ? ahead.openerCostMsat : 0n),
   };
   return amounts[size];
 }
