@@ -84,6 +84,27 @@ describe('a feerate', () => {
     expectPeace(pair);
   });
 
+  it('that the opener had not signed is forgotten with the connection, as its HTLCs are', () => {
+    const pair = paying();
+    const before = pair.alice.clone();
+    addHtlc(pair.alice, 5_000_000n);
+    pair.alice.send({ type: 'setFeerate', feeratePerKw: 2_000 });
+    while (pair.deliverOne(pair.alice));
+    expect(pair.bob.data.feeUpdates).toHaveLength(1);
+    // An opener that does not send them again, as BOLT 2 allows.
+    Object.assign(pair, { alice: before });
+    pair.disconnect();
+    expect(pair.bob.data.feeUpdates).toEqual([]);
+    pair.reconnect();
+    addHtlc(pair.alice, 6_000_000n);
+    crossSign(pair);
+    expect(pair.bob.told('htlcReceived').map(({ htlc }) => [htlc.id, htlc.amountMsat])).toEqual([
+      [0n, 100_000_000n],
+      [1n, 6_000_000n],
+    ]);
+    expectPeace(pair);
+  });
+
   it('is not proposed by the accepter', () => {
     const pair = paying();
     pair.bob.send({ type: 'setFeerate', feeratePerKw: 2_000 });
