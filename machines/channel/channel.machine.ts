@@ -140,6 +140,7 @@ export const channelMachine = channelSetup.createMachine({
             disconnected: abandon,
             dropConnection: abandon,
             restored: abandon,
+            openingTimedOut: abandonWithError,
             fundingDepth: {},
             fundingSpent: {},
             '*': { guard: 'isUnexpected', actions: 'failOnUnexpected' },

@@ -10,6 +10,8 @@ export type ExternalChannelEvent =
   | { readonly type: 'disconnected' }
   /** The node started again and rebuilt the channel from disk. */
   | { readonly type: 'restored' }
+  /** The peer has not gone on with the opening in time. */
+  | { readonly type: 'openingTimedOut' }
   /** BOLT 2: the accepter forgets a channel whose funding did not confirm within 2016 blocks. */
   | { readonly type: 'fundingTimedOut' }
   | OpenCommand

@@ -64,6 +64,9 @@ function failureOf(event: ChannelEvent): ChannelFailure {
   if (event.type === 'fail' || event.type === 'fallBehind') return event.failure;
   if (event.type === 'error') return { code: 'peer_error', reason: printable(event.data), by: 'remote' };
   if (event.type === 'fundingUnavailable') return { code: 'funding_unavailable', reason: event.reason, by: 'local' };
+  if (event.type === 'openingTimedOut') {
+    return { code: 'opening_timed_out', reason: 'the peer did not go on with the opening in time', by: 'local' };
+  }
   if (event.type === 'fundingTimedOut') return { code: 'funding_timed_out', reason: 'the funding did not confirm within 2016 blocks', by: 'local' };
   return { code: 'connection_lost', reason: 'the connection was lost before the channel was funded', by: 'remote' };
 }
@@ -213,7 +216,7 @@ export const channelSetup = setup({
     receiveReady: step('channel_ready', opening.receiveReady),
     tellUsable: always(() => ({ effects: [{ type: 'channelUsable' }] })),
     tellUnusable: always(() => ({ effects: [{ type: 'channelUnusable' }] })),
-    sendError: step(['fail', 'fundingUnavailable', 'fallBehind'], (context, event) => {
+    sendError: step(['fail', 'fundingUnavailable', 'openingTimedOut', 'fallBehind'], (context, event) => {
       const failure = failureOf(event);
       return failure.by === 'local' ? ending.errorMessage(context, failure) : {};
     }),

@@ -6,7 +6,7 @@ import type { AnnouncementSignatures } from '../../machines/channel/data.ts';
 import type { ChannelEffect, HtlcNotice } from '../../machines/channel/effects.ts';
 import type { ChannelPolicy } from '../../machines/channel/policy.ts';
 import type { Signer } from '../keys/signer-api.ts';
-import { signedClosing, signedCommitment } from '../runtime/channel-wire.ts';
+import { signedClosing, signedCommitment, type ChannelKeys } from '../runtime/channel-wire.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { NodeEvent, Turn, TurnParticipant } from '../runtime/turn.ts';
 import { StorageError } from '../storage/database.ts';
@@ -67,6 +67,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
   readonly #reloaded = new Set<number>();
   #sends = new Map<string, Uint8Array[]>();
   #nextIndex: number;
+  #spareKeys: ChannelKeys | undefined;
 
   constructor(options: ChannelManagerOptions) {
     this.#options = options;
@@ -102,7 +103,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
   create(channel: Omit<NewChannel, 'channelIndex' | 'publicKeys' | 'policy' | 'localNodeId'>): LiveChannel {
     const { signer, policy } = this.#options;
     const channelIndex = this.#nextIndex++;
-    const keys = { node: signer.node, channel: signer.channel(channelIndex) };
+    const keys = this.#keysOf(channelIndex);
     const data = newChannelData({
       ...channel,
       channelIndex,
@@ -206,15 +207,23 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
   }
 
   /** Keys that have signed nothing go to the next channel: a stranger's attempts must not use up the indexes that there are. */
-  #takeBackIndex({ index, lifecycle, data }: LiveChannel, before: Lifecycle): void {
+  #takeBackIndex({ index, lifecycle, data, keys }: LiveChannel, before: Lifecycle): void {
     const hasSigned = data.isOpener || before !== 'opening';
-    if (lifecycle === 'abandoned' && !hasSigned && index === this.#nextIndex - 1) this.#nextIndex = index;
+    if (lifecycle !== 'abandoned' || hasSigned || index !== this.#nextIndex - 1) return;
+    this.#nextIndex = index;
+    this.#spareKeys = keys;
   }
 
   #load(index: number): LiveChannel {
-    const { store, signer, policy } = this.#options;
-    const keys = { node: signer.node, channel: signer.channel(index) };
-    return LiveChannel.restore(mustLoad(store, index), keys, policy, mustHaveJournal(store, index));
+    const { store, policy } = this.#options;
+    return LiveChannel.restore(mustLoad(store, index), this.#keysOf(index), policy, mustHaveJournal(store, index));
+  }
+
+  /** Deriving keys costs more than anything else that a stranger's attempt does: those of the last one are kept for the next. */
+  #keysOf(index: number): ChannelKeys {
+    const { signer } = this.#options;
+    if (this.#spareKeys?.channel.channelIndex === index) return this.#spareKeys;
+    return { node: signer.node, channel: signer.channel(index) };
   }
 
   #write(channel: LiveChannel): ReadonlyMap<string, HtlcRow | undefined> {

@@ -2,11 +2,10 @@ import { equals, fromString } from 'uint8arrays';
 import { RunnelError } from '../../protocols/errors.ts';
 import { encodeMessage, type MessageOf } from '../../protocols/wire/messages.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
-import { hexOf } from '../channels/channel-store.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
 import type { NodeId } from '../network/network.ts';
 import { ALL_CHANNELS } from '../peers/peer-manager.ts';
-import type { RandomBytes } from '../runtime/clock.ts';
+import type { Clock, RandomBytes } from '../runtime/clock.ts';
 import type { Dispatcher } from '../runtime/dispatcher.ts';
 import type { Turn } from '../runtime/turn.ts';
 
@@ -28,6 +27,7 @@ export interface OpenRequest {
 export interface ChannelOpenerOptions {
   readonly channels: ChannelManager;
   readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly chainHash: Uint8Array;
   readonly isUp: (nodeId: NodeId) => boolean;
@@ -38,21 +38,30 @@ export interface ChannelOpenerOptions {
 }
 
 /**
- * How many channels that a peer opens may wait for their funding, of one peer and of all those who have no funded channel with us. Until
- * then they cost the peer nothing: it may name a funding that does not exist, which is remembered for two weeks all the same.
+ * How many channels that a peer opens may wait for their funding, of one peer and of all those who have no funded channel
+ * with us. Until then they cost the peer nothing: it may name a funding that does not exist, which is remembered for two
+ * weeks all the same.
  */
 const MAX_UNFUNDED_PER_PEER = 4;
 const MAX_UNFUNDED = 100;
 
-interface Waiting {
-  readonly resolve: (channel: LiveChannel) => void;
-  readonly reject: (error: Error) => void;
+/**
+ * How long an opening may take, from open_channel to the signatures: a peer that says nothing must not keep a user
+ * waiting, or a place.
+ */
+const OPENING_TIMEOUT_MS = 300_000;
+
+/** An opening under way, and who asked for it, if it was not the peer. */
+interface Opening {
+  readonly cancelTimer: () => void;
+  readonly resolve?: (channel: LiveChannel) => void;
+  readonly reject?: (error: Error) => void;
 }
 
 /** Begins channels, on our side's wish or on a peer's. */
 export class ChannelOpener {
   readonly #options: ChannelOpenerOptions;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #openings = new Map<number, Opening>();
 
   constructor(options: ChannelOpenerOptions) {
     this.#options = options;
@@ -77,7 +86,7 @@ export class ChannelOpener {
           openingFeeratePerKw: fundingFeeratePerKw,
           shutdownScript: newScript(),
         });
-        this.#waiting.set(channel.index, { resolve, reject });
+        this.#begin(channel, { resolve, reject });
         turn.dispatch({ to: 'channel', channelIndex: channel.index, event: { type: 'open', pushMsat } });
       };
       dispatcher.inTurn(begin).catch(reject);
@@ -90,7 +99,8 @@ export class ChannelOpener {
     const { temporaryChannelId } = message;
     const namesake = channels.find(nodeId, temporaryChannelId);
     if (namesake !== undefined) {
-      // BOLT 2, "The open_channel Message": the id must be another one than that of any channel with this peer. That one answers.
+      // BOLT 2, "The open_channel Message": the id must be another one than that of any channel with this peer.
+      // That one answers.
       turn.dispatch({ to: 'channel', channelIndex: namesake.index, event: { type: 'message', message }, bytes });
       return;
     }
@@ -112,31 +122,43 @@ export class ChannelOpener {
       openingFeeratePerKw: message.feeratePerKw,
       shutdownScript: newScript(),
     });
+    this.#begin(channel, {});
     turn.dispatch({ to: 'channel', channelIndex: channel.index, event: { type: 'message', message }, bytes });
   }
 
   /** A channel moved: whoever waits for it to be funded hears of it. */
   changed(channel: LiveChannel): void {
-    const waiting = this.#waiting.get(channel.index);
-    if (waiting === undefined || channel.lifecycle === 'opening') return;
-    this.#waiting.delete(channel.index);
-    if (channel.lifecycle !== 'abandoned') waiting.resolve(channel);
-    else waiting.reject(new OpenError('open_failed', channel.data.failure?.reason ?? 'the opening ended', { peer: hexOf(channel.data.remoteNodeId) }));
+    if (channel.lifecycle === 'opening') return;
+    const opening = this.#take(channel.index);
+    if (channel.lifecycle !== 'abandoned') opening?.resolve?.(channel);
+    else opening?.reject?.(openError(channel.data.failure?.reason ?? 'the opening ended', { peer: channel.nodeId }));
   }
 
   /** A turn was discarded: channels that began in it are gone. */
   abortLost(reason: string): void {
-    for (const [index, { reject }] of this.#waiting) {
-      if (this.#options.channels.get(index) !== undefined) continue;
-      this.#waiting.delete(index);
-      reject(new OpenError('open_failed', reason));
+    for (const index of this.#openings.keys()) {
+      if (this.#options.channels.get(index) === undefined) this.#take(index)?.reject?.(openError(reason));
     }
   }
 
   /** The node stops. */
   abortAll(reason: string): void {
-    for (const { reject } of this.#waiting.values()) reject(new OpenError('open_failed', reason));
-    this.#waiting.clear();
+    for (const index of this.#openings.keys()) this.#take(index)?.reject?.(openError(reason));
+  }
+
+  #begin({ index: channelIndex }: LiveChannel, asker: Pick<Opening, 'resolve' | 'reject'>): void {
+    const { clock, dispatcher } = this.#options;
+    const cancelTimer = clock.setTimer(OPENING_TIMEOUT_MS, () => {
+      dispatcher.submit({ to: 'channel', channelIndex, event: { type: 'openingTimedOut' } });
+    });
+    this.#openings.set(channelIndex, { ...asker, cancelTimer });
+  }
+
+  #take(channelIndex: number): Opening | undefined {
+    const opening = this.#openings.get(channelIndex);
+    opening?.cancelTimer();
+    this.#openings.delete(channelIndex);
+    return opening;
   }
 
   /** Why a peer may not begin another channel now, before anything is spent on it. */
@@ -152,6 +174,9 @@ export class ChannelOpener {
     return all.length < MAX_UNFUNDED ? undefined : 'too many channels wait for their funding: try again later';
   }
 }
+
+const openError = (reason: string, details: Readonly<Record<string, unknown>> = {}): OpenError =>
+  new OpenError('open_failed', reason, details);
 
 /** A channel that the peer opens, whose funding was never seen in a block. */
 const isUnfunded = ({ data }: LiveChannel): boolean => !data.isOpener && data.shortChannelId === undefined;

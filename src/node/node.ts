@@ -175,6 +175,7 @@ export class Node {
     this.opener = new ChannelOpener({
       channels: this.channels,
       dispatcher: this.dispatcher,
+      clock,
       randomBytes,
       chainHash,
       isUp: (nodeId) => this.peers.isUp(nodeId),

@@ -85,9 +85,10 @@ export class PeerRouter implements PeerHandlers {
     });
   }
 
-  /** BOLT 1: an `error` for a channel that is not known makes the peer stop waiting for it. */
+  /** BOLT 1: an `error` for a channel that is not known makes the peer stop waiting for it; with zeros it would mean all others. */
   #refuseUnknown(nodeId: NodeId, channelId: Uint8Array, turn: Turn): void {
-    const refusal = encodeMessage({ type: 'error', channelId, data: fromString('unknown channel', 'ascii') });
+    const type = equals(channelId, ALL_CHANNELS) ? 'warning' : 'error';
+    const refusal = encodeMessage({ type, channelId, data: fromString('unknown channel', 'ascii') });
     turn.afterCommit(() => this.#options.send(nodeId, [refusal]));
   }
 

@@ -95,6 +95,7 @@ export class Bench {
     this.opener = new ChannelOpener({
       channels: this.channels,
       dispatcher: this.dispatcher,
+      clock: this.clock,
       randomBytes: (size) => digest(`random ${this.left.length} ${this.commits}`).subarray(0, size),
       chainHash: REGTEST_CHAIN_HASH,
       isUp: (nodeId) => this.up.has(nodeId),
