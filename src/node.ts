@@ -4,7 +4,7 @@ import { fromString } from 'uint8arrays';
 import { defaultPolicy, type ChannelPolicy } from '../machines/channel/policy.ts';
 import { RunnelError } from '../protocols/errors.ts';
 import { ApiError } from './api/errors.ts';
-import { EventHub } from './api/events.ts';
+import { EventHub, type NodeEvent } from './api/events.ts';
 import type { NodeApi } from './api/contract.ts';
 import type { StartNode } from './api/facade.ts';
 import { HttpChainRpc, type RpcCredentials } from './chain/rpc.ts';
@@ -64,6 +64,7 @@ export const startNode: StartNode = async (config, logger) => {
       chainHash,
     });
     const events = new EventHub((error) => logger.error({ err: error }, 'an event listener failed'));
+    events.subscribe((event) => logEvent(logger, event));
     const { promise: failed, reject: fail } = Promise.withResolvers<never>();
     // Whoever holds the node waits for it or not: an unwatched failure must not end the process by itself.
     failed.catch(() => {});
@@ -104,6 +105,12 @@ export const startNode: StartNode = async (config, logger) => {
     throw error;
   }
 };
+
+/** What happens, for whoever reads the log: blocks and HTLCs only where details are asked for. */
+function logEvent(logger: Logger, { timeMs: _timeMs, type, ...fields }: NodeEvent): void {
+  if (type === 'block' || type === 'htlc') logger.debug(fields, type);
+  else logger.info(fields, type);
+}
 
 /** The seed of the data folder, made at its first start. */
 function loadSigner(config: Config, logger: Logger): Signer {
