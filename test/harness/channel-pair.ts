@@ -94,8 +94,10 @@ export class Party {
 
   /** The state of one region, as `lifecycle` → `normal` or `opening.idle`. */
   state(region: 'lifecycle' | 'connection' | 'remoteCommitment' | 'localCommitment' | 'announcement'): string {
-    const flatten = (value: unknown): string =>
-      typeof value === 'string' ? value : Object.entries(value as object).map(([key, inner]) => `${key}.${flatten(inner)}`).join('|');
+    const flatten = (value: unknown): string => {
+      if (typeof value === 'string') return value;
+      return Object.entries(value as object).map(([key, inner]) => `${key}.${flatten(inner)}`).join('|');
+    };
     return flatten((this.actor.getSnapshot().value as Record<string, unknown>)[region]);
   }
 
@@ -230,7 +232,10 @@ export function reachConfirming(pair: ChannelPair, options: { readonly pushMsat?
 }
 
 /** Opens the channel up to its normal state, with the funding at that depth. */
-export function reachNormal(pair: ChannelPair, options: { readonly pushMsat?: bigint; readonly depth?: number } = {}): void {
+export function reachNormal(
+  pair: ChannelPair,
+  options: { readonly pushMsat?: bigint; readonly depth?: number } = {},
+): void {
   reachConfirming(pair, options);
   confirm(pair, options.depth ?? 3);
 }

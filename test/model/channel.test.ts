@@ -5,11 +5,13 @@ import { walkOf, type Walk } from './commands.ts';
 import { World } from './world.ts';
 
 /*
- * Random walks of two channel machines, with a real signer each, over everything that honest nodes and a bad link may do: `commands.ts` has the
- * moves, `world.ts` makes them and looks at the outcome, `invariants.ts` and `ledger.ts` say what must hold after each.
+ * Random walks of two channel machines, with a real signer each, over everything that honest nodes and a bad link may
+ * do: `commands.ts` has the moves, `world.ts` makes them and looks at the outcome, `invariants.ts` and `ledger.ts` say
+ * what must hold after each.
  *
- * RUNNEL_MODEL_WALKS: how many walks, of up to 500 moves each (default 40). RUNNEL_MODEL_SEED: another set of them (default 1).
- * A failure prints the shortest walk to it that was found, as data: it can be pasted into `regressions` below as it stands.
+ * RUNNEL_MODEL_WALKS: how many walks, of up to 500 moves each (default 40). RUNNEL_MODEL_SEED: another set of them
+ * (default 1). A failure prints the shortest walk to it that was found, as data: it can be pasted into `regressions`
+ * below as it stands.
  */
 const DEFAULT_WALKS = 40;
 const WALKS = Number(process.env['RUNNEL_MODEL_WALKS'] ?? DEFAULT_WALKS);
@@ -43,7 +45,11 @@ const usual = {
 
 /** Walks that once went wrong, by what was wrong. */
 const regressions: readonly (readonly [string, Walk])[] = [
-  ['closing with different dust limits', { settings: { ...usual, bobDustLimitSatoshis: 700n, pushPercent: 0 }, commands: [
+  ['closing with different dust limits', { settings: {
+    ...usual,
+    bobDustLimitSatoshis: 700n,
+    pushPercent: 0,
+  }, commands: [
     { do: 'add', by: 'alice', size: 'trimmed', seed: 1 },
     { do: 'close', by: 'alice', feeratePerKw: 253 },
   ] }],
@@ -85,7 +91,10 @@ function replay({ settings, commands }: Walk): void {
 }
 
 /** The paths of all atomic states of the chart. */
-function atomicStates(node: { readonly states: Readonly<Record<string, unknown>> } = channelMachine.root, path: readonly string[] = []): string[] {
+function atomicStates(
+  node: { readonly states: Readonly<Record<string, unknown>> } = channelMachine.root,
+  path: readonly string[] = [],
+): string[] {
   const children = Object.entries(node.states) as [string, typeof node][];
   if (children.length === 0) return [path.join('.')];
   return children.flatMap(([key, child]) => atomicStates(child, [...path, key]));

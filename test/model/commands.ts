@@ -6,14 +6,17 @@ export type Name = 'alice' | 'bob';
 export type Size = 'msat' | 'dust' | 'trimmed' | 'untrimmed' | 'some' | 'half' | 'most' | 'more' | 'all';
 
 /**
- * What may happen to two nodes and their link. One whose time is not come does nothing, so that any list can be replayed and shortened.
- * Alice opened the channel.
+ * What may happen to two nodes and their link. One whose time is not come does nothing, so that any list can be
+ * replayed and shortened. Alice opened the channel.
  */
 export type Command =
   | { readonly do: 'fund' }
   | { readonly do: 'depth'; readonly by: Name; readonly depth: number }
   | { readonly do: 'add'; readonly by: Name; readonly size: Size; readonly seed: number }
-  /** `which` counts, around and around, among the HTLCs that were told as received, decided ones included: a decision may come twice. */
+  /**
+   * `which` counts, around and around, among the HTLCs that were told as received, decided ones included: a decision
+   * may come twice.
+   */
   | { readonly do: 'remove'; readonly by: Name; readonly which: number; readonly how: 'fulfil' | 'fail' | 'malformed' }
   | { readonly do: 'fee'; readonly to: number }
   | { readonly do: 'turn'; readonly by: Name }

@@ -13,11 +13,13 @@ export interface HtlcFacts {
 const facts = (local: Stage, remote: Stage, awaits?: 'us' | 'them'): HtlcFacts => ({ local, remote, awaits });
 
 /**
- * Which commitments an HTLC stands in, by its state: written down here anew from BOLT 2's description of how an update travels, and the same
- * as Core Lightning's state bits have it, so that neither the chart's tags nor the code that reads them can be wrong unseen.
+ * Which commitments an HTLC stands in, by its state: written down here anew from BOLT 2's description of how an update
+ * travels, and the same as Core Lightning's state bits have it, so that neither the chart's tags nor the code that
+ * reads them can be wrong unseen.
  */
 export const htlcFacts: Readonly<Record<Exclude<HtlcState, 'free'>, HtlcFacts>> = {
-  // Offered by us: first in the peer's commitment, then in ours; removed by the peer: first from ours, then from the peer's.
+  // Offered by us: first in the peer's commitment, then in ours; removed by the peer: first from ours, then from the
+  // peer's.
   SENT_ADD_HTLC: facts('before', 'before', 'us'),
   SENT_ADD_COMMIT: facts('before', 'in'),
   RCVD_ADD_REVOCATION: facts('before', 'in', 'them'),

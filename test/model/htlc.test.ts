@@ -1,6 +1,12 @@
 import { createActor, getNextSnapshot, type SnapshotFrom } from 'xstate';
 import { describe, expect, it } from 'vitest';
-import { htlcMachine, type HtlcDetails, type HtlcEvent, type HtlcRemoval, type HtlcState } from '../../machines/htlc/htlc.machine.ts';
+import {
+  htlcMachine,
+  type HtlcDetails,
+  type HtlcEvent,
+  type HtlcRemoval,
+  type HtlcState,
+} from '../../machines/htlc/htlc.machine.ts';
 import { isSettled, isUncommitted, isUnsigned, stageOf } from '../../machines/htlc/htlc-states.ts';
 import { htlcFacts } from './htlc-facts.ts';
 
@@ -33,7 +39,8 @@ const events: readonly HtlcEvent[] = [
 ];
 
 /**
- * What each state does with each event, as BOLT 2's "Normal Operation" and "Message Retransmission" have it. What is not listed changes nothing.
+ * What each state does with each event, as BOLT 2's "Normal Operation" and "Message Retransmission" have it. What is
+ * not listed changes nothing.
  */
 const moves: Readonly<Record<HtlcState, Partial<Record<HtlcEvent['type'], HtlcState>>>> = {
   free: { offer: 'SENT_ADD_HTLC', receive: 'RCVD_ADD_HTLC' },
@@ -62,11 +69,17 @@ const moves: Readonly<Record<HtlcState, Partial<Record<HtlcEvent['type'], HtlcSt
 const states = Object.keys(moves) as HtlcState[];
 const live = Object.keys(htlcFacts) as Live[];
 const start = (): Snapshot => createActor(htlcMachine).getSnapshot();
-const key = ({ value, context }: Snapshot): string => `${value}/${context.details?.direction ?? '-'}/${context.removal?.kind ?? '-'}`;
+const key = ({ value, context: { details, removal } }: Snapshot): string =>
+  `${value}/${details?.direction ?? '-'}/${removal?.kind ?? '-'}`;
 
-/** Every configuration that any sequence of events leads to, with a shortest way there and the configurations that follow it. */
+/**
+ * Every configuration that any sequence of events leads to, with a shortest way there and the configurations that
+ * follow it.
+ */
 function explore() {
-  const found = new Map<string, { readonly snapshot: Snapshot; readonly path: readonly string[]; readonly next: Set<string> }>();
+  const found = new Map<string, {
+    readonly snapshot: Snapshot; readonly path: readonly string[]; readonly next: Set<string>,
+  }>();
   const queue: { snapshot: Snapshot; path: readonly string[] }[] = [{ snapshot: start(), path: [] }];
   for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
     if (found.has(key(item.snapshot))) continue;
@@ -87,7 +100,9 @@ const configurations = explore();
 describe('the HTLC chart', () => {
   it('has the ten states of each direction, and all can be reached', () => {
     expect(Object.keys(htlcMachine.states).sort()).toEqual([...states].sort());
-    expect([...new Set([...configurations.values()].map(({ snapshot }) => snapshot.value))].sort()).toEqual([...states].sort());
+    expect([...new Set([
+      ...configurations.values()
+    ].map(({ snapshot }) => snapshot.value))].sort()).toEqual([...states].sort());
   });
 
   it.each([...configurations])('%s answers each event as the table has it', (_key, { snapshot, path }) => {
@@ -102,7 +117,10 @@ describe('the HTLC chart', () => {
   it.each(live)('%s says which commitments it stands in, and who is to sign', (state) => {
     const { local, remote, awaits } = htlcFacts[state];
     expect({ local: stageOf(state, 'local'), remote: stageOf(state, 'remote') }).toEqual({ local, remote });
-    expect({ unsigned: isUnsigned(state), uncommitted: isUncommitted(state) }).toEqual({ unsigned: awaits === 'us', uncommitted: awaits === 'them' });
+    expect({
+      unsigned: isUnsigned(state),
+      uncommitted: isUncommitted(state),
+    }).toEqual({ unsigned: awaits === 'us', uncommitted: awaits === 'them' });
     expect(isSettled(state)).toBe('release' in moves[state]);
   });
 

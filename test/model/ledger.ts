@@ -16,7 +16,10 @@ interface Entry {
   ended: number;
 }
 
-/** Every HTLC that was ever offered, with what both ends were told of it: each is to be settled exactly once, on both ends alike. */
+/**
+ * Every HTLC that was ever offered, with what both ends were told of it: each is to be settled exactly once, on both
+ * ends alike.
+ */
 export class Ledger {
   readonly #entries = new Map<string, Entry>();
   readonly #next = { alice: 0n, bob: 0n };
@@ -33,7 +36,9 @@ export class Ledger {
 
   /** The HTLCs that `receiver` was told of since it last started. */
   receivedBy(receiver: Name): Entry[] {
-    return [...this.#entries.values()].filter(({ offerer, received, ended }) => offerer !== receiver && received > 0 && ended === 0);
+    return [
+      ...this.#entries.values()
+    ].filter(({ offerer, received, ended }) => offerer !== receiver && received > 0 && ended === 0);
   }
 
   decide(entry: Entry, removal: HtlcRemoval): void {
@@ -59,7 +64,10 @@ export class Ledger {
         assert.equal(notice.htlc.id, this.#next[name], 'ids count up by one');
         this.#next[name] += 1n;
         const counts = { received: 0, fulfilled: 0, failed: 0, ended: 0 };
-        this.#entries.set(`${name}:${notice.htlc.id}`, { offerer: name, details: notice.htlc, seed, decision: undefined, ...counts });
+        this.#entries.set(
+          `${name}:${notice.htlc.id}`,
+          { offerer: name, details: notice.htlc, seed, decision: undefined, ...counts },
+        );
         return;
       }
       case 'htlcRefused':
@@ -129,4 +137,7 @@ export class Ledger {
 
 /** Bytes as text: Buffers and Uint8Arrays of equal content are equal. */
 const plain = (value: object | undefined): unknown =>
-  value && Object.fromEntries(Object.entries(value).map(([key, item]) => [key, item instanceof Uint8Array ? Buffer.from(item).toString('hex') : item]));
+  value && Object.fromEntries(Object.entries(value).map(([key, item]) => [
+    key,
+    item instanceof Uint8Array ? Buffer.from(item).toString('hex') : item,
+  ]));

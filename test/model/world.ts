@@ -1,17 +1,25 @@
 import assert from 'node:assert/strict';
-import { affordability, spendableMsat } from '../../machines/channel/balances.ts';
 import { channelReserve, defaultPolicy, type ChannelPolicy } from '../../machines/channel/policy.ts';
-import { negotiated } from '../../machines/channel/context.ts';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import type { ExternalChannelEvent } from '../../machines/channel/events.ts';
 import { openerCost } from '../../machines/commitment/fees.ts';
 import type { HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
 import { decodeMessage } from '../../protocols/wire/messages.ts';
 import { signedClosing } from '../../src/runtime/channel-wire.ts';
-import { addHtlc, ChannelPair, fundingDepth, FUNDING_TXID, preimageOf, reachConfirming, reachNormal, type Party } from '../harness/channel-pair.ts';
+import {
+  addHtlc,
+  ChannelPair,
+  fundingDepth,
+  FUNDING_TXID,
+  preimageOf,
+  reachConfirming,
+  reachNormal,
+  type Party,
+} from '../harness/channel-pair.ts';
 import type { Command, Name, Settings, Size } from './commands.ts';
 import { Invariants } from './invariants.ts';
 import { Ledger } from './ledger.ts';
+import { amountOf, pathsOf } from './measures.ts';
 
 const names = ['alice', 'bob'] as const;
 const otherOf = (name: Name): Name => (name === 'alice' ? 'bob' : 'alice');
@@ -40,10 +48,16 @@ export class World {
       maxHtlcValueInFlightPpm: settings.maxHtlcValueInFlightPpm,
       maxDustHtlcExposureMsat: settings.maxDustHtlcExposureMsat,
     };
-    const policies = { alice: { dustLimitSatoshis: settings.aliceDustLimitSatoshis }, bob: { dustLimitSatoshis: settings.bobDustLimitSatoshis } };
+    const policies = {
+      alice: { dustLimitSatoshis: settings.aliceDustLimitSatoshis },
+      bob: { dustLimitSatoshis: settings.bobDustLimitSatoshis },
+    };
     this.pair = new ChannelPair({ fundingSatoshis, feeratePerKw, announce, policy, policies });
     // An opener keeps what its first commitment costs and a reserve, or the opening is refused.
-    const keepMsat = (openerCost('anchors', feeratePerKw, 0) + channelReserve(fundingSatoshis, defaultPolicy) + 1n) * 1000n;
+    const keepMsat = (openerCost('anchors', feeratePerKw, 0) + channelReserve(
+      fundingSatoshis,
+      defaultPolicy,
+    ) + 1n) * 1000n;
     const wanted = (fundingSatoshis * 1000n * BigInt(pushPercent)) / 100n;
     this.#pushMsat = wanted > fundingSatoshis * 1000n - keepMsat ? 0n : wanted;
     if (settings.begin === 'unconfirmed') reachConfirming(this.pair, { pushMsat: this.#pushMsat });
@@ -57,7 +71,10 @@ export class World {
     switch (command.do) {
       case 'fund':
         if (this.pair.alice.state('lifecycle') !== 'opening.fundingTransaction') return;
-        this.#send('alice', { type: 'fundingReady', transaction: Uint8Array.of(1), txid: FUNDING_TXID, outputIndex: 1 });
+        this.#send(
+          'alice',
+          { type: 'fundingReady', transaction: Uint8Array.of(1), txid: FUNDING_TXID, outputIndex: 1 },
+        );
         return;
       case 'depth':
         if (this.pair.alice.data.remote !== undefined) this.#send(command.by, fundingDepth(this.pair, command.depth));
@@ -102,17 +119,22 @@ export class World {
         this.#restart(command.by);
         return;
       case 'close':
-        if (this.#settings.closes) this.#send(command.by, { type: 'close', scriptpubkey: undefined, feeratePerKw: command.feeratePerKw });
+        if (this.#settings.closes) this.#send(
+          command.by,
+          { type: 'close', scriptpubkey: undefined, feeratePerKw: command.feeratePerKw },
+        );
     }
   }
 
-  /** The link comes back, everything that is under way runs to its end, and what both have then is right to the msat. */
+  /**
+   * The link comes back, everything that is under way runs to its end, and what both have then is right to the msat.
+   */
   finish(): void {
     if (this.over) return;
     this.#connect('alice');
     this.#settle();
     if (this.over || this.pair.alice.state('lifecycle').startsWith('opening')) return;
-    if (this.pair.alice.state('lifecycle').startsWith('confirming') || this.pair.bob.state('lifecycle').startsWith('confirming')) {
+    if (names.some((name) => this.pair[name].state('lifecycle').startsWith('confirming'))) {
       for (const name of names) this.#send(name, fundingDepth(this.pair, 6));
       this.#settle();
     }
@@ -140,15 +162,24 @@ export class World {
     for (let round = 0; ; round++) {
       assert.ok(round < 100, 'the channel does not come to rest');
       this.#settle();
-      const open = names.flatMap((name) => this.ledger.receivedBy(name).map((entry) => ({ name, entry }))).filter(({ entry }) => entry.decision === undefined);
-      if (open.length === 0) break;
-      for (const { name, entry } of open) this.#decide(name, entry, entry.seed % 3 === 0 ? 'fail' : 'fulfil');
+      let decided = 0;
+      for (const name of names) {
+        for (const entry of this.ledger.receivedBy(name)) {
+          if (entry.decision !== undefined) continue;
+          this.#decide(name, entry, entry.seed % 3 === 0 ? 'fail' : 'fulfil');
+          decided += 1;
+        }
+      }
+      if (decided === 0) break;
     }
     for (const name of names) {
       const { context, value } = this.pair[name].actor.getSnapshot();
       assert.equal(context.htlcs.size, 0, `${name} keeps HTLCs`);
       assert.deepEqual(context.data.feeUpdates, []);
-      assert.deepEqual([value.connection, value.remoteCommitment, value.localCommitment], ['online', 'signed', 'current']);
+      assert.deepEqual(
+        [value.connection, value.remoteCommitment, value.localCommitment],
+        ['online', 'signed', 'current'],
+      );
     }
     assert.equal(this.ledger.unanswered, 0);
     this.#invariants.quiescent(this.pair.alice, this.pair.bob);
@@ -167,9 +198,15 @@ export class World {
       const party = this.pair[name];
       assert.equal(party.state('lifecycle'), 'closing.mutual');
       const closing = party.told('broadcastClosing').at(-1)!;
-      const transaction = signedClosing(closing.closing, closing.remoteSignature, { node: party.signer.node, channel: party.signer.channel(0) });
+      const transaction = signedClosing(
+        closing.closing,
+        closing.remoteSignature,
+        { node: party.signer.node, channel: party.signer.channel(0) },
+      );
       for (const owner of [this.pair.alice, this.pair.bob]) {
-        const paid = transaction.outs.find(({ script }) => Buffer.from(script).equals(owner.data.localShutdownScript))?.value ?? 0n;
+        const paid = transaction.outs.find(({ script }) => Buffer.from(script).equals(
+          owner.data.localShutdownScript,
+        ))?.value ?? 0n;
         const due = owner.data.toLocalMsat / 1000n - (owner.data.isOpener ? closing.closing.feeSatoshis : 0n);
         assert.ok(paid === due || (paid === 0n && due < 1_000n), `${owner.name} is paid ${paid} of ${due} sat`);
       }
@@ -309,30 +346,4 @@ export class World {
   #note(party: Party): void {
     for (const path of pathsOf(party.actor.getSnapshot().value)) this.visited.add(path);
   }
-}
-
-/** The paths of the atomic states in a state value: `{ lifecycle: { closing: 'mutual' } }` is in `lifecycle.closing.mutual`. */
-function pathsOf(value: object | string): string[] {
-  if (typeof value === 'string') return [value];
-  return Object.entries(value as Record<string, object | string>).flatMap(([key, inner]) => pathsOf(inner).map((path) => `${key}.${path}`));
-}
-
-function amountOf(party: Party, size: Size): bigint {
-  const { context } = party.actor.getSnapshot();
-  const limit = context.data.remote!.dustLimitSatoshis * 1000n;
-  const spendable = spendableMsat(negotiated(context.data), context.htlcs, 'local');
-  const ahead = affordability(negotiated(context.data), context.htlcs, 'remote', 'next', 'local', 0n);
-  const amounts: Record<Size, bigint> = {
-    msat: 1n,
-    dust: limit / 2n,
-    trimmed: limit - 1n,
-    untrimmed: limit,
-    some: context.data.fundingSatoshis * 25n + 123n,
-    half: spendable / 2n,
-    most: spendable,
-    more: spendable + 1n,
-    // All that is this side's in the peer's next commitment, whatever of it is not yet its own on both sides.
-    all: ahead.localMsat - context.data.remote!.channelReserveSatoshis * 1000n - (context.data.isOpener ? ahead.openerCostMsat : 0n),
-  };
-  return amounts[size];
 }

@@ -14,7 +14,9 @@ function signaturesOf(pair: ChannelPair, name: 'alice' | 'bob'): MessageOf<'anno
   party.outbox = [];
   party.send(fundingDepth(pair, 6));
   const message = decodeMessage(party.outbox[0]!);
-  if (message.type !== 'announcement_signatures') throw new Error(`expected announcement_signatures, got ${message.type}`);
+  if (message.type !== 'announcement_signatures') throw new Error(
+    `expected announcement_signatures, got ${message.type}`,
+  );
   return message;
 }
 

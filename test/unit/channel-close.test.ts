@@ -2,8 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { decodeMessage, encodeMessage, type MessageOf } from '../../protocols/wire/messages.ts';
 import { closingFee } from '../../machines/commitment/closing-transaction.ts';
 import { signedClosing } from '../../src/runtime/channel-wire.ts';
-import { addHtlc, ChannelPair, crossSign, preimageOf, reachNormal, type PairOptions, type Party } from '../harness/channel-pair.ts';
-import { closingSigned } from './channel-states.ts';
+import {
+  addHtlc,
+  ChannelPair,
+  crossSign,
+  preimageOf,
+  reachNormal,
+  type PairOptions,
+  type Party,
+} from '../harness/channel-pair.ts';
+import { closingSigned } from './channel-answers.ts';
 
 /** A channel in which Bob has `bobMsat`, about to be closed by Alice. */
 function paid(bobMsat: bigint, options: PairOptions = {}): ChannelPair {
@@ -21,14 +29,17 @@ const close = (feeratePerKw: number) => ({ type: 'close', scriptpubkey: undefine
 
 /** The transaction that a party broadcasts, with both signatures. */
 function closingOf(party: Party) {
-  const [{ closing, remoteSignature }] = party.told('broadcastClosing') as [ReturnType<typeof party.told<'broadcastClosing'>>[number]];
+  const [{ closing, remoteSignature }] = party.told('broadcastClosing') as [
+    ReturnType<typeof party.told<'broadcastClosing'>>[number],
+  ];
   return signedClosing(closing, remoteSignature, { node: party.signer.node, channel: party.signer.channel(0) });
 }
 
 const paidTo = (party: Party, owner: Party): bigint | undefined =>
   closingOf(party).outs.find(({ script }) => Buffer.from(script).equals(owner.data.localShutdownScript))?.value;
 
-const closed = ({ alice, bob }: ChannelPair): boolean => [alice, bob].every((party) => party.state('lifecycle') === 'closing.mutual');
+const closed = ({ alice, bob }: ChannelPair): boolean =>
+  [alice, bob].every((party) => party.state('lifecycle') === 'closing.mutual');
 
 describe('a mutual close (BOLT 2, Legacy Closing Negotiation)', () => {
   it('pays each what it has, less the fee from the opener', () => {
@@ -93,14 +104,14 @@ describe('a mutual close (BOLT 2, Legacy Closing Negotiation)', () => {
 
 describe('a closing_signed without fee_range', () => {
   /** Bob, the accepter, in the negotiation; Alice's closing_signed is played by hand. */
-  function negotiating(): { readonly pair: ChannelPair; readonly propose: (feeSatoshis: bigint) => MessageOf<'closing_signed'> | undefined } {
+  function negotiating() {
     const pair = paid(300_000_000n);
     pair.alice.send(close(1_000));
     pair.deliverOne(pair.alice);
     pair.deliverOne(pair.bob);
     pair.alice.outbox = [];
     expect(pair.bob.state('lifecycle')).toBe('negotiatingClose');
-    const propose = (feeSatoshis: bigint) => {
+    const propose = (feeSatoshis: bigint): MessageOf<'closing_signed'> | undefined => {
       pair.bob.send({ type: 'message', message: decodeMessage(encodeMessage(closingSigned(pair.alice, feeSatoshis))) });
       const answer = pair.bob.outbox.map(decodeMessage).at(-1);
       pair.bob.outbox = [];
@@ -115,7 +126,7 @@ describe('a closing_signed without fee_range', () => {
     expect(pair.bob.state('lifecycle')).toBe('closing.mutual');
   });
 
-  it('is met halfway where it is too low, but never below what propagates, and refused where nothing lies between', () => {
+  it('is met halfway if too low, never below what propagates, and refused where nothing lies between', () => {
     const { pair, propose } = negotiating();
     const scripts = [pair.alice.data.localShutdownScript, pair.bob.data.localShutdownScript];
     const first = propose(0n)!.feeSatoshis;
@@ -131,6 +142,8 @@ describe('a closing_signed without fee_range', () => {
     const { pair, propose } = negotiating();
     propose(10n);
     expect(propose(9n)).toBeUndefined();
-    expect(pair.bob.told('disconnect').map(({ reason }) => reason)).toEqual([expect.stringMatching('strictly between')]);
+    expect(pair.bob.told('disconnect').map(({ reason }) => reason)).toEqual([
+      expect.stringMatching('strictly between'),
+    ]);
   });
 });

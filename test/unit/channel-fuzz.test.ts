@@ -4,12 +4,14 @@ import { decodeMessage, encodeMessage, WireError, type Message } from '../../pro
 import { restoreChannel, snapshotOf, type ChannelSnapshot } from '../../machines/channel/channel.ts';
 import { decodeJson, encodeJson } from '../../protocols/json.ts';
 import { addHtlc, ChannelPair, confirm, FUNDING_TXID, preimageOf, type Party } from '../harness/channel-pair.ts';
-import { answerTo, close, recover, turnEnded } from './channel-states.ts';
+import { answerTo, recover } from './channel-answers.ts';
+import { close, turnEnded } from './channel-states.ts';
 
 /*
- * What a hostile peer does to genuine messages, at every message of a channel's whole life: bytes flipped, cut off, added; fields replaced by the
- * edges of their range, by those of other messages, by noise. Whatever comes of it, the machine lives, what it keeps can be written and read, and
- * unless BOLT 2 demands an end, the channel works again with an honest peer.
+ * What a hostile peer does to genuine messages, at every message of a channel's whole life: bytes flipped, cut off,
+ * added; fields replaced by the edges of their range, by those of other messages, by noise. Whatever comes of it, the
+ * machine lives, what it keeps can be written and read, and unless BOLT 2 demands an end, the channel works again with
+ * an honest peer.
  *
  * RUNNEL_FUZZ_MESSAGES: how many (default 800). RUNNEL_FUZZ_SEED: another set of them (default 1).
  */
@@ -61,18 +63,28 @@ function life(): Moment[] {
   const paymentPreimage = preimageOf(1);
   alice.send({ type: 'removeHtlc', id: 0n, removal: { kind: 'fulfilled', paymentPreimage } });
   bob.send({ type: 'removeHtlc', id: 0n, removal: { kind: 'failed', reason: new Uint8Array(256) } });
-  bob.send({ type: 'removeHtlc', id: 1n, removal: { kind: 'malformed', sha256OfOnion: new Uint8Array(32), failureCode: 0xc005 } });
+  bob.send({
+    type: 'removeHtlc',
+    id: 1n,
+    removal: { kind: 'malformed', sha256OfOnion: new Uint8Array(32), failureCode: 0xc005 },
+  });
   for (const party of [alice, bob]) party.send(turnEnded);
   pair.disconnect();
   for (const party of [alice, bob]) party.send({ type: 'connected' });
   settle();
   bob.send(close);
   settle();
-  for (const id of [1n, 2n, 3n]) alice.send({ type: 'removeHtlc', id, removal: { kind: 'fulfilled', paymentPreimage } });
+  for (const id of [1n, 2n, 3n]) alice.send({
+    type: 'removeHtlc',
+    id,
+    removal: { kind: 'fulfilled', paymentPreimage },
+  });
   settle();
   expect([alice, bob].map((party) => party.state('lifecycle'))).toEqual(['closing.mutual', 'closing.mutual']);
   return moments;
 }
+
+const U64_MAX = 2n ** 64n - 1n;
 
 const moments = life();
 const all = moments.map(({ bytes }) => decodeMessage(bytes));
@@ -82,20 +94,34 @@ const byteChange = fc.oneof(
   fc.record({ do: fc.constant('flip' as const), at: fc.nat(2_000), bit: fc.nat(7) }),
   fc.record({ do: fc.constant('cut' as const), at: fc.nat(2_000) }),
   fc.record({ do: fc.constant('add' as const), bytes: fc.uint8Array({ minLength: 1, maxLength: 40 }) }),
-  fc.record({ do: fc.constant('retype' as const), type: fc.constantFrom(32, 33, 34, 35, 36, 38, 39, 128, 130, 131, 132, 133, 134, 135, 136, 259) }),
+  fc.record({
+    do: fc.constant('retype' as const),
+    type: fc.constantFrom(32, 33, 34, 35, 36, 38, 39, 128, 130, 131, 132, 133, 134, 135, 136, 259),
+  }),
 );
-const fieldChange = fc.record({
+type Edge = 'zero' | 'one' | 'most' | 'next' | 'previous';
+type Noise = { readonly noise: Uint8Array };
+interface FieldChange {
+  readonly field: number;
+  readonly with: Edge | 'absent' | Noise | { readonly from: number };
+}
+const fieldChange: fc.Arbitrary<FieldChange> = fc.record({
   field: fc.nat(20),
   with: fc.oneof(
-    fc.constantFrom('zero' as const, 'one' as const, 'most' as const, 'next' as const, 'previous' as const, 'absent' as const),
+    fc.constantFrom<Edge | 'absent'>('zero', 'one', 'most', 'next', 'previous', 'absent'),
     fc.record({ noise: fc.uint8Array({ minLength: 0, maxLength: 40 }) }),
     fc.record({ from: fc.nat(200) }),
   ),
 });
-const change = fc.oneof({ weight: 1, arbitrary: fc.record({ bytes: byteChange }) }, { weight: 2, arbitrary: fc.record({ field: fieldChange }) });
-type Change = typeof change extends fc.Arbitrary<infer T> ? T : never;
+const change = fc.oneof(
+  { weight: 1, arbitrary: fc.record({ bytes: byteChange }) },
+  { weight: 2, arbitrary: fc.record({ field: fieldChange }) },
+);
+type Drawn<A> = A extends fc.Arbitrary<infer T> ? T : never;
+type ByteChange = Drawn<typeof byteChange>;
+type Change = Drawn<typeof change>;
 
-function changedBytes(bytes: Uint8Array, how: typeof byteChange extends fc.Arbitrary<infer T> ? T : never): Uint8Array {
+function changedBytes(bytes: Uint8Array, how: ByteChange): Uint8Array {
   switch (how.do) {
     case 'flip': {
       const copy = Uint8Array.from(bytes);
@@ -112,36 +138,45 @@ function changedBytes(bytes: Uint8Array, how: typeof byteChange extends fc.Arbit
   }
 }
 
-function changedField(message: Message, { field, with: by }: { field: number; with: unknown }): Message {
+function changedField(message: Message, { field, with: by }: FieldChange): Message {
   const fields = Object.keys(message).filter((key) => key !== 'type' && key !== 'channelId');
   const key = fields[field % fields.length] ?? 'channelId';
   const old = (message as unknown as Record<string, unknown>)[key];
   return { ...message, [key]: changedValue(key, old, by) } as Message;
 }
 
-function changedValue(key: string, old: unknown, by: unknown): unknown {
-  if (typeof by === 'object' && by !== null && 'from' in by) {
-    const other = all[(by.from as number) % all.length] as unknown as Record<string, unknown>;
-    return other[key] ?? Object.values(other).find((value) => typeof value === typeof old && value !== other['type']) ?? old;
-  }
-  if (typeof by === 'object' && by !== null && 'noise' in by) {
-    const noise = by.noise as Uint8Array;
-    if (old instanceof Uint8Array) return Uint8Array.from({ length: old.length }, (_, i) => noise[i % Math.max(noise.length, 1)] ?? old[i]!);
-    if (Array.isArray(old)) return [...(old as unknown[]), noise];
-    return old;
+function changedValue(key: string, old: unknown, by: FieldChange['with']): unknown {
+  if (typeof by === 'object' && 'from' in by) {
+    const other = all[by.from % all.length] as unknown as Record<string, unknown>;
+    const alike = Object.values(other).find((value) => typeof value === typeof old && value !== other['type']);
+    return other[key] ?? alike ?? old;
   }
   if (by === 'absent') return undefined;
-  if (old instanceof Uint8Array) return by === 'zero' ? new Uint8Array(old.length) : old.map((byte) => (by === 'most' ? 0xff : by === 'next' ? byte + 1 : byte - 1));
-  if (Array.isArray(old)) return by === 'zero' ? [] : by === 'most' ? [...(old as unknown[]), ...(old as unknown[])] : (old as unknown[]).slice(1);
-  if (typeof old === 'bigint') return { zero: 0n, one: 1n, most: 2n ** 64n - 1n, next: old + 1n, previous: old - 1n }[by as 'zero'] ?? old;
-  if (typeof old === 'number') return { zero: 0, one: 1, most: 0xffff, next: old + 1, previous: old - 1 }[by as 'zero'] ?? old;
+  if (old instanceof Uint8Array) return changedOctets(old, by);
+  if (Array.isArray(old)) {
+    const items = old as unknown[];
+    return by === 'zero' ? [] : by === 'most' ? [...items, ...items] : items.slice(1);
+  }
+  if (typeof by === 'object') return old;
+  if (typeof old === 'bigint') return { zero: 0n, one: 1n, most: U64_MAX, next: old + 1n, previous: old - 1n }[by];
+  if (typeof old === 'number') return { zero: 0, one: 1, most: 0xffff, next: old + 1, previous: old - 1 }[by];
   return old;
 }
 
-/** The changed message as it would come off the wire; undefined where the peer's part of the node refuses it already. */
+function changedOctets(old: Uint8Array, by: Edge | Noise): Uint8Array {
+  if (typeof by === 'object') return old.map((byte, i) => by.noise[i % Math.max(by.noise.length, 1)] ?? byte);
+  if (by === 'zero' || by === 'one') return new Uint8Array(old.length).fill(by === 'one' ? 1 : 0);
+  return old.map((byte) => (by === 'most' ? 0xff : by === 'next' ? byte + 1 : byte - 1));
+}
+
+/**
+ * The changed message as it would come off the wire; undefined where the peer's part of the node refuses it already.
+ */
 function mangled({ bytes }: Moment, how: Change): Message | undefined {
   try {
-    return decodeMessage('bytes' in how ? changedBytes(bytes, how.bytes) : encodeMessage(changedField(decodeMessage(bytes), how.field)));
+    return decodeMessage(
+      'bytes' in how ? changedBytes(bytes, how.bytes) : encodeMessage(changedField(decodeMessage(bytes), how.field)),
+    );
   } catch (error) {
     if (error instanceof WireError) return undefined;
     throw error;
@@ -161,7 +196,10 @@ describe('genuine messages that a hostile peer has changed', () => {
       outcomes.add(kind);
       // What is on disk can be read again, and leads to the same place.
       const saved = encodeJson(snapshotOf(victim.actor));
-      const again = restoreChannel(decodeJson(saved) as ChannelSnapshot, victim.actor.getSnapshot().context.environment);
+      const again = restoreChannel(
+        decodeJson(saved) as ChannelSnapshot,
+        victim.actor.getSnapshot().context.environment,
+      );
       again.send({ type: 'restored' });
       expect(again.getSnapshot().status).toBe('active');
       // What was taken and is not what the other side has: they will quarrel, but neither machine may break.

@@ -1,19 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { decodeMessage, encodeMessage, type Message, type MessageName } from '../../protocols/wire/messages.ts';
-import { answerTo, recover, sampleFor, scenes, type Answer } from './channel-states.ts';
+import { answerTo, recover, sampleFor, type Answer } from './channel-answers.ts';
+import { scenes } from './channel-states.ts';
 
 /*
- * What a channel does with each message in each state, as a table. Each sample is what a peer could well say (see `sampleFor`), but its
- * signatures are of nothing, so that a message which needs one is wrong even where it belongs.
+ * What a channel does with each message in each state, as a table. Each sample is what a peer could well say (see
+ * `sampleFor`), but its signatures are of nothing, so that a message which needs one is wrong even where it belongs.
  *
- *   +  taken
- *   .  ignored
- *   w  a warning, and the connection ends: the message does not belong there; after a reconnection the channel goes on (BOLT 1, BOLT 2)
- *   W  the same, since the message breaks a rule where it belongs
- *   E  an error, and our commitment goes on chain: the message breaks a rule for which BOLT 2 demands that, or the peer lost its state
- *   a  an error, and the opening ends: it does not belong there; nothing is at stake yet
- *   A  the same, since it breaks a rule where it belongs
- *   x  the channel, or the opening, ends: the peer said so with its error
+ * +  taken
+ * .  ignored
+ * w  a warning, and the connection ends: the message does not belong there; after a reconnection the channel goes on
+ * (BOLT 1, BOLT 2)
+ * W  the same, since the message breaks a rule where it belongs
+ * E  an error, and our commitment goes on chain: the message breaks a rule for which BOLT 2 demands that, or the peer
+ * lost its state
+ * a  an error, and the opening ends: it does not belong there; nothing is at stake yet
+ * A  the same, since it breaks a rule where it belongs
+ * x  the channel, or the opening, ends: the peer said so with its error
  */
 const columns = {
   op: 'open_channel',
@@ -70,7 +73,14 @@ const [header, ...rows] = table.split('\n').filter((line) => line.trim() !== '')
 const abbreviations = (header ?? '').trim().split(/ +/) as (keyof typeof columns)[];
 const expected = new Map(rows.map((row) => [row.slice(0, 46).trim(), row.slice(46).trim().split(/ +/)]));
 
-const letters: Record<Answer['kind'], string> = { taken: '+', ignored: '.', warning: 'w', error: 'e', abandoned: 'a', ended: 'x' };
+const letters: Record<Answer['kind'], string> = {
+  taken: '+',
+  ignored: '.',
+  warning: 'w',
+  error: 'e',
+  abandoned: 'a',
+  ended: 'x',
+};
 const letterOf = ({ kind, isUnexpected }: Answer): string =>
   isUnexpected || !['warning', 'error', 'abandoned'].includes(kind) ? letters[kind] : letters[kind].toUpperCase();
 

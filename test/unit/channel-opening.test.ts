@@ -6,7 +6,12 @@ const steps: readonly ((pair: ChannelPair) => void)[] = [
   ({ alice }) => alice.send({ type: 'open', pushMsat: 0n }),
   (pair) => void pair.deliverOne(pair.alice),
   (pair) => void pair.deliverOne(pair.bob),
-  ({ alice }) => alice.send({ type: 'fundingReady', transaction: Uint8Array.of(1), txid: FUNDING_TXID, outputIndex: 1 }),
+  ({ alice }) => alice.send({
+    type: 'fundingReady',
+    transaction: Uint8Array.of(1),
+    txid: FUNDING_TXID,
+    outputIndex: 1,
+  }),
 ];
 
 describe('an opening that ends before the funding', () => {
@@ -28,6 +33,8 @@ describe('an opening that ends before the funding', () => {
     pair.settle();
     expect(pair.alice.state('lifecycle')).toBe('abandoned');
     expect(pair.bob.state('lifecycle')).toBe('abandoned');
-    expect(pair.bob.told('channelAbandoned').map(({ failure }) => failure)).toMatchObject([{ code: 'peer_error', reason: 'not enough coins' }]);
+    expect(pair.bob.told('channelAbandoned').map(({ failure }) => failure)).toMatchObject([
+      { code: 'peer_error', reason: 'not enough coins' },
+    ]);
   });
 });

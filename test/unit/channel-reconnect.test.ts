@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { decodeMessage } from '../../protocols/wire/messages.ts';
-import { addHtlc, ChannelPair, confirm, crossSign, fundingDepth, preimageOf, reachConfirming, reachNormal, type Party } from '../harness/channel-pair.ts';
+import {
+  addHtlc,
+  ChannelPair,
+  confirm,
+  crossSign,
+  fundingDepth,
+  preimageOf,
+  reachConfirming,
+  reachNormal,
+  type Party,
+} from '../harness/channel-pair.ts';
 
 const close = { type: 'close', scriptpubkey: undefined, feeratePerKw: 1_000 } as const;
 const turnEnded = { type: 'turnEnded' } as const;
@@ -195,7 +205,10 @@ describe('after a restart', () => {
     pair.settle();
     expect(pair.alice.state('lifecycle')).toBe('closing.mutual');
     pair.alice.restart();
-    expect(pair.alice.effects.slice(pair.alice.life).map(({ type }) => type)).toEqual(['broadcastFunding', 'broadcastClosing']);
+    expect(pair.alice.effects.slice(pair.alice.life).map(({ type }) => type)).toEqual([
+      'broadcastFunding',
+      'broadcastClosing',
+    ]);
     const confirmed = new ChannelPair();
     reachNormal(confirmed);
     confirmed.alice.restart();

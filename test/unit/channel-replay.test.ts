@@ -6,7 +6,9 @@ import { decodeJson, encodeJson } from '../../protocols/json.ts';
 import { decodeMessage, encodeMessage } from '../../protocols/wire/messages.ts';
 import { addHtlc, ChannelPair, confirm, preimageOf, reachNormal, type Party } from '../harness/channel-pair.ts';
 
-/** What a journal holds of one step: the event (a message as its bytes), and what the channel was and wanted afterwards. */
+/**
+ * What a journal holds of one step: the event (a message as its bytes), and what the channel was and wanted afterwards.
+ */
 interface Entry {
   readonly event: string;
   readonly wire: Uint8Array | undefined;
@@ -42,8 +44,8 @@ function record(party: Party): Entry[] {
 }
 
 /**
- * The same events to a fresh machine that has the policy and the public points, and no secret. `rebuild`: at `restored` it is rebuilt from what
- * it wrote, as the node that wrote the journal was; otherwise it just goes on.
+ * The same events to a fresh machine that has the policy and the public points, and no secret. `rebuild`: at `restored`
+ * it is rebuilt from what it wrote, as the node that wrote the journal was; otherwise it just goes on.
  */
 function replay(party: Party, entries: readonly Entry[], rebuild: boolean): void {
   const effects: ChannelEffect[] = [];
@@ -65,7 +67,11 @@ function replay(party: Party, entries: readonly Entry[], rebuild: boolean): void
   }
 }
 
-const fulfil = (id: bigint) => ({ type: 'removeHtlc', id, removal: { kind: 'fulfilled', paymentPreimage: preimageOf(1) } }) as const;
+const fulfil = (id: bigint) => ({
+  type: 'removeHtlc',
+  id,
+  removal: { kind: 'fulfilled', paymentPreimage: preimageOf(1) },
+}) as const;
 
 /** A life with payments both ways, failures, a feerate, lost connections, restarts, a wrong message and a close. */
 function live(pair: ChannelPair): void {
@@ -91,7 +97,10 @@ function live(pair: ChannelPair): void {
   pair.reconnect();
   confirm(pair, 6);
   // Bob says something that does not belong there.
-  alice.send({ type: 'message', message: { type: 'funding_signed', channelId: alice.data.channelId!, signature: new Uint8Array(64) } });
+  alice.send({
+    type: 'message',
+    message: { type: 'funding_signed', channelId: alice.data.channelId!, signature: new Uint8Array(64) },
+  });
   pair.disconnect();
   bob.restart();
   pair.reconnect();

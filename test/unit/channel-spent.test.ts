@@ -10,11 +10,21 @@ import { addHtlc, ChannelPair, crossSign, FUNDING_TXID, reachNormal, type Party 
 /** The commitment that a party holds now, unsigned: its signatures do not count for what it is. */
 function commitmentOf(party: Party): Uint8Array {
   const { data, htlcs, environment } = party.actor.getSnapshot().context;
-  const { parameters, commitmentNumber, keys, spec } = localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest');
+  const { parameters, commitmentNumber, keys, spec } = localCommitment(
+    negotiated(data),
+    htlcs,
+    environment.localPoint,
+    'latest',
+  );
   return buildCommitment(parameters, commitmentNumber, keys, spec).transaction.toBuffer();
 }
 
-const spent = (transaction: Uint8Array, depth = 1) => ({ type: 'fundingSpent', transaction, blockHeight: 200, depth }) as const;
+const spent = (transaction: Uint8Array, depth = 1) => ({
+  type: 'fundingSpent',
+  transaction,
+  blockHeight: 200,
+  depth,
+}) as const;
 
 function normal(): ChannelPair {
   const pair = new ChannelPair();

@@ -62,7 +62,9 @@ describe('a preimage (BOLT 2, Removing an HTLC; Message Retransmission)', () => 
     Object.assign(pair, { bob: before });
     pair.reconnect();
     expect(pair.alice.told('htlcFailed')).toEqual([]);
-    expect(pair.alice.told('disconnect').map(({ reason }) => reason)).toEqual([expect.stringContaining('the preimage of HTLC 0 again')]);
+    expect(pair.alice.told('disconnect').map(({ reason }) => reason)).toEqual([
+      expect.stringContaining('the preimage of HTLC 0 again'),
+    ]);
     expect(pair.alice.state('lifecycle')).toBe('normal');
   });
 });
@@ -113,7 +115,10 @@ describe('a feerate', () => {
 });
 
 describe('the opener and the HTLCs that the other side offers at the same time (BOLT 2, Updating Fees)', () => {
-  /** Alice, the opener, proposes as much as she may; what she sent then is lost after many HTLCs of Bob's came and were revoked into place. */
+  /**
+   * Alice, the opener, proposes as much as she may; what she sent then is lost after many HTLCs of Bob's came and were
+   * revoked into place.
+   */
   function race(propose: (pair: ChannelPair) => void): ChannelPair {
     const pair = new ChannelPair({ fundingSatoshis: 200_000n, feeratePerKw: 2_500 });
     reachNormal(pair, { pushMsat: 150_000_000n });
