@@ -21,16 +21,25 @@ const repeatedShutdown = { shutdown: [refuse, { actions: 'receiveShutdown' }] } 
 /** BOLT 2, "The channel_ready Message": redundant ones are ignored. */
 const redundantReady = { channel_ready: {} } as const;
 
-/** A channel that shuts down before the peer's channel_ready came may still get it, and with it updates that the peer made before it knew. */
+/**
+ * A channel that shuts down before the peer's channel_ready came may still get it, and with it updates that the peer
+ * made before it knew.
+ */
 const lateReady = { channel_ready: [{ guard: 'knowsSecondPoint' }, refuse, { actions: 'receiveReady' }] } as const;
 
-/** BOLT 7: announcement_signatures are answered with ours, unless they went out on this connection: else two that have them never stop. */
+/**
+ * BOLT 7: announcement_signatures are answered with ours, unless they went out on this connection: else two that have
+ * them never stop.
+ */
 const answerOnce = {
   guard: and(['isNormal', not('hasSaidAnnouncement')]),
   actions: ['keepAnnouncement', 'sendAnnouncement'],
 } as const;
 
-/** From then on the peer is told nothing but the error. BOLT 5: a commitment on chain may not be revoked by what the peer still sends. */
+/**
+ * From then on the peer is told nothing but the error. BOLT 5: a commitment on chain may not be revoked by what the
+ * peer still sends.
+ */
 const refusals = {
   fail: 'refusing',
   fallBehind: 'refusing',
@@ -102,7 +111,7 @@ export const channelMachine = channelSetup.createMachine({
           },
         },
         refusing: {
-          description: 'BOLT 2, Message Retransmission: the channel failed or ended; the error is repeated on each connection, all else ignored.',
+          description: 'BOLT 2, Message Retransmission: the channel failed or ended; only the error is said, on each connection.',
           on: {
             connected: { actions: 'repeatError' },
             restored: { actions: 'repeatNotices' },
@@ -196,7 +205,11 @@ export const channelMachine = channelSetup.createMachine({
                   on: {
                     fundingDepth: [
                       { guard: 'paysSomethingElse', actions: 'tellWrongFunding' },
-                      { guard: and(['isDeepEnough', online]), target: 'deep', actions: ['noteDepth', 'noteReady', 'sendReady'] },
+                      {
+                        guard: and(['isDeepEnough', online]),
+                        target: 'deep',
+                        actions: ['noteDepth', 'noteReady', 'sendReady'],
+                      },
                       { guard: 'isDeepEnough', target: 'deep', actions: ['noteDepth', 'noteReady'] },
                       { actions: 'noteDepth' },
                     ],
@@ -407,7 +420,7 @@ export const channelMachine = channelSetup.createMachine({
           always: { guard: 'hasTheirSignatures', target: 'announced', actions: 'announce' },
         },
         announced: {
-          description: 'BOLT 7, The channel_announcement Message: both nodes have signed; who lost the signatures is sent them again, once.',
+          description: 'BOLT 7, The channel_announcement Message: both have signed; who lost the signatures gets them again.',
           on: {
             announcement_signatures: [refuse, answerOnce, {}],
           },

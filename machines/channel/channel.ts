@@ -28,7 +28,10 @@ export function restoreChannel({ value, data, htlcs }: ChannelSnapshot, environm
 }
 
 /** A channel's actor in exactly that state. */
-export function channelAt({ value, data, htlcs: rows }: ChannelSnapshot, environment: ChannelEnvironment): ChannelActor {
+export function channelAt(
+  { value, data, htlcs: rows }: ChannelSnapshot,
+  environment: ChannelEnvironment,
+): ChannelActor {
   const htlcs = new HtlcTable(rows);
   const ordered = inChartOrder(channelMachine.root, value);
   const snapshot = channelMachine.resolveState({ value: ordered, context: { data, htlcs, environment } });
@@ -37,7 +40,9 @@ export function channelAt({ value, data, htlcs: rows }: ChannelSnapshot, environ
   return actor.start();
 }
 
-/** Regions act one after another in the order in which the state names them: the chart's, whatever order it was kept in. */
+/**
+ * Regions act one after another in the order in which the state names them: the chart's, whatever order it was kept in.
+ */
 function inChartOrder(node: AnyStateNode, value: StateValue): StateValue {
   if (typeof value === 'string') return value;
   const ordered: Record<string, StateValue> = {};

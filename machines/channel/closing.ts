@@ -26,7 +26,9 @@ export type ClosingAnswer =
   | { readonly kind: 'propose'; readonly feeSatoshis: bigint }
   | { readonly kind: 'refuse'; readonly violation: ChannelViolation };
 
-/** The fee that a mutual close costs at the feerate that was asked for, but one that propagates and that the opener has. */
+/**
+ * The fee that a mutual close costs at the feerate that was asked for, but one that propagates and that the opener has.
+ */
 export function idealClosingFee(channel: NegotiatedChannel): bigint {
   return clamp(closingFeeAt(channel, channel.closing.feeratePerKw), possibleFees(channel));
 }
@@ -40,10 +42,14 @@ export function acceptableFees(channel: NegotiatedChannel): FeeRange {
   return channel.isOpener ? { ...possible, maxFeeSatoshis: clamp(2n * idealClosingFee(channel), possible) } : possible;
 }
 
-/** From what nodes relay to what the opener has, less what it must keep where nobody else gets an output: there has to be one. */
+/**
+ * From what nodes relay to what the opener has, less what it must keep where nobody else gets an output: there has to
+ * be one.
+ */
 function possibleFees(channel: NegotiatedChannel): FeeRange {
   const { isOpener, toLocalMsat, toRemoteMsat, local, remote } = channel;
-  const [openerSat, accepterSat] = isOpener ? [toLocalMsat / 1000n, toRemoteMsat / 1000n] : [toRemoteMsat / 1000n, toLocalMsat / 1000n];
+  const [openerMsat, accepterMsat] = isOpener ? [toLocalMsat, toRemoteMsat] : [toRemoteMsat, toLocalMsat];
+  const [openerSat, accepterSat] = [openerMsat / 1000n, accepterMsat / 1000n];
   const dustSat = maxOf(local.dustLimitSatoshis, remote.dustLimitSatoshis);
   const maxFeeSatoshis = maxOf(openerSat - (accepterSat < dustSat ? dustSat : 0n), 0n);
   return { minFeeSatoshis: minOf(closingFeeAt(channel, MIN_RELAY_FEERATE_PER_KW), maxFeeSatoshis), maxFeeSatoshis };
@@ -63,7 +69,9 @@ export function answerClosing(channel: NegotiatedChannel, message: MessageOf<'cl
   }
   if (isIn(feeSatoshis, ours)) return { kind: 'agree', feeSatoshis, reply: true };
   const midpoint = clamp((feeSatoshis + (localFeeSatoshis ?? idealClosingFee(channel))) / 2n, ours);
-  if (midpoint === feeSatoshis || midpoint === localFeeSatoshis) return refuse('closing_fee_stuck', 'a fee that can be met halfway', feeSatoshis, 'warning');
+  if (midpoint === feeSatoshis || midpoint === localFeeSatoshis) {
+    return refuse('closing_fee_stuck', 'a fee that can be met halfway', feeSatoshis, 'warning');
+  }
   return { kind: 'propose', feeSatoshis: midpoint };
 }
 
@@ -97,8 +105,8 @@ function remoteScript({ remoteShutdownScript }: ChannelData): Uint8Array {
 }
 
 /**
- * The mutual close at a fee, once both shutdown scripts are known and no HTLC is left. BOLT 3, "Legacy Closing Transaction": whoever signs
- * leaves out what is dust by its own limit.
+ * The mutual close at a fee, once both shutdown scripts are known and no HTLC is left. BOLT 3, "Legacy Closing
+ * Transaction": whoever signs leaves out what is dust by its own limit.
  */
 export function closingRequest(channel: NegotiatedChannel, feeSatoshis: bigint, signer: Side): ClosingRequest {
   const funding = fundingOf(channel);

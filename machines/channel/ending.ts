@@ -39,7 +39,10 @@ export function agreeOnFee({ data }: ChannelContext, message: MessageOf<'closing
   const reply = answer.kind === 'agree' && answer.reply ? (proposeFee(data, feeSatoshis).effects ?? []) : [];
   return {
     data: { agreedClosing: { feeSatoshis, remoteSignature } },
-    effects: [...reply, { type: 'broadcastClosing', closing: closingRequest(channel, feeSatoshis, 'remote'), remoteSignature }],
+    effects: [
+      ...reply,
+      { type: 'broadcastClosing', closing: closingRequest(channel, feeSatoshis, 'remote'), remoteSignature },
+    ],
   };
 }
 
@@ -48,14 +51,24 @@ export function repeatClosing({ data }: ChannelContext, to: 'peer' | 'chain'): S
   if (data.agreedClosing === undefined) return {};
   const { feeSatoshis, remoteSignature } = data.agreedClosing;
   if (to === 'peer') return { effects: proposeFee(data, feeSatoshis).effects ?? [] };
-  return { effects: [{ type: 'broadcastClosing', closing: closingRequest(negotiated(data), feeSatoshis, 'remote'), remoteSignature }] };
+  return {
+    effects: [
+      { type: 'broadcastClosing', closing: closingRequest(negotiated(data), feeSatoshis, 'remote'), remoteSignature },
+    ],
+  };
 }
 
 function proposeFee(data: ChannelContext['data'], feeSatoshis: bigint): Step {
   const channel = negotiated(data);
   return {
     data: { closing: { ...data.closing, localFeeSatoshis: feeSatoshis } },
-    effects: [{ type: 'sendClosingSigned', closing: closingRequest(channel, feeSatoshis, 'local'), feeRange: acceptableFees(channel) }],
+    effects: [
+      {
+        type: 'sendClosingSigned',
+        closing: closingRequest(channel, feeSatoshis, 'local'),
+        feeRange: acceptableFees(channel),
+      },
+    ],
   };
 }
 
@@ -85,8 +98,15 @@ export function broadcastCommitment({ data, htlcs, environment }: ChannelContext
 export function noteUnilateralClose(context: ChannelContext, event: FundingSpent): Step {
   if (context.data.failure !== undefined) return {};
   const by = kindOfSpend(context, event) === 'local' ? 'local' : 'remote';
-  const failure: ChannelFailure = { code: 'funding_spent', reason: 'the funding output was spent without a mutual close', by };
-  return { data: { failure }, effects: [{ type: 'channelFailed', failure }, ...(errorMessage(context, failure).effects ?? [])] };
+  const failure: ChannelFailure = {
+    code: 'funding_spent',
+    reason: 'the funding output was spent without a mutual close',
+    by,
+  };
+  return {
+    data: { failure },
+    effects: [{ type: 'channelFailed', failure }, ...(errorMessage(context, failure).effects ?? [])],
+  };
 }
 
 /** Which of the transactions that may spend the funding output this one is (BOLT 5, "General Nomenclature"). */
@@ -113,7 +133,8 @@ function spendingOf({ funding }: ChannelData, bytes: Uint8Array): Transaction | 
   } catch {
     return undefined;
   }
-  return transaction.ins.some(({ hash, index }) => index === funding?.outputIndex && equals(hash, funding.txid)) ? transaction : undefined;
+  const spends = transaction.ins.some(({ hash, index }) => index === funding?.outputIndex && equals(hash, funding.txid));
+  return spends ? transaction : undefined;
 }
 
 /** A mutual close pays to nothing but the scripts of the two shutdowns. */

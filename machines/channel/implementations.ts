@@ -93,7 +93,12 @@ const kindOfSpend = (context: ChannelContext, event: ChannelEvent): ending.Spend
   event.type === 'fundingSpent' ? ending.kindOfSpend(context, event) : undefined;
 
 /** BOLT 2, "Message Retransmission": the messages of BOLT 7 are independent of it. */
-const mayPrecedeReestablish: ReadonlySet<Message['type']> = new Set(['channel_reestablish', 'announcement_signatures', 'error', 'warning']);
+const mayPrecedeReestablish: ReadonlySet<Message['type']> = new Set([
+  'channel_reestablish',
+  'announcement_signatures',
+  'error',
+  'warning',
+]);
 
 const isUnspent = (event: ChannelEvent): boolean => event.type === 'fundingSpent' && event.depth === 0;
 
@@ -130,7 +135,8 @@ export const channelSetup = setup({
     isNormal: stateIn({ lifecycle: 'normal' }),
     takesUpdates: or([stateIn({ lifecycle: 'normal' }), stateIn({ lifecycle: 'shuttingDown' })]),
     cannotOpen: ({ context, event }) =>
-      event.type === 'open' && ownOpeningViolation(context.data, context.environment.policy, event.pushMsat) !== undefined,
+      event.type === 'open' &&
+      ownOpeningViolation(context.data, context.environment.policy, event.pushMsat) !== undefined,
     repeatsAdd: ({ context, event }) => event.type === 'update_add_htlc' && repeatsAdd(context.htlcs, event),
     cannotOffer: ({ context, event }) =>
       event.type === 'addHtlc' &&
@@ -149,7 +155,8 @@ export const channelSetup = setup({
     agreesOnFee: ({ context, event }) =>
       event.type === 'closing_signed' && answerClosing(negotiated(context.data), event).kind === 'agree',
     isOtherTransaction: ({ context, event }) => kindOfSpend(context, event) === undefined,
-    isUnilateralClose: ({ context, event }) => !['mutual', undefined].includes(kindOfSpend(context, event)) && !isUnspent(event),
+    isUnilateralClose: ({ context, event }) =>
+      !isUnspent(event) && !['mutual', undefined].includes(kindOfSpend(context, event)),
     isMutualClose: ({ context, event }) => kindOfSpend(context, event) === 'mutual',
     isLocalCommitment: ({ context, event }) => kindOfSpend(context, event) === 'local',
     isRemoteCommitment: ({ context, event }) => kindOfSpend(context, event) === 'remote',
@@ -194,7 +201,10 @@ export const channelSetup = setup({
     sendOpenChannel: step('open', opening.sendOpenChannel),
     refuseToOpen: step('open', (context, { pushMsat }) => {
       const violation = ownOpeningViolation(context.data, context.environment.policy, pushMsat);
-      return opening.abandon(context, { code: violation?.code ?? 'open', reason: violation?.message ?? 'it cannot be opened', by: 'local' });
+      return opening.abandon(
+        context,
+        { code: violation?.code ?? 'open', reason: violation?.message ?? 'it cannot be opened', by: 'local' },
+      );
     }),
     acceptChannel: step('open_channel', opening.acceptChannel),
     requestFunding: step('accept_channel', opening.requestFunding),
@@ -204,7 +214,9 @@ export const channelSetup = setup({
     signFunding: step('funding_created', opening.signFunding),
     broadcastFunding: step('funding_signed', opening.broadcastFunding),
     rebroadcastFunding: always(({ data: { fundingTransaction: transaction, confirmation } }) =>
-      transaction === undefined || confirmation !== undefined ? {} : { effects: [{ type: 'broadcastFunding', transaction }] },
+      transaction === undefined || confirmation !== undefined
+        ? {}
+        : { effects: [{ type: 'broadcastFunding', transaction }] },
     ),
     noteDepth: step('fundingDepth', (context, event) => opening.noteDepth(context, event, placeOf(context.data, event))),
     tellWrongFunding: tell(() => {
@@ -225,10 +237,14 @@ export const channelSetup = setup({
 
     // Announcement
     sendAnnouncement: always(({ data: { shortChannelId } }) =>
-      shortChannelId === undefined ? {} : { data: { saidAnnouncement: true }, effects: [{ type: 'sendAnnouncementSignatures', shortChannelId }] },
+      shortChannelId === undefined
+        ? {}
+        : { data: { saidAnnouncement: true }, effects: [{ type: 'sendAnnouncementSignatures', shortChannelId }] },
     ),
     forgetBadAnnouncement: always(({ data }) =>
-      data.remoteAnnouncement && announcementViolation(negotiated(data), data.remoteAnnouncement) ? { data: { remoteAnnouncement: undefined } } : {},
+      data.remoteAnnouncement && announcementViolation(negotiated(data), data.remoteAnnouncement)
+        ? { data: { remoteAnnouncement: undefined } }
+        : {},
     ),
     keepAnnouncement: step('announcement_signatures', (_context, { shortChannelId, nodeSignature, bitcoinSignature }) => ({
       data: { remoteAnnouncement: { shortChannelId, nodeSignature, bitcoinSignature } },

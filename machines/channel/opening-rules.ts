@@ -24,7 +24,13 @@ export function openChannelViolation(data: ChannelData, policy: ChannelPolicy, m
     () => channelTypeViolation(message.channelType),
     () => fundsViolation(policy, message),
     () =>
-      must(message.fundingSatoshis === data.fundingSatoshis, 'open_other_amount', `funding of ${data.fundingSatoshis} sat`, message.fundingSatoshis, 'error'),
+      must(
+        message.fundingSatoshis === data.fundingSatoshis,
+        'open_other_amount',
+        `funding of ${data.fundingSatoshis} sat`,
+        message.fundingSatoshis,
+        'error',
+      ),
     () => feerateViolation(policy, message.feeratePerKw),
     () => sideViolation(policy, message, message.fundingSatoshis),
     () => reserveViolation(data, message, 'open_reserve_below_our_dust'),
@@ -57,7 +63,13 @@ function fundsViolation(policy: ChannelPolicy, { fundingSatoshis, pushMsat }: Te
         'error',
       ),
     () =>
-      must(pushMsat <= fundingSatoshis * 1000n, 'open_push_amount', `push_msat of at most ${fundingSatoshis * 1000n}`, pushMsat, 'error'),
+      must(
+        pushMsat <= fundingSatoshis * 1000n,
+        'open_push_amount',
+        `push_msat of at most ${fundingSatoshis * 1000n}`,
+        pushMsat,
+        'error',
+      ),
   );
 }
 

@@ -15,8 +15,9 @@ export function sendReestablish({ data, environment }: ChannelContext): Step {
 }
 
 /**
- * What the peer says that it misses, sent again, derived from the channel's state: channel_ready before anything that needs it, our last
- * revocation and our last commitment in the order in which they first went out (BOLT 2), then the updates that are not yet signed.
+ * What the peer says that it misses, sent again, derived from the channel's state: channel_ready before anything that
+ * needs it, our last revocation and our last commitment in the order in which they first went out (BOLT 2), then the
+ * updates that are not yet signed.
  */
 export function resume(context: ChannelContext, message: Reestablish, order: 'revocationFirst' | 'commitmentFirst'): Step {
   const { data, htlcs } = context;

@@ -58,7 +58,12 @@ function fundingCreatedViolation({ data, htlcs, environment }: ChannelContext, m
 
 /** BOLT 2, "The funding_signed Message". */
 function fundingSignedViolation({ data, htlcs, environment }: ChannelContext, message: MessageOf<'funding_signed'>): Verdict {
-  return signatureViolation(localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest'), message.signature, [], 'error');
+  return signatureViolation(
+    localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest'),
+    message.signature,
+    [],
+    'error',
+  );
 }
 
 /** BOLT 2, "Committing Updates So Far": all signatures for our next commitment. */
@@ -109,7 +114,9 @@ function refused(answer: 'warning' | 'error', check: () => unknown): Verdict {
   }
 }
 
-/** BOLT 2, "Definition of channel_id": messages name the channel, or, before its funding is known, the attempt at one. */
+/**
+ * BOLT 2, "Definition of channel_id": messages name the channel, or, before its funding is known, the attempt at one.
+ */
 function otherChannelViolation({ data }: ChannelContext, message: Message): Verdict {
   const [expected, got] =
     'temporaryChannelId' in message

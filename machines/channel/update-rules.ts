@@ -85,14 +85,16 @@ export function offerViolation(channel: NegotiatedChannel, policy: ChannelPolicy
 }
 
 /**
- * An HTLC of ours that is not yet in our own commitment: the peer may have made its update before it heard of it, and sends it after, when a lost
- * connection comes back. BOLT 2, "Updating Fees", knows the race and lets the fee be less; a refusal would come again on every connection.
+ * An HTLC of ours that is not yet in our own commitment: the peer may have made its update before it heard of it, and
+ * sends it after, when a lost connection comes back. BOLT 2, "Updating Fees", knows the race and lets the fee be less;
+ * a refusal would come again on every connection.
  */
-const isNewToPeer = ({ details, state }: HtlcRow): boolean => details.direction === 'offered' && stageOf(state, 'local') === 'before';
+const isNewToPeer = ({ details, state }: HtlcRow): boolean =>
+  details.direction === 'offered' && stageOf(state, 'local') === 'before';
 
 /**
- * BOLT 2, "Adding an HTLC": an id that comes again while the peer has not acknowledged our commitment of that HTLC is ignored. Ours is said in
- * channel_reestablish, so that nobody needs to send it again; some may.
+ * BOLT 2, "Adding an HTLC": an id that comes again while the peer has not acknowledged our commitment of that HTLC is
+ * ignored. Ours is said in channel_reestablish, so that nobody needs to send it again; some may.
  */
 export function repeatsAdd(htlcs: HtlcTable, { id }: MessageOf<'update_add_htlc'>): boolean {
   const state = htlcs.get('received', id)?.state;
@@ -133,8 +135,9 @@ export function addViolation(channel: NegotiatedChannel, htlcs: HtlcTable, messa
 }
 
 /**
- * BOLT 2, "Removing an HTLC": the HTLC must be irrevocably committed, the preimage right, the failure code of the malformed kind. A preimage that
- * came before the connection was lost stands: it may have been used upstream, so no failure may follow it.
+ * BOLT 2, "Removing an HTLC": the HTLC must be irrevocably committed, the preimage right, the failure code of the
+ * malformed kind. A preimage that came before the connection was lost stands: it may have been used upstream, so no
+ * failure may follow it.
  */
 export function removalViolation(
   htlcs: HtlcTable,
@@ -151,7 +154,10 @@ export function removalViolation(
     return new ChannelViolation('remove_wrong_preimage', `expected the preimage of HTLC ${message.id}'s payment hash, got another`);
   }
   if (message.type !== 'update_fulfill_htlc' && htlc.removal?.kind === 'fulfilled') {
-    return new ChannelViolation('remove_after_preimage', `expected the preimage of HTLC ${message.id} again, got ${message.type}`);
+    return new ChannelViolation(
+      'remove_after_preimage',
+      `expected the preimage of HTLC ${message.id} again, got ${message.type}`,
+    );
   }
   if (message.type === 'update_fail_malformed_htlc' && (message.failureCode & BADONION) === 0) {
     return new ChannelViolation('remove_not_badonion', `expected a failure code with BADONION, got ${message.failureCode}`);
@@ -176,8 +182,16 @@ export function feeUpdateViolation(
   );
 }
 
-/** BOLT 2, "Updating Fees": whether we, the opener, can pay that feerate on both commitments, and would take it ourselves. */
-export function mayProposeFeerate(channel: NegotiatedChannel, policy: ChannelPolicy, htlcs: HtlcTable, feeratePerKw: number): boolean {
+/**
+ * BOLT 2, "Updating Fees": whether we, the opener, can pay that feerate on both commitments, and would take it
+ * ourselves.
+ */
+export function mayProposeFeerate(
+  channel: NegotiatedChannel,
+  policy: ChannelPolicy,
+  htlcs: HtlcTable,
+  feeratePerKw: number,
+): boolean {
   if (feerateViolation(policy, feeratePerKw) !== undefined) return false;
   const reserveMsat = channel.remote.channelReserveSatoshis * 1000n;
   return (['local', 'remote'] as const).every((side) => {

@@ -43,8 +43,8 @@ export function receiveAdd({ data, htlcs }: ChannelContext, message: MessageOf<'
 }
 
 /**
- * BOLT 2, "Removing an HTLC": the peer removes one of ours. A preimage counts at once, and once, though the message may come again on the next
- * connection; a failure counts when it is irrevocable.
+ * BOLT 2, "Removing an HTLC": the peer removes one of ours. A preimage counts at once, and once, though the message may
+ * come again on the next connection; a failure counts when it is irrevocable.
  */
 export function receiveRemoval({ htlcs }: ChannelContext, message: Removal): Step {
   const htlc = htlcs.get('offered', message.id);
