@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeMessage, encodeMessage, type Message, type MessageName } from '../../protocols/wire/messages.ts';
+import { decodeMessage, encodeMessage, MESSAGE_TYPE_NUMBERS, type Message, type MessageName } from '../../protocols/wire/messages.ts';
 import { answerTo, recover, sampleFor, type Answer } from './channel-answers.ts';
 import { scenes } from './channel-states.ts';
 
@@ -93,6 +93,17 @@ describe('each message in each state', () => {
     expect([...expected.keys()]).toEqual(Object.keys(scenes));
     expect(abbreviations).toEqual(Object.keys(columns));
     for (const row of expected.values()) expect(row).toHaveLength(abbreviations.length);
+  });
+
+  it('answers what is no channel’s business as it answers anything that does not belong', () => {
+    const channelTypes: readonly string[] = Object.values(columns);
+    const others = Object.keys(MESSAGE_TYPE_NUMBERS).filter((type) => !channelTypes.includes(type));
+    expect(others).toContain('ping');
+    for (const type of others) {
+      const [opening, normal] = [scenes['opening.awaitingFunding']!(), scenes['normal']!()];
+      expect(letterOf(answerTo(opening.pair.bob, { type } as Message))).toBe('a');
+      expect(letterOf(answerTo(normal.pair.alice, { type } as Message))).toBe('w');
+    }
   });
 
   it.each(Object.entries(scenes))('%s', (state, scene) => {
