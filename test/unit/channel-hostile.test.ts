@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { decodeMessage, encodeMessage, MESSAGE_TYPE_NUMBERS, type Message, type MessageName } from '../../protocols/wire/messages.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  MESSAGE_TYPE_NUMBERS,
+  type Message,
+  type MessageName,
+} from '../../protocols/wire/messages.ts';
 import { answerTo, recover, sampleFor, type Answer } from './channel-answers.ts';
 import { scenes } from './channel-states.ts';
 
