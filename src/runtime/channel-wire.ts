@@ -83,7 +83,8 @@ function signedMessage(
     return { type, temporaryChannelId: data.temporaryChannelId, fundingTxid: txid, fundingOutputIndex: outputIndex, signature };
   }
   if (type === 'funding_signed') return { type, channelId: channelIdOf(data), signature };
-  return { type, channelId: channelIdOf(data), signature, htlcSignatures };
+  // BOLT 2, "Committing Updates So Far": which funding transaction the signed commitment spends.
+  return { type, channelId: channelIdOf(data), signature, htlcSignatures, fundingTxid: parameters.fundingTxid };
 }
 
 /** The mutual close with both signatures (BOLT 3, "Legacy Closing Transaction"), in the variant that the peer signed. */
