@@ -4,6 +4,7 @@ import type { InvoiceState } from '../../machines/invoice/invoice.machine.ts';
 import { u64, type Database } from '../storage/database.ts';
 import { DEFAULT_PAGE_LIMIT, type InvoiceRecord, type InvoiceStatus, type Page } from './records.ts';
 import { htlcKey } from './outlet.ts';
+import { storedText } from './schema.ts';
 
 /** An invoice with what its chart must not know and what its history needs. */
 export interface StoredInvoice {
@@ -118,7 +119,7 @@ export class InvoiceStore {
       data.paymentHash,
       state,
       invoice,
-      description,
+      storedText(description),
       data.amountMsat,
       data.paymentSecret,
       preimage,

@@ -19,6 +19,7 @@ import {
   type PaymentRecord,
   type PaymentStatus,
 } from './records.ts';
+import { storedText } from './schema.ts';
 
 /** What a part was sent with, kept until it comes back. */
 export interface PartSecrets {
@@ -132,7 +133,7 @@ export class PaymentStore {
       data.amountMsat,
       isKeysend,
       invoice,
-      description,
+      storedText(description),
       createdAtMs,
       finishedAtMs,
       data.deadlineMs,

@@ -1,5 +1,11 @@
 import type { Migration } from '../storage/database.ts';
 
+/**
+ * Text of an invoice as the database takes it: whoever wrote it may have put NULs into it, at which SQLite would cut it
+ * off.
+ */
+export const storedText = (text: string | undefined): string | undefined => text?.replaceAll('\0', '\ufffd');
+
 /** The tables of payments, invoices and forwarding circuits. Rows of what is over stay: they are the node's books. */
 export const paymentsMigrations: readonly Migration[] = [
   {
