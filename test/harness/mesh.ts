@@ -26,8 +26,10 @@ export const COIN_SAT = 3_000_000n;
 const FEERATE_PER_KW = 1_000;
 /** Of virtual time. What takes longer hangs. */
 const PATIENCE_MS = 30 * 60_000;
+/** Of blocks that a mesh may need until all is settled. */
+const MAX_ROUNDS = 60;
 /** Of timers. What takes more runs in circles. */
-const MAX_TIMERS = 400_000;
+const MAX_TIMERS = 100_000;
 
 /** A mesh of whole nodes in one process on virtual time, over links in memory and one embedded chain. */
 export class Mesh {
@@ -186,7 +188,7 @@ export class Mesh {
   /** Mends what is broken and lets everything come to an end, with blocks where something waits for them. */
   async settle(): Promise<void> {
     this.mend();
-    for (let round = 0; round < 60 && !this.isAtRest; round++) {
+    for (let round = 0; round < MAX_ROUNDS && !this.isAtRest && this.problems.length === 0; round++) {
       await this.runFor(5_000);
       // Only what waits for blocks gets them: HTLCs that are out must not expire.
       if (this.chain.hasUnconfirmed || this.nodes.some(waitsForBlocks)) await this.mine(1);

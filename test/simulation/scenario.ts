@@ -54,7 +54,7 @@ export async function play(seed: number): Promise<Mesh> {
   const story: Story = { mesh, random, pairs, cuts: [], blocksLeft: MOST_BLOCKS_UNDER_WAY, closesLeft: 1, opensLeft: 2 };
   await setUp(story);
   const steps = random.between(15, 60);
-  for (let step = 0; step < steps; step++) {
+  for (let step = 0; step < steps && mesh.problems.length === 0; step++) {
     await choose(story).run(story);
     // Mostly close together, sometimes long enough for everything to calm down.
     await mesh.runFor(random.chance(85) ? random.between(0, 300) : random.between(1_000, 20_000));

@@ -52,7 +52,11 @@ export class FakeNetwork implements Network {
     return this.onDisconnect(nodeId, reason);
   }
 
+  /** Who is hung up on hears nothing more. */
+  isLost: (nodeId: NodeId) => boolean = () => false;
+
   send(nodeId: NodeId, messages: readonly Uint8Array[]): void {
+    if (this.isLost(nodeId)) return;
     for (const bytes of messages) this.sent.push({ nodeId, bytes });
   }
 
