@@ -35,6 +35,9 @@ export interface FeeRange {
   readonly maxFeeSatoshis: bigint;
 }
 
+/** BOLT 4, "Failure Messages": what is told upstream of an HTLC that came to nothing. */
+export type ReturnCode = 'temporary_channel_failure' | 'permanent_channel_failure';
+
 /** What a channel tells the actors that forward, pay and get paid. */
 export type HtlcNotice =
   /** A received HTLC is irrevocably committed: now it may be forwarded or settled. */
@@ -47,7 +50,13 @@ export type HtlcNotice =
   | { readonly type: 'htlcFulfilled'; readonly htlc: HtlcDetails; readonly paymentPreimage: Uint8Array }
   /** The failure of an HTLC that we offered is irrevocable. */
   | { readonly type: 'htlcFailed'; readonly htlc: HtlcDetails; readonly removal: Exclude<HtlcRemoval, { kind: 'fulfilled' }> }
-  /** A received HTLC is gone for good from both commitments. */
+  /**
+   * An HTLC that we offered came to nothing without the peer's word, and the code says what is told of it upstream: it was
+   * withdrawn before we signed it (BOLT 2, "Message Retransmission": temporary), or it timed out on chain, or had no output there, and
+   * that is buried (BOLT 5, "HTLC Output Handling": permanent).
+   */
+  | { readonly type: 'htlcReturned'; readonly htlc: HtlcDetails; readonly code: ReturnCode }
+  /** A received HTLC is gone for good: from both commitments, or its end on chain is buried. */
   | { readonly type: 'htlcEnded'; readonly htlc: HtlcDetails; readonly removal: HtlcRemoval };
 
 /** What a channel tells the node. */

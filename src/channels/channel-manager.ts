@@ -53,6 +53,7 @@ const notices: ReadonlySet<string> = new Set([
   'htlcRefused',
   'htlcFulfilled',
   'htlcFailed',
+  'htlcReturned',
   'htlcEnded',
 ] satisfies HtlcNotice['type'][]);
 
