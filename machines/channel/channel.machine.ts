@@ -41,9 +41,9 @@ const answerOnce = {
  * peer still sends.
  */
 const refusals = {
-  fail: 'refusing',
-  fallBehind: 'refusing',
-  fundingSpent: { guard: 'isUnilateralClose', target: 'refusing' },
+  fail: { target: 'refusing', actions: 'rollBackUnsigned' },
+  fallBehind: { target: 'refusing', actions: 'rollBackUnsigned' },
+  fundingSpent: { guard: 'isUnilateralClose', target: 'refusing', actions: 'rollBackUnsigned' },
 } as const;
 
 const abandon = { target: '#channel.lifecycle.abandoned', actions: 'abandon' } as const;
@@ -75,17 +75,17 @@ export const channelMachine = channelSetup.createMachine({
           description: 'BOLT 2, Message Retransmission: the connection stands and, unless the channel is new, both have reestablished it.',
           on: {
             message: { actions: 'deliver' },
-            disconnected: { target: 'offline', actions: 'rollBackUncommitted' },
-            dropConnection: { target: 'offline', actions: 'rollBackUncommitted' },
-            restored: { target: 'offline', actions: ['rollBackUncommitted', 'repeatNotices'] },
+            disconnected: { target: 'offline', actions: 'rollBackUnsigned' },
+            dropConnection: { target: 'offline', actions: 'rollBackUnsigned' },
+            restored: { target: 'offline', actions: ['rollBackUnsigned', 'repeatNotices'] },
             ...refusals,
           },
         },
         offline: {
-          description: 'BOLT 2, Message Retransmission: no connection; what the peer had not committed is reversed.',
+          description: 'BOLT 2, Message Retransmission: no connection; what was not signed is undone.',
           on: {
             connected: { guard: 'isFunded', target: 'reestablishing', actions: 'sendReestablish' },
-            restored: { actions: ['rollBackUncommitted', 'repeatNotices'] },
+            restored: { actions: ['rollBackUnsigned', 'repeatNotices'] },
             ...refusals,
           },
         },
@@ -104,9 +104,9 @@ export const channelMachine = channelSetup.createMachine({
             ],
             // Only now: what waits for the connection alone must not overtake what is sent again.
             reestablished: 'online',
-            disconnected: { target: 'offline', actions: 'rollBackUncommitted' },
-            dropConnection: { target: 'offline', actions: 'rollBackUncommitted' },
-            restored: { target: 'offline', actions: ['rollBackUncommitted', 'repeatNotices'] },
+            disconnected: { target: 'offline', actions: 'rollBackUnsigned' },
+            dropConnection: { target: 'offline', actions: 'rollBackUnsigned' },
+            restored: { target: 'offline', actions: ['rollBackUnsigned', 'repeatNotices'] },
             ...refusals,
           },
         },

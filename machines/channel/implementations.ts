@@ -170,7 +170,7 @@ export const channelSetup = setup({
       assertEvent(event, 'message');
       return event.message;
     }),
-    rollBackUncommitted: always((context) => updates.rollBackUncommitted(context)),
+    rollBackUnsigned: always((context) => updates.rollBackUnsigned(context)),
     sendReestablish: always(sendReestablish),
     resumeRevocationFirst: step('channel_reestablish', (context, message) => resume(context, message, 'revocationFirst')),
     resumeCommitmentFirst: step('channel_reestablish', (context, message) => resume(context, message, 'commitmentFirst')),

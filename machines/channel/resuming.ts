@@ -4,7 +4,7 @@ import type { ChannelData } from './data.ts';
 import type { ChannelEffect } from './effects.ts';
 import { missesCommitment, missesRevocation, reestablishMessage } from './reestablish.ts';
 import { remoteCommitment } from './requests.ts';
-import { ourUpdates } from './updates.ts';
+import { signedUpdates, waitingRemovals } from './updates.ts';
 
 type Reestablish = MessageOf<'channel_reestablish'>;
 
@@ -17,7 +17,7 @@ export function sendReestablish({ data, environment }: ChannelContext): Step {
 /**
  * What the peer says that it misses, sent again, derived from the channel's state: channel_ready before anything that
  * needs it, our last revocation and our last commitment in the order in which they first went out (BOLT 2), then the
- * updates that are not yet signed.
+ * removals that are not yet signed.
  */
 export function resume(context: ChannelContext, message: Reestablish, order: 'revocationFirst' | 'commitmentFirst'): Step {
   const { data, htlcs } = context;
@@ -27,12 +27,12 @@ export function resume(context: ChannelContext, message: Reestablish, order: 're
     : [];
   const commitment: ChannelEffect[] = missesCommitment(data, message)
     ? [
-        ...ourUpdates(context, 'signed'),
+        ...signedUpdates(context),
         { type: 'sendSigned', message: 'commitment_signed', commitment: remoteCommitment(negotiated(data), htlcs) },
       ]
     : [];
   const again = order === 'revocationFirst' ? [...revocation, ...commitment] : [...commitment, ...revocation];
-  return { effects: [...ready, ...again, ...ourUpdates(context, 'waiting')] };
+  return { effects: [...ready, ...again, ...waitingRemovals(context)] };
 }
 
 /** BOLT 2: channel_ready is sent again while neither side has received a second commitment. */

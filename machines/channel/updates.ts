@@ -1,5 +1,6 @@
 import type { MessageOf } from '../../protocols/wire/messages.ts';
 import type { HtlcDetails, HtlcRemoval } from '../htlc/htlc.machine.ts';
+import type { HtlcRow } from '../htlc/htlc-table.ts';
 import { channelIdOf, negotiated, type ChannelContext, type Step } from './context.ts';
 import type { ChannelData } from './data.ts';
 import type { AddHtlcCommand } from './events.ts';
@@ -77,30 +78,43 @@ export function receiveFeerate({ data }: ChannelContext, message: MessageOf<'upd
   return { data: { feeUpdates: [...kept, { feeratePerKw: message.feeratePerKw, state: 'RCVD_ADD_HTLC' }] } };
 }
 
-/** BOLT 2, "Message Retransmission": what the peer sent and did not sign is reversed when the connection is lost. */
-export function rollBackUncommitted({ data, htlcs }: ChannelContext): Step {
-  const received = htlcs.inState('RCVD_ADD_HTLC').length;
-  htlcs.disconnect();
+/**
+ * BOLT 2, "Message Retransmission": updates that nobody signed are gone when the connection is lost. What the peer sent and did not sign is
+ * reversed. What we added and did not sign the peer has forgotten, and it may be too late for it by the time that the peer is back: an HTLC
+ * is withdrawn, its number is used again, and whoever asked for it is told; a feerate is proposed anew. What we removed stays removed: it
+ * is decided.
+ */
+export function rollBackUnsigned({ data, htlcs }: ChannelContext): Step {
+  const undone = htlcs.disconnect().map(({ details }) => details);
+  const withdrawn = undone.filter(({ direction }) => direction === 'offered');
   return {
     data: {
-      nextRemoteHtlcId: data.nextRemoteHtlcId - BigInt(received),
-      feeUpdates: data.feeUpdates.filter((update) => update.state !== 'RCVD_ADD_HTLC'),
+      nextLocalHtlcId: data.nextLocalHtlcId - BigInt(withdrawn.length),
+      nextRemoteHtlcId: data.nextRemoteHtlcId - BigInt(undone.length - withdrawn.length),
+      feeUpdates: data.feeUpdates.filter(({ state }) => state !== 'RCVD_ADD_HTLC' && state !== 'SENT_ADD_HTLC'),
       closing: { ...data.closing, localFeeSatoshis: undefined, remoteFeeSatoshis: undefined },
       saidAnnouncement: false,
     },
+    effects: withdrawn.map((htlc): ChannelEffect => ({ type: 'htlcReturned', htlc, code: 'temporary_channel_failure' })),
   };
 }
 
-/** The update messages of ours that are signed in the latest commitment of the peer (`signed`), or that wait to be. */
-export function ourUpdates({ data, htlcs }: ChannelContext, which: 'signed' | 'waiting'): ChannelEffect[] {
-  const [removed, added] = which === 'signed' ? (['SENT_REMOVE_COMMIT', 'SENT_ADD_COMMIT'] as const) : (['SENT_REMOVE_HTLC', 'SENT_ADD_HTLC'] as const);
-  // Removals first: they free what a later addition may need.
+/** The update messages of ours that our latest commitment_signed carried, for a peer that it did not reach. */
+export function signedUpdates({ data, htlcs }: ChannelContext): ChannelEffect[] {
+  // Removals first: they free what an addition may need.
   return [
-    ...htlcs.inState(removed).flatMap(({ details, removal }) => (removal ? [removalMessage(data, details.id, removal)] : [])),
-    ...data.feeUpdates.filter(({ state }) => state === added).map(({ feeratePerKw }) => feeMessage(data, feeratePerKw)),
-    ...htlcs.inState(added).map(({ details }) => addMessage(data, details)),
+    ...removalMessages(data, htlcs.inState('SENT_REMOVE_COMMIT')),
+    ...data.feeUpdates.filter(({ state }) => state === 'SENT_ADD_COMMIT').map(({ feeratePerKw }) => feeMessage(data, feeratePerKw)),
+    ...htlcs.inState('SENT_ADD_COMMIT').map(({ details }) => addMessage(data, details)),
   ];
 }
+
+/** The removals that wait for our next commitment_signed, decided on this connection or before it. */
+export const waitingRemovals = ({ data, htlcs }: ChannelContext): ChannelEffect[] =>
+  removalMessages(data, htlcs.inState('SENT_REMOVE_HTLC'));
+
+const removalMessages = (data: ChannelData, rows: readonly HtlcRow[]): ChannelEffect[] =>
+  rows.flatMap(({ details, removal }) => (removal ? [removalMessage(data, details.id, removal)] : []));
 
 function addMessage(data: ChannelData, htlc: HtlcDetails): ChannelEffect {
   const { id, amountMsat, paymentHash, cltvExpiry, onionRoutingPacket } = htlc;

@@ -100,11 +100,17 @@ export class HtlcTable {
     }
   }
 
-  /** BOLT 2, "Message Retransmission": what the peer had not committed when the connection was lost never was. */
-  disconnect(): void {
-    for (const state of ['RCVD_ADD_HTLC', 'RCVD_REMOVE_HTLC'] as const) {
+  /**
+   * BOLT 2, "Message Retransmission": what was not signed when the connection was lost never was. Returns the HTLCs of either direction
+   * whose addition that undid, as they were; their ids are free again. They are the last ones of their direction, since one signature
+   * takes all that were added before it.
+   */
+  disconnect(): HtlcRow[] {
+    const undone = (['RCVD_ADD_HTLC', 'SENT_ADD_HTLC'] as const).flatMap((state) => this.inState(state));
+    for (const state of ['RCVD_ADD_HTLC', 'SENT_ADD_HTLC', 'RCVD_REMOVE_HTLC'] as const) {
       for (const slot of this.#byState.get(state) ?? []) this.#send(slot, { type: 'disconnected' });
     }
+    return undone;
   }
 
   /** Frees the slots of the HTLCs whose removal is irrevocable and returns them as they ended, by their ids. */

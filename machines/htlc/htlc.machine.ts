@@ -70,9 +70,9 @@ export const htlcMachine = setup({
     },
 
     SENT_ADD_HTLC: {
-      description: 'BOLT 2, Adding an HTLC: we sent update_add_htlc; it is pending on the peer.',
+      description: 'BOLT 2, Adding an HTLC: we sent update_add_htlc, which the peer forgets with the connection unless we sign it.',
       tags: ['unsigned'],
-      on: { commitSent: 'SENT_ADD_COMMIT' },
+      on: { commitSent: 'SENT_ADD_COMMIT', disconnected: { target: 'free', actions: 'clear' } },
     },
     SENT_ADD_COMMIT: {
       description: 'BOLT 2, Committing Updates So Far: it stands in the commitment that we signed for the peer.',
