@@ -6,6 +6,7 @@ import { HARDENED_OFFSET, HDKey } from '@scure/bip32';
  *     m/84'/coin'/0'/chain/index     on-chain addresses (BIP84; chain 0 receives, 1 is change)
  *     m/9735'/coin'/0'               the node key
  *     m/9735'/coin'/1'/channel'/k'   a channel's keys, k as in CHANNEL_KEYS (BOLT 3, "Key Derivation")
+ *     m/9735'/coin'/2'               the key that backups of the channels are encrypted with
  *
  * 9735 is the port that IANA gave Lightning; coin is 0 on mainnet and 1 elsewhere (SLIP-44). These paths never change:
  * the funds of existing channels hang on them.
@@ -13,6 +14,7 @@ import { HARDENED_OFFSET, HDKey } from '@scure/bip32';
 const LIGHTNING_PURPOSE = 9735;
 const NODE_BRANCH = 0;
 const CHANNEL_BRANCH = 1;
+const BACKUP_BRANCH = 2;
 
 /** The children of a channel. The last is no signing key: it is the seed of BOLT 3's per-commitment secrets. */
 const CHANNEL_KEYS = {
@@ -30,6 +32,7 @@ export type ChannelSecrets = Readonly<Record<keyof typeof CHANNEL_KEYS, Uint8Arr
 /** The branches of the seed that the signer works from. */
 export interface KeyTree {
   readonly nodeKey: Uint8Array;
+  readonly backupKey: Uint8Array;
   /** BIP84's account 0: derive chain and index from it. */
   readonly account: HDKey;
   /** `channelIndex` from 0 to 2^31-1. */
@@ -44,6 +47,7 @@ export function keyTree(seed: Uint8Array, isMainnet: boolean): KeyTree {
   const channels = hardened(lightning, CHANNEL_BRANCH);
   return {
     nodeKey: secretOf(hardened(lightning, NODE_BRANCH)),
+    backupKey: secretOf(hardened(lightning, BACKUP_BRANCH)),
     account: master.derive(`m/84'/${coin}'/0'`),
     channelSecrets(channelIndex) {
       const channel = hardened(channels, channelIndex);

@@ -8,6 +8,7 @@ import type { Basepoints } from '../../machines/commitment/keys.ts';
 export interface Signer {
   readonly node: NodeSigner;
   readonly onchain: OnchainSigner;
+  readonly backup: BackupCipher;
   /**
    * Derives a channel's keys (some milliseconds: keep it). `channelIndex` is an integer from 0 to 2^31-1, never used
    * twice.
@@ -29,6 +30,16 @@ export interface NodeSigner {
    * it itself.
    */
   libp2pPrivateKey(): Uint8Array;
+}
+
+/** Seals backups of the channels (XChaCha20-Poly1305) with a key of its own, which derives from the seed. */
+export interface BackupCipher {
+  /** 8 bytes: the same for the same seed (and coin), and otherwise meaningless. */
+  readonly fingerprint: Uint8Array;
+  /** `nonce`: 24 bytes, never used twice. The header is not encrypted, but cannot be altered unseen. */
+  seal(plaintext: Uint8Array, nonce: Uint8Array, header: Uint8Array): Uint8Array;
+  /** Undefined for what this seed did not seal, or what was altered since. */
+  open(sealed: Uint8Array, nonce: Uint8Array, header: Uint8Array): Uint8Array | undefined;
 }
 
 /** A channel's public keys, by their names in `open_channel` and `accept_channel` (BOLT 2). */

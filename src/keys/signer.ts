@@ -1,16 +1,19 @@
 import type { Psbt } from 'bitcoinjs-lib';
 import type { HDKey } from '@scure/bip32';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
+import { backupCipher } from './backup-cipher.ts';
 import { SeedChannelSigner } from './channel-signer.ts';
 import { keyTree, secretOf } from './derivation.ts';
 import type { AddressPath, NodeSigner, OnchainSigner, Signer } from './signer-api.ts';
 
 export type {
   AddressPath,
+  BackupCipher,
   ChannelPublicKeys,
   ChannelSigner,
   NodeSigner,
   OnchainSigner,
+  OutputSigner,
   RemoteCommitmentToSign,
   Signer,
 } from './signer-api.ts';
@@ -24,6 +27,7 @@ export function createSigner(seed: Uint8Array, network: string): Signer {
   return {
     node: nodeSigner(tree.nodeKey),
     onchain: onchainSigner(tree.account),
+    backup: backupCipher(tree.backupKey),
     channel: (channelIndex) => new SeedChannelSigner(channelIndex, tree.channelSecrets(channelIndex)),
   };
 }
@@ -51,5 +55,6 @@ function onchainSigner(account: HDKey): OnchainSigner {
         psbt.signInput(input, { publicKey: secp256k1.publicKey(secret), sign: (hash) => secp256k1.sign(hash, secret) });
       }
     },
+    signInput: (sighash, path) => secp256k1.sign(sighash, secretAt(path)),
   };
 }
