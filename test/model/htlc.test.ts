@@ -44,7 +44,7 @@ const events: readonly HtlcEvent[] = [
  */
 const moves: Readonly<Record<HtlcState, Partial<Record<HtlcEvent['type'], HtlcState>>>> = {
   free: { offer: 'SENT_ADD_HTLC', receive: 'RCVD_ADD_HTLC' },
-  SENT_ADD_HTLC: { commitSent: 'SENT_ADD_COMMIT' },
+  SENT_ADD_HTLC: { commitSent: 'SENT_ADD_COMMIT', disconnected: 'free' },
   SENT_ADD_COMMIT: { revocationReceived: 'RCVD_ADD_REVOCATION' },
   RCVD_ADD_REVOCATION: { commitReceived: 'RCVD_ADD_ACK_COMMIT' },
   RCVD_ADD_ACK_COMMIT: { revocationSent: 'SENT_ADD_ACK_REVOCATION' },

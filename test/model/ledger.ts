@@ -99,6 +99,15 @@ export class Ledger {
         assert.deepEqual(plain(notice.removal), plain(entry.decision));
         return;
       }
+      case 'htlcReturned': {
+        // Withdrawn before it was signed: nobody else ever heard of it for good, and its number is free again.
+        const { received, fulfilled, failed, ended } = this.#offered(name, notice.htlc);
+        assert.deepEqual([received, fulfilled, failed, ended], [0, 0, 0, 0]);
+        assert.equal(notice.code, 'temporary_channel_failure', 'nothing ends on chain between honest nodes');
+        this.#entries.delete(`${name}:${notice.htlc.id}`);
+        this.#next[name] -= 1n;
+        return;
+      }
     }
   }
 

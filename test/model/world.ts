@@ -336,6 +336,7 @@ export class World {
       case 'htlcReceived':
       case 'htlcFulfilled':
       case 'htlcFailed':
+      case 'htlcReturned':
       case 'htlcEnded':
         this.ledger.told(party.name, effect);
         return;

@@ -22,6 +22,9 @@ const spendable = (party: Party): bigint => {
   return spendableMsat(negotiated(data), htlcs, 'local');
 };
 
+const peerError = ({ data }: Party) =>
+  ({ type: 'error', channelId: data.channelId ?? new Uint8Array(32), data: new Uint8Array() }) as const;
+
 function expectPeace({ alice, bob }: ChannelPair): void {
   for (const party of [alice, bob]) expect(party.told('disconnect')).toEqual([]);
 }
@@ -69,6 +72,83 @@ describe('a preimage (BOLT 2, Removing an HTLC; Message Retransmission)', () => 
   });
 });
 
+describe('an HTLC that we offered and did not sign (BOLT 2, Message Retransmission)', () => {
+  /** Alice signed her second HTLC and waits for the revocation; the third and fourth came after. */
+  function waiting(): ChannelPair {
+    const pair = paying();
+    addHtlc(pair.alice, 5_000_000n, 2);
+    pair.alice.send(turnEnded);
+    addHtlc(pair.alice, 6_000_000n, 3);
+    addHtlc(pair.alice, 7_000_000n, 4);
+    pair.alice.send(turnEnded);
+    while (pair.deliverOne(pair.alice));
+    expect(pair.bob.data.nextRemoteHtlcId).toBe(4n);
+    return pair;
+  }
+
+  const ids = ({ effects, life }: Party, type: 'htlcReturned' | 'htlcReceived'): bigint[] =>
+    effects.slice(life).flatMap((effect) => (effect.type === type ? [effect.htlc.id] : []));
+
+  it.each(['the connection is lost', 'the node restarts', 'the channel fails'] as const)(
+    'is withdrawn when %s: whoever asked for it is told, and its number is free again',
+    (when) => {
+      const pair = waiting();
+      const { alice } = pair;
+      if (when === 'the connection is lost') pair.disconnect();
+      else if (when === 'the node restarts') alice.restart();
+      else alice.send({ type: 'message', message: peerError(alice) });
+      expect(ids(alice, 'htlcReturned')).toEqual([2n, 3n]);
+      expect(alice.told('htlcReturned').map(({ code, htlc }) => [code, htlc.amountMsat])).toEqual([
+        ['temporary_channel_failure', 6_000_000n],
+        ['temporary_channel_failure', 7_000_000n],
+      ]);
+      const { data, htlcs } = alice.actor.getSnapshot().context;
+      expect(data.nextLocalHtlcId).toBe(2n);
+      expect([...htlcs.rows()].map(({ details }) => details.id)).toEqual([0n, 1n]);
+    },
+  );
+
+  it('gives way to another with the same number on the next connection', () => {
+    const pair = waiting();
+    pair.disconnect();
+    expect(pair.bob.data.nextRemoteHtlcId).toBe(2n);
+    pair.reconnect();
+    expect(ids(pair.bob, 'htlcReceived')).toEqual([0n, 1n]);
+    addHtlc(pair.alice, 8_000_000n, 5);
+    crossSign(pair);
+    expect(pair.bob.told('htlcReceived').map(({ htlc }) => [htlc.id, htlc.amountMsat])).toEqual([
+      [0n, 100_000_000n],
+      [1n, 5_000_000n],
+      [2n, 8_000_000n],
+    ]);
+    expectPeace(pair);
+  });
+
+  it('is told of once, however often the connection is lost after it', () => {
+    const pair = waiting();
+    pair.disconnect();
+    pair.alice.restart();
+    pair.disconnect();
+    expect(pair.alice.told('htlcReturned')).toHaveLength(2);
+  });
+
+  it('does not take with it a removal that we decided, which is sent again', () => {
+    const pair = new ChannelPair();
+    reachNormal(pair, { pushMsat: 200_000_000n });
+    addHtlc(pair.alice, 100_000_000n);
+    crossSign(pair);
+    addHtlc(pair.bob, 1_000_000n, 2);
+    pair.bob.send(remove(fulfilled));
+    while (pair.deliverOne(pair.bob));
+    pair.disconnect();
+    expect(ids(pair.bob, 'htlcReturned')).toEqual([0n]);
+    pair.reconnect();
+    expect(pair.alice.told('htlcFulfilled')).toHaveLength(1);
+    expect(pair.alice.data.toLocalMsat).toBe(700_000_000n);
+    expectPeace(pair);
+  });
+});
+
 describe('a feerate', () => {
   // Alice keeps 290,000 sat above her reserve: 660 for anchors, the rest for 1124 + 2 * 172 weight units.
   it.each([
@@ -86,24 +166,18 @@ describe('a feerate', () => {
     expectPeace(pair);
   });
 
-  it('that the opener had not signed is forgotten with the connection, as its HTLCs are', () => {
+  it('that the opener had not signed is forgotten by both with the connection', () => {
     const pair = paying();
-    const before = pair.alice.clone();
-    addHtlc(pair.alice, 5_000_000n);
     pair.alice.send({ type: 'setFeerate', feeratePerKw: 2_000 });
     while (pair.deliverOne(pair.alice));
     expect(pair.bob.data.feeUpdates).toHaveLength(1);
-    // An opener that does not send them again, as BOLT 2 allows.
-    Object.assign(pair, { alice: before });
     pair.disconnect();
-    expect(pair.bob.data.feeUpdates).toEqual([]);
+    for (const party of [pair.alice, pair.bob]) expect(party.data.feeUpdates).toEqual([]);
     pair.reconnect();
-    addHtlc(pair.alice, 6_000_000n);
+    expect(pair.bob.data.feeratePerKw).toBe(1_000);
+    pair.alice.send({ type: 'setFeerate', feeratePerKw: 3_000 });
     crossSign(pair);
-    expect(pair.bob.told('htlcReceived').map(({ htlc }) => [htlc.id, htlc.amountMsat])).toEqual([
-      [0n, 100_000_000n],
-      [1n, 6_000_000n],
-    ]);
+    expect(pair.bob.data.feeratePerKw).toBe(3_000);
     expectPeace(pair);
   });
 
@@ -116,13 +190,14 @@ describe('a feerate', () => {
 
 describe('the opener and the HTLCs that the other side offers at the same time (BOLT 2, Updating Fees)', () => {
   /**
-   * Alice, the opener, proposes as much as she may; what she sent then is lost after many HTLCs of Bob's came and were
-   * revoked into place.
+   * Alice, the opener, proposes as much as she may and signs it; what she sent then is lost after many HTLCs of Bob's
+   * came and were revoked into place.
    */
   function race(propose: (pair: ChannelPair) => void): ChannelPair {
     const pair = new ChannelPair({ fundingSatoshis: 200_000n, feeratePerKw: 2_500 });
     reachNormal(pair, { pushMsat: 150_000_000n });
     propose(pair);
+    pair.alice.send(turnEnded);
     pair.alice.outbox = [];
     for (let i = 0; i < 25; i++) addHtlc(pair.bob, 1_500_000n, 2);
     pair.bob.send(turnEnded);
@@ -137,6 +212,7 @@ describe('the opener and the HTLCs that the other side offers at the same time (
     expectPeace(pair);
     expect(pair.alice.told('htlcReceived')).toHaveLength(25);
     expect(pair.bob.told('htlcReceived')).toHaveLength(1);
+    expect(pair.alice.told('htlcReturned')).toEqual([]);
   });
 
   it('do not make a feerate that was right when it was proposed wrong when it is sent again', () => {
