@@ -1,15 +1,15 @@
-import { derivePrivateKey } from '../../machines/commitment/keys.ts';
+import { derivePrivateKey, deriveRevocationPrivateKey } from '../../machines/commitment/keys.ts';
 import { perCommitmentSecret } from '../../machines/commitment/secrets.ts';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import type { ChannelSecrets } from './derivation.ts';
 import { KeysError } from './errors.ts';
-import type { ChannelPublicKeys, ChannelSigner, RemoteCommitmentToSign } from './signer-api.ts';
+import type { ChannelPublicKeys, ChannelSigner, OutputSigner, RemoteCommitmentToSign } from './signer-api.ts';
 
 /** A dance needs the points of the current commitment and of the next; retransmission the one before. */
 const CACHED_POINTS = 4;
 
-/** The implementation of `ChannelSigner`; its secrets are private to the instance. */
-export class SeedChannelSigner implements ChannelSigner {
+/** The implementation of both interfaces of a channel's keys; its secrets are private to the instance. */
+export class SeedChannelSigner implements ChannelSigner, OutputSigner {
   readonly channelIndex: number;
   readonly publicKeys: ChannelPublicKeys;
   readonly #secrets: ChannelSecrets;
@@ -56,14 +56,7 @@ export class SeedChannelSigner implements ChannelSigner {
   }
 
   signLocalCommitment(sighash: Uint8Array, commitmentNumber: number, lowestUnrevoked: number): Uint8Array {
-    // BOLT 5, "Revoked Transaction Close Handling": the peer answers a revoked commitment by taking all of it.
-    if (!(commitmentNumber >= lowestUnrevoked)) {
-      throw new KeysError(
-        'commitment_revoked',
-        `commitment ${commitmentNumber} is revoked, never to be signed: the lowest that is not is ${lowestUnrevoked}`,
-        { channelIndex: this.channelIndex, commitmentNumber, lowestUnrevoked },
-      );
-    }
+    this.#refuseRevoked(commitmentNumber, lowestUnrevoked);
     return secp256k1.sign(sighash, this.#secrets.funding);
   }
 
@@ -71,7 +64,42 @@ export class SeedChannelSigner implements ChannelSigner {
     return secp256k1.sign(sighash, this.#secrets.funding);
   }
 
+  signDelayedOutput(sighash: Uint8Array, perCommitmentPoint: Uint8Array): Uint8Array {
+    return secp256k1.sign(sighash, derivePrivateKey(this.#secrets.delayedPayment, perCommitmentPoint));
+  }
+
+  signToRemote(sighash: Uint8Array): Uint8Array {
+    return secp256k1.sign(sighash, this.#secrets.payment);
+  }
+
+  signRemoteCommitmentHtlc(sighash: Uint8Array, perCommitmentPoint: Uint8Array): Uint8Array {
+    return secp256k1.sign(sighash, derivePrivateKey(this.#secrets.htlc, perCommitmentPoint));
+  }
+
+  signLocalHtlcTransaction(sighash: Uint8Array, commitmentNumber: number, lowestUnrevoked: number): Uint8Array {
+    this.#refuseRevoked(commitmentNumber, lowestUnrevoked);
+    return secp256k1.sign(sighash, derivePrivateKey(this.#secrets.htlc, this.perCommitmentPoint(commitmentNumber)));
+  }
+
+  signRevokedOutput(sighash: Uint8Array, revealedSecret: Uint8Array): Uint8Array {
+    return secp256k1.sign(sighash, deriveRevocationPrivateKey(this.#secrets.revocation, revealedSecret));
+  }
+
+  signAnchor(sighash: Uint8Array): Uint8Array {
+    return secp256k1.sign(sighash, this.#secrets.funding);
+  }
+
   signChannelAnnouncement(hash: Uint8Array): Uint8Array {
     return secp256k1.sign(hash, this.#secrets.funding);
+  }
+
+  #refuseRevoked(commitmentNumber: number, lowestUnrevoked: number): void {
+    // BOLT 5, "Revoked Transaction Close Handling": the peer answers a revoked commitment by taking all of it.
+    if (commitmentNumber >= lowestUnrevoked) return;
+    throw new KeysError(
+      'commitment_revoked',
+      `commitment ${commitmentNumber} is revoked, never to be signed: the lowest that is not is ${lowestUnrevoked}`,
+      { channelIndex: this.channelIndex, commitmentNumber, lowestUnrevoked },
+    );
   }
 }

@@ -13,7 +13,7 @@ export interface Signer {
    * Derives a channel's keys (some milliseconds: keep it). `channelIndex` is an integer from 0 to 2^31-1, never used
    * twice.
    */
-  channel(channelIndex: number): ChannelSigner;
+  channel(channelIndex: number): ChannelSigner & OutputSigner;
 }
 
 /** The node key. */
@@ -93,6 +93,25 @@ export interface ChannelSigner {
   signChannelAnnouncement(hash: Uint8Array): Uint8Array;
 }
 
+/** One channel's keys for the outputs of commitment transactions (BOLT 5): a method for each kind of claim. */
+export interface OutputSigner {
+  /** `to_local` of our commitment, or the output of our HTLC transaction on it: the delayed payment key at the point. */
+  signDelayedOutput(sighash: Uint8Array, perCommitmentPoint: Uint8Array): Uint8Array;
+  /** `to_remote` of the peer's commitment: the payment basepoint's own key (option_static_remotekey). */
+  signToRemote(sighash: Uint8Array): Uint8Array;
+  /** An HTLC's output on the peer's commitment: the HTLC key at that commitment's point. */
+  signRemoteCommitmentHtlc(sighash: Uint8Array, perCommitmentPoint: Uint8Array): Uint8Array;
+  /**
+   * Our HTLC transaction upon our own commitment: the HTLC key at its point. Refuses revoked ones as
+   * `signLocalCommitment` does.
+   */
+  signLocalHtlcTransaction(sighash: Uint8Array, commitmentNumber: number, lowestUnrevoked: number): Uint8Array;
+  /** An output of a revoked commitment, or of an HTLC transaction upon it: with the secret that the peer revealed. */
+  signRevokedOutput(sighash: Uint8Array, perCommitmentSecret: Uint8Array): Uint8Array;
+  /** Our anchor on either commitment: the funding key. */
+  signAnchor(sighash: Uint8Array): Uint8Array;
+}
+
 /** Which key of BIP84's account 0: chain 0 for receiving, 1 for change. */
 export interface AddressPath {
   readonly chain: 0 | 1;
@@ -104,4 +123,6 @@ export interface OnchainSigner {
   publicKey(path: AddressPath): Uint8Array;
   /** Signs input i (P2WPKH, SIGHASH_ALL) with the key at `paths[i]`. Throws if an input does not belong to its key. */
   signPsbt(psbt: Psbt, paths: readonly AddressPath[]): void;
+  /** For an input of a transaction that is not the wallet's alone. */
+  signInput(sighash: Uint8Array, path: AddressPath): Uint8Array;
 }

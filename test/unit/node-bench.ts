@@ -13,7 +13,7 @@ import { ChannelManager, type ChannelWorld } from '../../src/channels/channel-ma
 import { ChannelStore, hexOf } from '../../src/channels/channel-store.ts';
 import type { LiveChannel } from '../../src/channels/live-channel.ts';
 import type { NodeId } from '../../src/network/network.ts';
-import type { ChannelSigner, Signer } from '../../src/keys/signer-api.ts';
+import type { Signer } from '../../src/keys/signer-api.ts';
 import { ChainFeed } from '../../src/node/chain-feed.ts';
 import { ChannelOpener } from '../../src/node/channel-opener.ts';
 import { PeerRouter } from '../../src/node/peer-router.ts';
@@ -198,7 +198,7 @@ export class Bench {
   }
 
   #faultySigner(signer: Signer): Signer {
-    const channel = (index: number): ChannelSigner =>
+    const channel: Signer['channel'] = (index) =>
       new Proxy(signer.channel(index), {
         get: (target, key) => {
           if (key !== 'publicKeys') this.fate.onSigner?.(index);
