@@ -78,6 +78,7 @@ export const channelMachine = channelSetup.createMachine({
             disconnected: { target: 'offline', actions: 'rollBackUnsigned' },
             dropConnection: { target: 'offline', actions: 'rollBackUnsigned' },
             restored: { target: 'offline', actions: ['rollBackUnsigned', 'repeatNotices'] },
+            recover: 'refusing',
             ...refusals,
           },
         },
@@ -113,7 +114,11 @@ export const channelMachine = channelSetup.createMachine({
         refusing: {
           description: 'BOLT 2, Message Retransmission: the channel failed or ended; only the error is said, on each connection.',
           on: {
-            connected: { actions: 'repeatError' },
+            connected: [
+              // The numbers alone make some peers close the channel, the error makes others.
+              { guard: 'isFallenBehind', actions: ['sendReestablish', 'repeatError'] },
+              { actions: 'repeatError' },
+            ],
             restored: { actions: 'repeatNotices' },
             message: {},
           },
@@ -163,6 +168,7 @@ export const channelMachine = channelSetup.createMachine({
                   { target: 'awaitingAcceptance', actions: 'sendOpenChannel' },
                 ],
                 open_channel: [refuse, { target: 'awaitingFunding', actions: 'acceptChannel' }],
+                recover: '#channel.lifecycle.fallenBehind',
               },
             },
             awaitingAcceptance: {

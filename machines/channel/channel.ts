@@ -87,6 +87,7 @@ export interface NewChannel {
 export function newChannelData({ publicKeys, policy, shutdownScript, ...channel }: NewChannel): ChannelData {
   return {
     ...channel,
+    isRecovered: false,
     channelId: undefined,
     local: {
       ...publicKeys,

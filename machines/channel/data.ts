@@ -73,6 +73,8 @@ export interface ChannelData {
   /** This node's own number of the channel, from which its keys are derived; it exists before any channel id does. */
   readonly channelIndex: number;
   readonly isOpener: boolean;
+  /** Rebuilt from a backup: of its balances, its commitments and its HTLCs nothing is known, and its numbers mean nothing. */
+  readonly isRecovered: boolean;
   /** The height of the best block when the channel was made. */
   readonly openedAtHeight: number;
   readonly localNodeId: Uint8Array;

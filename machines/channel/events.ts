@@ -15,6 +15,8 @@ export type ExternalChannelEvent =
   /** BOLT 2: the accepter forgets a channel whose funding did not confirm within 2016 blocks. */
   | { readonly type: 'fundingTimedOut' }
   | OpenCommand
+  /** The channel's first, where its data came from a backup: its state is lost. */
+  | { readonly type: 'recover' }
   | { readonly type: 'fundingReady'; readonly transaction: Uint8Array; readonly txid: Uint8Array; readonly outputIndex: number }
   | { readonly type: 'fundingUnavailable'; readonly reason: string }
   | FundingDepth

@@ -133,6 +133,7 @@ export const channelSetup = setup({
     hasTheirSignatures: ({ context }) => context.data.remoteAnnouncement !== undefined,
     hasSaidAnnouncement: ({ context }) => context.data.saidAnnouncement,
     isNormal: stateIn({ lifecycle: 'normal' }),
+    isFallenBehind: stateIn({ lifecycle: 'fallenBehind' }),
     takesUpdates: or([stateIn({ lifecycle: 'normal' }), stateIn({ lifecycle: 'shuttingDown' })]),
     cannotOpen: ({ context, event }) =>
       event.type === 'open' &&

@@ -10,14 +10,17 @@ type Reestablish = MessageOf<'channel_reestablish'>;
 /** Gives the public point of one of our own commitments. */
 export type PerCommitmentPoint = (commitmentNumber: number) => Uint8Array;
 
-/** BOLT 2, "Message Retransmission": what the sending node must set. */
+/**
+ * BOLT 2, "Message Retransmission": what the sending node must set. Who has nothing left to go on from expects commitment 0,
+ * which makes the receiver fail the channel and broadcast its commitment.
+ */
 export function reestablishMessage(data: ChannelData, channelId: Uint8Array, localPoint: PerCommitmentPoint): Reestablish {
   const received = data.remoteRevocations;
   const lastSecret = received === 0 ? undefined : lookupSecret(data.remoteSecrets, secretIndex(received - 1));
   return {
     type: 'channel_reestablish',
     channelId,
-    nextCommitmentNumber: data.localCommitmentNumber + 1,
+    nextCommitmentNumber: data.isRecovered ? 0 : data.localCommitmentNumber + 1,
     nextRevocationNumber: received,
     yourLastPerCommitmentSecret: lastSecret ?? new Uint8Array(32),
     myCurrentPerCommitmentPoint: localPoint(data.localCommitmentNumber),
