@@ -116,7 +116,7 @@ export const channelMachine = channelSetup.createMachine({
           on: {
             connected: [
               // The numbers alone make some peers close the channel, the error makes others.
-              { guard: 'isFallenBehind', actions: ['sendReestablish', 'repeatError'] },
+              { guard: and(['isRecovered', stateIn({ lifecycle: 'fallenBehind' })]), actions: ['sendReestablish', 'repeatError'] },
               { actions: 'repeatError' },
             ],
             restored: { actions: 'repeatNotices' },

@@ -133,7 +133,7 @@ export const channelSetup = setup({
     hasTheirSignatures: ({ context }) => context.data.remoteAnnouncement !== undefined,
     hasSaidAnnouncement: ({ context }) => context.data.saidAnnouncement,
     isNormal: stateIn({ lifecycle: 'normal' }),
-    isFallenBehind: stateIn({ lifecycle: 'fallenBehind' }),
+    isRecovered: ({ context }) => context.data.isRecovered,
     takesUpdates: or([stateIn({ lifecycle: 'normal' }), stateIn({ lifecycle: 'shuttingDown' })]),
     cannotOpen: ({ context, event }) =>
       event.type === 'open' &&
