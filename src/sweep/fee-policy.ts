@@ -1,0 +1,87 @@
+/**
+ * What to pay for getting a transaction into a block in time. Feerates are integers in sat per 1,000 weight units, fees
+ * bigint satoshis; nothing here looks at a clock or a chain.
+ */
+
+/** BOLT 2's floor: with less a transaction may not reach the relay minimum, for rounding to virtual bytes. */
+export const FLOOR_FEERATE_PER_KW = 253;
+/** Beyond it something is wrong with the estimates: 1,000 sat a virtual byte. */
+export const MAX_FEERATE_PER_KW = 250_000;
+/** What a replacement pays for its own relay on top of what it replaces (BIP 125, rule 4): 1 sat a virtual byte. */
+export const INCREMENTAL_FEERATE_PER_KW = 253;
+
+/** Where the fee begins to grow beyond the estimate: BOLT 5's `security_delay` and BOLT 2's fulfillment deadline. */
+export const URGENT_BLOCKS = 18;
+
+/** The confirmation targets that estimates are asked for. The last is for what nothing is lost by waiting for. */
+export const ESTIMATE_TARGETS = [2, 6, 12, 36, 144] as const;
+
+/** Feerates by confirmation target. */
+export type FeeEstimates = Readonly<Record<(typeof ESTIMATE_TARGETS)[number], number>>;
+
+/** The fee of a weight, rounded up. */
+export function feeOf(weight: number, feeratePerKw: number): bigint {
+  return (BigInt(weight) * BigInt(feeratePerKw) + 999n) / 1000n;
+}
+
+/** The feerate that a fee comes to, rounded down. */
+export function feerateOf(feeSat: bigint, weight: number): number {
+  return weight <= 0 ? 0 : Number((feeSat * 1000n) / BigInt(weight));
+}
+
+/** What is estimated for a confirmation within so many blocks: that of the longest target which is not too long. */
+export function estimateFor(estimates: FeeEstimates, blocks: number | undefined): number {
+  const [soonest, ...later] = ESTIMATE_TARGETS;
+  const target = later.filter((each) => blocks === undefined || each <= blocks).at(-1) ?? soonest;
+  return bounded(estimates[target]);
+}
+
+/** The least that makes sense now: what a transaction without haste pays. The chain's minimum is in every estimate. */
+export function leastFeerate(estimates: FeeEstimates): number {
+  return Math.min(...ESTIMATE_TARGETS.map((target) => bounded(estimates[target])));
+}
+
+/**
+ * The feerate for a transaction that must be in a block below `deadline`: the estimate, and in the last 18 blocks more and
+ * more of what the budget allows, by the cube of the blocks gone, so that most of it is spent only at the very end.
+ * `budgetFeeratePerKw` is what the budget comes to on this weight. The answer exceeds neither that nor `MAX_FEERATE_PER_KW`;
+ * it may be below the estimate, where the budget does not reach it.
+ */
+export function wantedFeerate(
+  estimates: FeeEstimates,
+  blocksLeft: number | undefined,
+  budgetFeeratePerKw: number,
+): number {
+  const limit = Math.min(budgetFeeratePerKw, MAX_FEERATE_PER_KW);
+  const estimate = estimateFor(estimates, blocksLeft);
+  if (blocksLeft === undefined || blocksLeft >= URGENT_BLOCKS || limit <= estimate) return Math.min(estimate, limit);
+  // A deadline that is 1 block away needs the next block: all is at stake.
+  const gone = URGENT_BLOCKS - Math.max(blocksLeft, 1);
+  const growth = (BigInt(limit - estimate) * BigInt(gone) ** 3n) / BigInt(URGENT_BLOCKS - 1) ** 3n;
+  return estimate + Number(growth);
+}
+
+/** What may be paid: half of the value at stake, but of what was stolen all, since nothing of it is ours otherwise. */
+export function budgetSat(valueSat: bigint, isPenalty: boolean): bigint {
+  return isPenalty ? valueSat : valueSat / 2n;
+}
+
+/** The least fee of a replacement (BIP 125, rules 3 and 4, and Bitcoin Core's: its feerate must rise as well). */
+export function replacementFee(old: { readonly feeSat: bigint; readonly weight: number }, weight: number): bigint {
+  const byFee = old.feeSat + feeOf(weight, INCREMENTAL_FEERATE_PER_KW);
+  const byFeerate = feeOf(weight, feerateOf(old.feeSat, old.weight) + INCREMENTAL_FEERATE_PER_KW);
+  return byFee > byFeerate ? byFee : byFeerate;
+}
+
+/**
+ * Whether a transaction that pays `current` should be replaced by one that pays `wanted`: when a quarter more is wanted, or
+ * in the last blocks any more that a replacement must pay anyway.
+ */
+export function isWorthReplacing(current: number, wanted: number, blocksLeft: number | undefined): boolean {
+  if (blocksLeft !== undefined && blocksLeft <= URGENT_BLOCKS) return wanted >= current + INCREMENTAL_FEERATE_PER_KW;
+  return wanted >= current + Math.max(Math.ceil(current / 4), INCREMENTAL_FEERATE_PER_KW);
+}
+
+function bounded(feeratePerKw: number): number {
+  return Math.min(Math.max(Math.ceil(feeratePerKw), FLOOR_FEERATE_PER_KW), MAX_FEERATE_PER_KW);
+}

@@ -1,0 +1,106 @@
+import { claimInputWeight, outputWeight } from '../../machines/onchain/claim-transaction.ts';
+import type { Claim } from '../../machines/onchain/claim.ts';
+import { budgetSat, feeOf, URGENT_BLOCKS } from './fee-policy.ts';
+import { outpointKey, type ChannelClaim } from './sweep.ts';
+
+/** A quarter of what nodes relay, so that a transaction stays cheap to replace. */
+const MAX_WEIGHT = 100_000;
+const MAX_CLAIMS = 100;
+
+/** The blocks that may still hold a transaction which must be in one below `deadline`. */
+export function blocksLeft(deadline: number | undefined, height: number): number | undefined {
+  return deadline === undefined ? undefined : deadline - 1 - height;
+}
+
+/** The earliest deadline of several. */
+export function earliest(deadlines: readonly (number | undefined)[]): number | undefined {
+  return deadlines.reduce((first, each) => (first === undefined || (each ?? Infinity) < first ? each : first), undefined);
+}
+
+/** Whether its deadline is so near that a competing spend of another output must not be able to hold it up. */
+export function isUrgent(deadline: number | undefined, height: number): boolean {
+  const left = blocksLeft(deadline, height);
+  return left !== undefined && left <= URGENT_BLOCKS;
+}
+
+/** Whether the claim takes from a peer that cheated: all of it is a gain. */
+export function isPenalty({ witness: { kind } }: Claim): boolean {
+  return kind === 'revoked_delayed' || kind === 'revoked_htlc';
+}
+
+/**
+ * Whether taking the output is worth its own part of the fee. What an HTLC transaction gives is not ours before it is
+ * swept as well, which its budget of a half leaves room for.
+ */
+export function isEconomical(claim: Claim, feeratePerKw: number): boolean {
+  const output = claim.pairedOutput === undefined ? 0 : outputWeight(claim.pairedOutput.script);
+  return feeOf(claimInputWeight(claim) + output, feeratePerKw) < budgetSat(claim.amountSat, isPenalty(claim));
+}
+
+/**
+ * Which claims may share a transaction. A spend of one input by somebody else, even one that only sits in mempools, makes
+ * all of a transaction invalid, so a peer must not be able to hold up what is urgent by touching what is not (BOLT 5,
+ * "Revoked Transaction Close Handling"):
+ *
+ * - what nobody else can take goes together, whatever its channel;
+ * - HTLC transactions go together by channel and lock time, which the peer's signatures cover; those with a near deadline
+ *   apart from the others, but not each alone: each would need a coin of its own for its fee;
+ * - what is contested goes together by channel and by what it takes to contest it; alone once its deadline is near;
+ * - what is in `apart` goes alone: its transaction was refused, and one of its inputs is at fault.
+ */
+export function groupClaims(
+  claims: readonly ChannelClaim[],
+  height: number,
+  apart: ReadonlySet<string>,
+): ChannelClaim[][] {
+  const groups = new Map<string, ChannelClaim[]>();
+  for (const each of [...claims].sort(byHaste)) {
+    const name = groupOf(each, height, apart);
+    groups.set(name, [...(groups.get(name) ?? []), each]);
+  }
+  return [...groups.values()].flatMap(bounded);
+}
+
+/** Whether a group that was made earlier is one that would be made now, with its deadline nearer. */
+export function mayStayTogether(claims: readonly ChannelClaim[], height: number, apart: ReadonlySet<string>): boolean {
+  return new Set(claims.map((each) => groupOf(each, height, apart))).size <= 1;
+}
+
+/** By deadline, then by amount, the larger first, then by outpoint: the order of what was given does not matter. */
+export function byHaste(a: ChannelClaim, b: ChannelClaim): number {
+  const haste = (a.claim.deadline ?? Infinity) - (b.claim.deadline ?? Infinity);
+  if (haste < 0 || haste > 0) return haste;
+  if (a.claim.amountSat !== b.claim.amountSat) return a.claim.amountSat > b.claim.amountSat ? -1 : 1;
+  return outpointKey(a.claim.outpoint) < outpointKey(b.claim.outpoint) ? -1 : 1;
+}
+
+function groupOf({ channelIndex, claim }: ChannelClaim, height: number, apart: ReadonlySet<string>): string {
+  const key = outpointKey(claim.outpoint);
+  const urgent = isUrgent(claim.deadline, height);
+  if (apart.has(key)) return `alone ${key}`;
+  if (claim.pairedOutput !== undefined) {
+    return `htlc transactions ${channelIndex} ${claim.lockTime} ${urgent ? 'urgent' : 'in time'}`;
+  }
+  if (!claim.isContested && !isPenalty(claim)) return 'uncontested';
+  // The kind says what it takes to contest a claim: a revoked HTLC may be spent by its HTLC transaction at any time, but
+  // `to_local` only after its delay.
+  return urgent ? `alone ${key}` : `contested ${channelIndex} ${claim.witness.kind}`;
+}
+
+function bounded(claims: readonly ChannelClaim[]): ChannelClaim[][] {
+  const groups: ChannelClaim[][] = [];
+  let weight = Infinity;
+  for (const each of claims) {
+    const { pairedOutput } = each.claim;
+    const added = claimInputWeight(each.claim) + (pairedOutput === undefined ? 0 : outputWeight(pairedOutput.script));
+    const group = groups.at(-1);
+    if (group !== undefined && weight + added <= MAX_WEIGHT && group.length < MAX_CLAIMS) {
+      group.push(each);
+      weight += added;
+    } else {
+      groups.push([each]);
+      weight = added;
+    }
+  }
+  return groups;
+}
