@@ -29,6 +29,10 @@ export const answers = {
     .nullable(),
   smartFee: z.object({ feerate: z.number().optional() }),
   mempoolInfo: z.object({ mempoolminfee: z.number() }),
+  package: z.object({
+    package_msg: z.string(),
+    'tx-results': z.record(hashSchema, z.object({ txid: hashSchema, error: z.string().optional() })),
+  }),
   transaction: z.object({ confirmations: z.number().int().optional() }),
 } as const;
 

@@ -61,6 +61,13 @@ export interface Chain {
    * with the reason.
    */
   broadcast(transaction: Transaction): Promise<void>;
+  /**
+   * Brings parents and the child that pays for them (last) into the mempool as one, where a parent alone pays too little
+   * to be taken. At most 25. Idempotent like `broadcast`: what is already in the mempool or a block counts as taken, and
+   * only the rest is judged. Throws `BroadcastRejectedError` with the first transaction that was refused, and why; the
+   * others may be in the mempool then.
+   */
+  submitPackage(transactions: readonly Transaction[]): Promise<void>;
   /** The unspent output at a BOLT 7 short channel id's position (confirmed only), or undefined if absent or spent. */
   outputAt(
     blockHeight: number,

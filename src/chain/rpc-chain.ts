@@ -24,6 +24,9 @@ const TRANSACTION_ERROR = -25;
 const TRANSACTION_REJECTED = -26;
 const ALREADY_IN_UTXO_SET = -27;
 const ALREADY_THERE = ['txn-already-in-mempool', 'txn-already-known'];
+const MISSING_INPUTS = 'bad-txns-inputs-missingorspent';
+/** What bitcoind says of those that it did not come to, since another one was refused. */
+const UNEVALUATED = 'unevaluated';
 
 export interface RpcChainOptions {
   readonly rpc: ChainRpc;
@@ -74,12 +77,30 @@ export class RpcChain implements Chain {
       if (!(error instanceof ChainRpcError)) throw error;
       const { rpcCode, message } = error;
       if (rpcCode === ALREADY_IN_UTXO_SET) return;
-      if (rpcCode === TRANSACTION_REJECTED && ALREADY_THERE.some((reason) => message.startsWith(reason))) return;
+      if (rpcCode === TRANSACTION_REJECTED && saysAlreadyThere(message)) return;
       // Once all outputs of a confirmed transaction are spent, bitcoind no longer sees that it has it: its inputs are
       // simply gone.
       if (rpcCode === TRANSACTION_ERROR && (await this.#isKnown(txid))) return;
       throw new BroadcastRejectedError(txid, message, { cause: error });
     }
+  }
+
+  async submitPackage(transactions: readonly Transaction[]): Promise<void> {
+    const [first] = transactions;
+    if (first === undefined) return;
+    // Alone it is no package, and bitcoind before version 29 takes none of one.
+    if (transactions.length === 1) return this.broadcast(first);
+    const { message, refusals } = await this.#submit(transactions);
+    if (refusals.size === 0) return;
+    const rest: Transaction[] = [];
+    for (const transaction of transactions) {
+      if (!(await this.#isThere(transaction, refusals.get(transaction.getId())))) rest.push(transaction);
+    }
+    // A parent in a block is refused like a double spend of itself, and what it stood with in the package along with it.
+    if (rest.length < transactions.length) return this.submitPackage(rest);
+    const reasons = rest.map((transaction) => [transaction, refusals.get(transaction.getId()) ?? UNEVALUATED] as const);
+    const [refused, reason] = reasons.find(([, text]) => text !== UNEVALUATED) ?? [first, message];
+    throw new BroadcastRejectedError(refused.getId(), reason);
   }
 
   async outputAt(
@@ -122,6 +143,27 @@ export class RpcChain implements Chain {
     throw new FeeEstimateUnavailableError(targetBlocks);
   }
 
+  /** Submits a package; resolves with what is said of it as a whole, and of each transaction that was refused, by txid. */
+  async #submit(transactions: readonly Transaction[]) {
+    try {
+      const hex = transactions.map((transaction) => transaction.toHex());
+      const { package_msg: message, 'tx-results': results } =
+        await ask(this.#options.rpc, answers.package, 'submitpackage', [hex]);
+      const refusals = new Map<string, string>();
+      for (const { txid, error } of Object.values(results)) if (error !== undefined) refusals.set(txid, error);
+      return { message, refusals };
+    } catch (error) {
+      if (!(error instanceof ChainRpcError)) throw error;
+      throw new BroadcastRejectedError(transactions.at(-1)?.getId() ?? '', error.message, { cause: error });
+    }
+  }
+
+  /** Whether a transaction of a package needs no broadcast any more, by what was said of it. */
+  async #isThere(transaction: Transaction, refusal: string | undefined): Promise<boolean> {
+    if (refusal === undefined || saysAlreadyThere(refusal)) return true;
+    return refusal.startsWith(MISSING_INPUTS) && (await this.#isKnown(transaction.getId()));
+  }
+
   /** Whether the mempool or the chain has a transaction; of confirmed ones a bitcoind without txindex does not know. */
   async #isKnown(txid: string): Promise<boolean> {
     const call = ask(this.#options.rpc, answers.transaction, 'getrawtransaction', [txid, 1]);
@@ -146,6 +188,10 @@ function perKw(btcPerKvb: number): number {
     throw new ChainAnswerError(`the chain backend's feerate of ${btcPerKvb} BTC/kvB is none`);
   }
   return Number((satPerKvb + 3n) / 4n);
+}
+
+function saysAlreadyThere(message: string): boolean {
+  return ALREADY_THERE.some((reason) => message.startsWith(reason));
 }
 
 /** The call's answer, or undefined if the backend refused it with `rpcCode`. */

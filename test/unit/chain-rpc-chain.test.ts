@@ -125,6 +125,58 @@ describe('the chain over a backend', () => {
     await expect(node.broadcast(missing)).rejects.toBeInstanceOf(BroadcastRejectedError);
   });
 
+  it('brings a parent in by what its child pays, and what is there already counts as taken', async () => {
+    const chain = TestChain.funded(8, { maxMempoolBytes: 12_000 });
+    const node = over(chain);
+    await node.submitPackage([]);
+    const bulky = (feeSat: bigint) =>
+      spend([chain.fund()], { feeSat, outputs: Array(100).fill({ script: new Key(9).script, value: 1_000n }) });
+    for (const feeSat of [20_000n, 20_001n, 20_002n, 20_003n]) chain.send(bulky(feeSat));
+    const parent = bulky(4_000n);
+    const child = spend([output(parent, 100, chain.miner)], { feeSat: 60_000n });
+    await expect(node.broadcast(parent)).rejects.toBeInstanceOf(BroadcastRejectedError);
+    await node.submitPackage([parent, child]);
+    await node.submitPackage([parent, child]);
+    expect(chain.mempool).toEqual(expect.arrayContaining([parent.getId(), child.getId()]));
+
+    chain.mine();
+    await node.submitPackage([parent, child]);
+    const alone = spend([chain.fund()], { feeSat: 100_000n });
+    await node.submitPackage([alone]);
+    chain.mine();
+    const next = spend([output(alone, 0, chain.miner)], { feeSat: 100_000n });
+    await node.submitPackage([alone, next]);
+    expect(chain.mempool).toEqual([next.getId()]);
+    chain.mine();
+    await node.submitPackage([alone, next]);
+  });
+
+  it('says which transaction of a package is refused, and why', async () => {
+    const chain = TestChain.funded(6);
+    const node = over(chain);
+    const parent = spend([chain.fund()], { feeSat: 0n });
+    const poor = spend([output(parent, 0, chain.miner)], { feeSat: 1n });
+    await expect(node.submitPackage([parent, poor])).rejects.toMatchObject({
+      code: 'broadcast_rejected',
+      txid: parent.getId(),
+      reason: expect.stringContaining('min relay fee not met'),
+    });
+    const good = spend([chain.fund()]);
+    const bad = spend([output(good, 0, new Key(9))]);
+    await expect(node.submitPackage([good, bad])).rejects.toMatchObject({ txid: bad.getId() });
+    expect(chain.mempool).toEqual([good.getId()]);
+    const strangers = [spend([chain.fund()]), spend([chain.fund()])];
+    await expect(node.submitPackage(strangers)).rejects.toMatchObject({
+      code: 'broadcast_rejected',
+      reason: expect.stringContaining('topology'),
+    });
+    const other = spend([chain.fund()]);
+    const orphan = spend([output(other, 0, chain.miner), output(strangers[0]!, 0, chain.miner)]);
+    await expect(node.submitPackage([other, orphan])).rejects.toMatchObject({
+      reason: 'package-not-child-with-unconfirmed-parents',
+    });
+  });
+
   it('passes on that the backend is away', async () => {
     const away = new ChainUnavailableError('away');
     const node = answering({ sendrawtransaction: away, getblockchaininfo: away });
