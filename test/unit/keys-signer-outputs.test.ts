@@ -53,12 +53,3 @@ describe("the keys of outputs on the peer's commitment", () => {
     expect(signs(keys.revocationPubkey, ours.signRevokedOutput(sighash, theirs.perCommitmentSecret(5, 9)))).toBe(false);
   });
 });
-
-describe("the wallet's keys", () => {
-  it('signs for one input of a transaction that is not only its own', () => {
-    const { onchain } = createSigner(new Uint8Array(64).fill(1), 'regtest');
-    const path = { chain: 1, index: 5 } as const;
-    expect(signs(onchain.publicKey(path), onchain.signInput(sighash, path))).toBe(true);
-    expect(signs(onchain.publicKey({ chain: 0, index: 5 }), onchain.signInput(sighash, path))).toBe(false);
-  });
-});
