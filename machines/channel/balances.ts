@@ -1,6 +1,6 @@
 import { isTrimmed, openerCost } from '../commitment/fees.ts';
 import type { CommitmentHtlc, CommitmentSpec } from '../commitment/spec.ts';
-import { signingStep, stageOf, stateAfter, type Side } from '../htlc/htlc-states.ts';
+import { signingStep, stageOf, stateAfter, stateBefore, type Side } from '../htlc/htlc-states.ts';
 import type { HtlcState } from '../htlc/htlc.machine.ts';
 import type { HtlcRow, HtlcTable } from '../htlc/htlc-table.ts';
 import type { ChannelData, NegotiatedChannel } from './data.ts';
@@ -9,10 +9,10 @@ import type { ChannelData, NegotiatedChannel } from './data.ts';
 export const FORMAT = 'anchors';
 
 /**
- * Which version of a side's commitment is meant: the latest that is signed, the next one (once every update that is due is signed), or
- * `all`: as if every addition that was proposed stood in it and no removal did, the most that the commitment may ever have to carry.
+ * Which version of a side's commitment is meant: the latest that is signed, the one before it, the next one (once every update that is due is
+ * signed), or `all`: as if every addition that was proposed stood in it and no removal did, the most that the commitment may ever have to carry.
  */
-export type Version = 'latest' | 'next' | 'all';
+export type Version = 'previous' | 'latest' | 'next' | 'all';
 
 interface Totals {
   readonly localMsat: bigint;
@@ -23,6 +23,7 @@ interface Totals {
 /** Whether `state` puts an update into that version of the commitment. */
 function stageIn(state: HtlcState, side: Side, version: Version): 'before' | 'in' | 'gone' {
   if (version === 'latest') return stageOf(state, side);
+  if (version === 'previous') return stageOf(stateBefore(state, signingStep(side)), side);
   if (version === 'next') return stageOf(stateAfter(state, signingStep(side)), side);
   const stage = stageOf(state, side);
   return stage === 'before' ? 'in' : stage;

@@ -24,7 +24,9 @@ export function createChannel(data: ChannelData, environment: ChannelEnvironment
 /** A channel as it was saved, without a connection, since that did not outlive the process. Its first event must be `restored`. */
 export function restoreChannel({ value, data, htlcs }: ChannelSnapshot, environment: ChannelEnvironment): ChannelActor {
   const connection = value.connection === 'refusing' ? 'refusing' : 'offline';
-  return channelAt({ value: { ...value, connection }, data, htlcs }, environment);
+  // A row that was written before endings on chain were followed has none of theirs.
+  const whole = { ...data, ending: data.ending, outputs: data.outputs ?? [] };
+  return channelAt({ value: { ...value, connection }, data: whole, htlcs }, environment);
 }
 
 /** A channel's actor in exactly that state. */
@@ -126,6 +128,8 @@ export function newChannelData({ publicKeys, policy, shutdownScript, ...channel 
     closing: { feeratePerKw: channel.openingFeeratePerKw, localFeeSatoshis: undefined, remoteFeeSatoshis: undefined },
     agreedClosing: undefined,
     fundingSpend: undefined,
+    ending: undefined,
+    outputs: [],
     failure: undefined,
   };
 }

@@ -1,4 +1,6 @@
 import type { HtlcState } from '../htlc/htlc.machine.ts';
+import type { Side } from '../htlc/htlc-states.ts';
+import type { OutputRow } from '../onchain/output.ts';
 import type { SecretStore } from '../commitment/secrets.ts';
 
 /** What one side declared in open_channel or accept_channel: limits that it imposes on the other, and its public keys (BOLT 2). */
@@ -44,6 +46,18 @@ export interface Confirmation {
 export interface FundingSpend {
   readonly transaction: Uint8Array;
   readonly blockHeight: number;
+}
+
+/** The commitment that ended the channel, once a block holds it: what its outputs are spent with. */
+export interface EndingCommitment {
+  /** 32 bytes in internal order. */
+  readonly txid: Uint8Array;
+  readonly owner: Side;
+  readonly commitmentNumber: number;
+  /** The owner's; undefined for a commitment of the peer's that this node cannot rebuild. */
+  readonly perCommitmentPoint: Uint8Array | undefined;
+  /** The peer's, of a commitment that it revoked. */
+  readonly perCommitmentSecret: Uint8Array | undefined;
 }
 
 /** The peer's signatures for our latest commitment: what a local force close needs. */
@@ -123,6 +137,10 @@ export interface ChannelData {
   /** The fee that both agreed on, with the peer's signature for it: a restart broadcasts the mutual close again. */
   readonly agreedClosing: AgreedClosing | undefined;
   readonly fundingSpend: FundingSpend | undefined;
+  /** Kept when a reorg takes it out: it may come back. */
+  readonly ending: EndingCommitment | undefined;
+  /** What this node watches of the commitment that ended the channel, and of the transactions upon it. */
+  readonly outputs: readonly OutputRow[];
   readonly failure: ChannelFailure | undefined;
 }
 

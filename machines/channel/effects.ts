@@ -26,6 +26,8 @@ export type ChannelEffect =
   /** Both signatures of a mutual close are known: ours is added by the signer. */
   | { readonly type: 'broadcastClosing'; readonly closing: ClosingRequest; readonly remoteSignature: Uint8Array }
   | { readonly type: 'broadcastCommitment'; readonly commitment: CommitmentRequest; readonly remoteSignature: Uint8Array }
+  /** A transaction of whoever's that is complete. */
+  | { readonly type: 'broadcastTransaction'; readonly transaction: Uint8Array }
   | { readonly type: 'announceChannel'; readonly shortChannelId: bigint; readonly remote: AnnouncementSignatures }
   | HtlcNotice
   | ChannelNotice;

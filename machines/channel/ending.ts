@@ -1,13 +1,11 @@
-import { Transaction } from 'bitcoinjs-lib';
-import { equals, fromString } from 'uint8arrays';
+import { fromString } from 'uint8arrays';
 import type { MessageOf } from '../../protocols/wire/messages.ts';
-import { readCommitmentNumber } from '../commitment/commitment-number.ts';
-import { buildCommitment } from '../commitment/commitment-transaction.ts';
 import { acceptableFees, answerClosing, closingRequest, idealClosingFee } from './closing.ts';
 import { channelIdOf, negotiated, type ChannelContext, type Step } from './context.ts';
-import type { ChannelData, ChannelFailure } from './data.ts';
+import type { ChannelFailure } from './data.ts';
 import type { FundingSpent } from './events.ts';
 import { localCommitment } from './requests.ts';
+import { kindOfSpend } from './spending.ts';
 import type { ChannelViolation } from './violation.ts';
 
 /** BOLT 2, "Closing Initiation: shutdown". */
@@ -107,40 +105,6 @@ export function noteUnilateralClose(context: ChannelContext, event: FundingSpent
     data: { failure },
     effects: [{ type: 'channelFailed', failure }, ...(errorMessage(context, failure).effects ?? [])],
   };
-}
-
-/** Which of the transactions that may spend the funding output this one is (BOLT 5, "General Nomenclature"). */
-export type SpendKind = 'mutual' | 'local' | 'remote' | 'revoked' | 'unknown';
-
-/** Undefined for a transaction that does not spend the funding output. */
-export function kindOfSpend({ data, htlcs, environment }: ChannelContext, event: FundingSpent): SpendKind | undefined {
-  const spending = spendingOf(data, event.transaction);
-  if (spending === undefined) return undefined;
-  const own = localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest');
-  const built = buildCommitment(own.parameters, own.commitmentNumber, own.keys, own.spec);
-  if (equals(spending.getHash(), built.txid)) return 'local';
-  const number = readCommitmentNumber(own.parameters, spending);
-  if (number === undefined) return isMutualClose(data, spending) ? 'mutual' : 'unknown';
-  if (number < data.remoteRevocations) return 'revoked';
-  return number <= data.remoteCommitmentNumber ? 'remote' : 'unknown';
-}
-
-/** The transaction, if it is one and spends the channel's funding output. */
-function spendingOf({ funding }: ChannelData, bytes: Uint8Array): Transaction | undefined {
-  let transaction: Transaction;
-  try {
-    transaction = Transaction.fromBuffer(bytes);
-  } catch {
-    return undefined;
-  }
-  const spends = transaction.ins.some(({ hash, index }) => index === funding?.outputIndex && equals(hash, funding.txid));
-  return spends ? transaction : undefined;
-}
-
-/** A mutual close pays to nothing but the scripts of the two shutdowns. */
-function isMutualClose({ localShutdownScript, remoteShutdownScript }: ChannelData, { outs }: Transaction): boolean {
-  if (remoteShutdownScript === undefined) return false;
-  return outs.every(({ script }) => equals(script, localShutdownScript) || equals(script, remoteShutdownScript));
 }
 
 const MAX_TEXT_BYTES = 1_000;

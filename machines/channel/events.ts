@@ -1,5 +1,6 @@
 import type { Message } from '../../protocols/wire/messages.ts';
 import type { HtlcRemoval } from '../htlc/htlc.machine.ts';
+import type { OutputHtlc } from '../onchain/output.ts';
 import type { ChannelFailure } from './data.ts';
 
 /** What happens to a channel from outside: the only things that its journal needs to hold. */
@@ -21,11 +22,15 @@ export type ExternalChannelEvent =
   | { readonly type: 'fundingUnavailable'; readonly reason: string }
   | FundingDepth
   | FundingSpent
+  | BlockConnected
+  | { readonly type: 'blockDisconnected'; readonly height: number }
   | AddHtlcCommand
   | { readonly type: 'removeHtlc'; readonly id: bigint; readonly removal: HtlcRemoval }
   | { readonly type: 'setFeerate'; readonly feeratePerKw: number }
   /** `scriptpubkey` undefined: the script that was chosen when the channel was made. */
   | { readonly type: 'close'; readonly scriptpubkey: Uint8Array | undefined; readonly feeratePerKw: number }
+  /** The user wants it on chain without the peer. */
+  | { readonly type: 'forceClose' }
   /** The turn's queue is drained: what is ready to be signed is signed now, once for all updates. */
   | { readonly type: 'turnEnded' };
 
@@ -48,8 +53,18 @@ export interface FundingSpent {
   readonly type: 'fundingSpent';
   readonly transaction: Uint8Array;
   readonly blockHeight: number;
-  /** 0 after a reorg took it out. */
+  /** 1 when a block holds it, 0 after a reorg took that block out. */
   readonly depth: number;
+  /** HTLCs that are over and may stand in it, if it is a commitment that the peer revoked. */
+  readonly pastHtlcs?: readonly OutputHtlc[];
+}
+
+/** Told while a channel has HTLCs, or ends on chain. */
+export interface BlockConnected {
+  readonly type: 'blockConnected';
+  readonly height: number;
+  /** Those in it that spend what the channel watches, or what one before them in the block made; in their order. */
+  readonly transactions: readonly Uint8Array[];
 }
 
 /** `reference` names the request in the notice that answers it (`htlcOffered` or `htlcRefused`). */

@@ -10,13 +10,16 @@ import { hasUpdatesToReceive, hasUpdatesToSign, isDrained, receiveCommitment, re
 import type { ChannelData, ChannelFailure } from './data.ts';
 import * as ending from './ending.ts';
 import type { ChannelEvent } from './events.ts';
+import { deadlineFailure } from './deadlines.ts';
 import * as opening from './opening.ts';
 import { hasFallenBehind, isAwaitingRevocation } from './reestablish.ts';
+import * as resolving from './resolving.ts';
 import { repeatNotices, resume, sendReestablish } from './resuming.ts';
 import { violationOf } from './rules.ts';
 import { scidFromParts } from '../../protocols/gossip/short-channel-id.ts';
 import { ownOpeningViolation } from './opening-rules.ts';
 import { mayProposeFeerate, offerViolation, repeatsAdd } from './update-rules.ts';
+import { kindOfSpend as spendKind, type SpendKind } from './spending.ts';
 import * as updates from './updates.ts';
 import { ChannelViolation } from './violation.ts';
 
@@ -89,8 +92,8 @@ function unexpected(event: ChannelEvent): ChannelViolation {
   return new ChannelViolation('unexpected_message', `${name} does not belong to the channel's present state`);
 }
 
-const kindOfSpend = (context: ChannelContext, event: ChannelEvent): ending.SpendKind | undefined =>
-  event.type === 'fundingSpent' ? ending.kindOfSpend(context, event) : undefined;
+const kindOfSpend = (context: ChannelContext, event: ChannelEvent): SpendKind | undefined =>
+  event.type === 'fundingSpent' ? spendKind(context, event) : undefined;
 
 /** BOLT 2, "Message Retransmission": the messages of BOLT 7 are independent of it. */
 const mayPrecedeReestablish: ReadonlySet<Message['type']> = new Set([
@@ -99,6 +102,12 @@ const mayPrecedeReestablish: ReadonlySet<Message['type']> = new Set([
   'error',
   'warning',
 ]);
+
+const isBlock = (event: ChannelEvent): event is EventOf<'blockConnected' | 'blockDisconnected'> =>
+  event.type === 'blockConnected' || event.type === 'blockDisconnected';
+
+const deadlineIn = (context: ChannelContext, event: ChannelEvent): ChannelFailure | undefined =>
+  event.type === 'blockConnected' ? deadlineFailure(context, event.height) : undefined;
 
 const isUnspent = (event: ChannelEvent): boolean => event.type === 'fundingSpent' && event.depth === 0;
 
@@ -160,10 +169,15 @@ export const channelSetup = setup({
       !isUnspent(event) && !['mutual', undefined].includes(kindOfSpend(context, event)),
     isMutualClose: ({ context, event }) => kindOfSpend(context, event) === 'mutual',
     isLocalCommitment: ({ context, event }) => kindOfSpend(context, event) === 'local',
-    isRemoteCommitment: ({ context, event }) => kindOfSpend(context, event) === 'remote',
+    isCurrentRemoteCommitment: ({ context, event }) => kindOfSpend(context, event) === 'remoteCurrent',
+    isNextRemoteCommitment: ({ context, event }) => kindOfSpend(context, event) === 'remoteNext',
+    isFutureCommitment: ({ context, event }) => kindOfSpend(context, event) === 'ahead',
     isRevokedCommitment: ({ context, event }) => kindOfSpend(context, event) === 'revoked',
-    isBuried: ({ context, event }) => event.type === 'fundingSpent' && event.depth >= context.environment.policy.closeDepth,
     isUnspent: ({ event }) => isUnspent(event),
+    isPastDeadline: ({ context, event }) => deadlineIn(context, event) !== undefined,
+    concernsOutputs: ({ context, event }) => isBlock(event) && resolving.concernsOutputs(context, event),
+    isIrrevocablyResolved: ({ context, event }) =>
+      event.type === 'blockConnected' && resolving.isIrrevocablyResolved(context, event),
   },
   actions: {
     // Connection
@@ -288,8 +302,33 @@ export const channelSetup = setup({
     noteSpend: step('fundingSpent', (_context, { transaction, blockHeight, depth }) => ({
       data: { fundingSpend: depth === 0 ? undefined : { transaction, blockHeight } },
     })),
-    noteUnilateralClose: step('fundingSpent', ending.noteUnilateralClose),
+    watchOutputs: step('fundingSpent', resolving.watchOutputs),
+    endOnChain: step('fundingSpent', (context, event) => {
+      const { data = {}, effects = [] } = ending.noteUnilateralClose(context, event);
+      const watched = resolving.watchOutputs(context, event);
+      return {
+        data: { ...data, ...watched.data },
+        effects: [...effects, ...(watched.effects ?? []), { type: 'channelUnusable' }],
+      };
+    }),
+    broadcastSpend: step('fundingSpent', (_context, { transaction }) => ({
+      effects: [{ type: 'broadcastTransaction', transaction }],
+    })),
     broadcastCommitment: always(ending.broadcastCommitment),
+    failPastDeadline: tell(({ context, event }) => {
+      const failure = deadlineIn(context, event);
+      if (failure === undefined) throw new RangeError(`no deadline has passed at ${event.type}`);
+      return { type: 'fail', failure };
+    }),
+    failOnRequest: tell(() => ({
+      type: 'fail',
+      failure: { code: 'force_close', reason: 'this node was told to close the channel without its peer', by: 'local' },
+    })),
+    stepOutputs: step(['blockConnected', 'blockDisconnected'], resolving.stepOutputs),
+    tellPreimage: step('removeHtlc', (context, { id, removal: end }) =>
+      end.kind === 'fulfilled' ? resolving.tellPreimage(context, id, end.paymentPreimage) : {},
+    ),
+    repeatOutcomes: always(resolving.repeatOutcomes),
   },
 });
 

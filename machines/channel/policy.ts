@@ -22,8 +22,6 @@ export interface ChannelPolicy {
   readonly minFeeratePerKw: number;
   readonly maxFeeratePerKw: number;
   readonly maxDustHtlcExposureMsat: bigint;
-  /** Confirmations after which a mutual close counts as final. */
-  readonly closeDepth: number;
 }
 
 export const defaultPolicy: ChannelPolicy = {
@@ -43,7 +41,6 @@ export const defaultPolicy: ChannelPolicy = {
   minFeeratePerKw: 253,
   maxFeeratePerKw: 250_000,
   maxDustHtlcExposureMsat: 50_000_000n,
-  closeDepth: 6,
 };
 
 /** The reserve asked of the peer (BOLT 2 suggests 1%); never below either side's dust limit, which the reserve must not undercut. */

@@ -33,12 +33,22 @@ export function remoteCommitment(channel: NegotiatedChannel, htlcs: HtlcTable): 
   return request(channel, htlcs, 'remote', channel.remoteCommitmentNumber, point, 'latest');
 }
 
+/**
+ * The peer's commitment before the one that we signed last: valid until it is revoked. Undefined while the peer has
+ * revoked all but the last.
+ */
+export function previousRemoteCommitment(channel: NegotiatedChannel, htlcs: HtlcTable): CommitmentRequest | undefined {
+  const { remoteCommitmentNumber, remoteRevocations, remoteCurrentPoint: point } = channel;
+  if (remoteCommitmentNumber === remoteRevocations || point === undefined) return undefined;
+  return request(channel, htlcs, 'remote', remoteRevocations, point, 'previous');
+}
+
 /** Our own commitment: the latest, or the one that the peer's next commitment_signed is for. */
 export function localCommitment(
   channel: NegotiatedChannel,
   htlcs: HtlcTable,
   localPoint: PerCommitmentPoint,
-  version: Exclude<Version, 'all'>,
+  version: 'latest' | 'next',
 ): CommitmentRequest {
   const number = channel.localCommitmentNumber + (version === 'next' ? 1 : 0);
   return request(channel, htlcs, 'local', number, localPoint(number), version);

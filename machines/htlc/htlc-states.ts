@@ -59,6 +59,10 @@ export const stageOf = (state: HtlcState, side: Side): Stage => factsOf(state).s
 /** The state that `step` leads to, or the same state where the chart has no such transition. */
 export const stateAfter = (state: HtlcState, step: DanceStep): HtlcState => factsOf(state).after[step] ?? state;
 
+/** The state from which `step` led here, or the same state where it leads nowhere else to. */
+export const stateBefore = (state: HtlcState, step: DanceStep): HtlcState =>
+  htlcStates.find((before) => factsOf(before).after[step] === state) ?? state;
+
 /** The states that `step` moves. */
 export const statesMovedBy = (step: DanceStep): readonly HtlcState[] =>
   htlcStates.filter((state) => factsOf(state).after[step] !== undefined);

@@ -1,9 +1,10 @@
-import type { Transaction } from 'bitcoinjs-lib';
+import { Transaction } from 'bitcoinjs-lib';
 import { equals } from 'uint8arrays';
 import { newChannelData, type ChannelStateValue, type NewChannel } from '../../machines/channel/channel.ts';
 import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
 import type { AnnouncementSignatures } from '../../machines/channel/data.ts';
 import type { ChannelEffect, HtlcNotice } from '../../machines/channel/effects.ts';
+import type { OutputHtlc } from '../../machines/onchain/output.ts';
 import type { ChannelPolicy } from '../../machines/channel/policy.ts';
 import type { Signer } from '../keys/signer-api.ts';
 import { signedClosing, signedCommitment, type ChannelKeys } from '../runtime/channel-wire.ts';
@@ -94,6 +95,11 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
       if (data.channelId !== undefined && equals(data.channelId, channelId)) return true;
       return lifecycle === 'opening' && equals(data.temporaryChannelId, channelId);
     });
+  }
+
+  /** The HTLCs of the past that a commitment of the peer's may have had: what it takes to punish it. */
+  pastHtlcs(channelIndex: number, commitmentNumber: number): OutputHtlc[] {
+    return this.#options.store.pastHtlcs(channelIndex, commitmentNumber);
   }
 
   isFrozen(channelIndex: number): boolean {
@@ -234,7 +240,7 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
       const row = rowText({ value, data });
       const changes = channel.htlcs.takeChanges();
       store.save(data, row, channel.isEnded);
-      store.saveHtlcs(channel.index, changes);
+      store.saveHtlcs(data, changes);
       for (const entry of channel.takeEntries(hashState(row), htlcChanges(changes))) store.append(channel.index, entry);
       return changes;
     } catch (error) {
@@ -281,6 +287,11 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
       }
       case 'broadcastCommitment': {
         const transaction = signedCommitment(effect.commitment, effect.remoteSignature, keys);
+        turn.afterCommit(() => world.broadcastEnding(transaction));
+        return;
+      }
+      case 'broadcastTransaction': {
+        const transaction = Transaction.fromBuffer(effect.transaction);
         turn.afterCommit(() => world.broadcastEnding(transaction));
         return;
       }

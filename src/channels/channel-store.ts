@@ -2,6 +2,7 @@ import { toString } from 'uint8arrays';
 import type { ChannelSnapshot } from '../../machines/channel/channel.ts';
 import type { ChannelData } from '../../machines/channel/data.ts';
 import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
+import type { OutputHtlc } from '../../machines/onchain/output.ts';
 import { decodeJson, encodeJson } from '../../protocols/json.ts';
 import { StorageError, u64, type Database, type Migration } from '../storage/database.ts';
 import type { ChainedEntry, JournalEntry, JournalHead } from './journal.ts';
@@ -39,6 +40,25 @@ const migrations: readonly Migration[] = [
       ) STRICT;
       CREATE TABLE channel_indexes (next INTEGER NOT NULL) STRICT;
       INSERT INTO channel_indexes VALUES (0);
+    `,
+  },
+  {
+    name: 'HTLCs that are over, to punish revoked commitments that had them',
+    sql: `
+      -- The peer's latest commitment when the HTLC was first written: no earlier one has it.
+      ALTER TABLE htlcs ADD COLUMN first_commitment INTEGER NOT NULL DEFAULT 0;
+      CREATE TABLE past_htlcs (
+        channel_index INTEGER NOT NULL REFERENCES channels,
+        id_u64 INTEGER NOT NULL,
+        direction TEXT NOT NULL,
+        amount_msat INTEGER NOT NULL,
+        payment_hash BLOB NOT NULL,
+        cltv_expiry INTEGER NOT NULL,
+        -- The peer's commitments that may have it, by their numbers.
+        first_commitment INTEGER NOT NULL,
+        last_commitment INTEGER NOT NULL
+      ) STRICT;
+      CREATE INDEX past_htlcs_last ON past_htlcs (channel_index, last_commitment);
     `,
   },
 ];
@@ -111,16 +131,30 @@ export class ChannelStore {
     );
   }
 
-  saveHtlcs(channelIndex: number, changes: ReadonlyMap<string, HtlcRow | undefined>): void {
+  /**
+   * BOLT 5, "Revoked Transaction Close Handling": what stood in a commitment of the peer's must be known for as long as the channel lives, to
+   * take its output should the peer ever broadcast it. Dust has none.
+   */
+  saveHtlcs({ channelIndex, remoteCommitmentNumber, remote }: ChannelData, changes: ReadonlyMap<string, HtlcRow | undefined>): void {
+    const dustMsat = (remote?.dustLimitSatoshis ?? 0n) * 1000n;
     for (const [key, htlc] of changes) {
       if (htlc === undefined) {
+        this.#database.run(
+          `INSERT INTO past_htlcs
+           SELECT channel_index, id_u64, direction, amount_msat, payment_hash, cltv_expiry, first_commitment, ?
+           FROM htlcs WHERE channel_index = ? AND htlc_key = ? AND amount_msat >= ?`,
+          remoteCommitmentNumber,
+          channelIndex,
+          key,
+          dustMsat,
+        );
         this.#database.run('DELETE FROM htlcs WHERE channel_index = ? AND htlc_key = ?', channelIndex, key);
         continue;
       }
       const { direction, id, amountMsat, paymentHash, cltvExpiry, onionRoutingPacket } = htlc.details;
       this.#database.run(
-        `INSERT INTO htlcs (channel_index, htlc_key, id_u64, direction, amount_msat, payment_hash, cltv_expiry, onion, state, removal)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        `INSERT INTO htlcs (channel_index, htlc_key, id_u64, direction, amount_msat, payment_hash, cltv_expiry, onion, state, removal, first_commitment)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (channel_index, htlc_key) DO UPDATE SET state = excluded.state, removal = excluded.removal`,
         channelIndex,
         key,
@@ -132,8 +166,21 @@ export class ChannelStore {
         onionRoutingPacket,
         htlc.state,
         htlc.removal && encodeJson(htlc.removal),
+        remoteCommitmentNumber,
       );
     }
+  }
+
+  /** The HTLCs that are over and may have had an output in that commitment of the peer's. */
+  pastHtlcs(channelIndex: number, commitmentNumber: number): OutputHtlc[] {
+    const sql = 'SELECT * FROM past_htlcs WHERE channel_index = ? AND last_commitment >= ? AND first_commitment <= ?';
+    return this.#database.all<HtlcRecord>(sql, channelIndex, commitmentNumber, commitmentNumber).map((row) => ({
+      direction: row.direction,
+      id: row.id_u64,
+      amountMsat: row.amount_msat,
+      paymentHash: row.payment_hash,
+      cltvExpiry: row.cltv_expiry,
+    }));
   }
 
   append(channelIndex: number, { entry, hash }: ChainedEntry): void {

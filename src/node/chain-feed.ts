@@ -1,12 +1,13 @@
 import type { Transaction } from 'bitcoinjs-lib';
 import { ANNOUNCEMENT_DEPTH } from '../../machines/channel/announcing.ts';
+import { revokedNumberOf } from '../../machines/channel/spending.ts';
 import type { Block, BlockRef, ChainEvent } from '../chain/chain.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
-import { hexOf } from '../channels/channel-store.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
 import type { Turn } from '../runtime/turn.ts';
 import type { Database } from '../storage/database.ts';
 import type { Wallet } from '../wallet/wallet.ts';
+import { BlockWatch } from './block-watch.ts';
 
 /** BOLT 2, "The channel_ready Message": blocks after which the accepter forgets a funding that never came. */
 const FUNDING_TIMEOUT_BLOCKS = 2_016;
@@ -69,35 +70,38 @@ export class ChainFeed {
 
   #connected(block: Block, turn: Turn): void {
     this.#tip = { height: block.height, hash: block.hash };
-    const fundings = this.#fundings();
+    const watch = new BlockWatch(this.#channels.all());
     const confirmed = new Set<LiveChannel>();
     for (const [transactionIndex, transaction] of block.transactions.entries()) {
-      this.#findSpends(transaction, block.height, fundings, turn);
-      for (const channel of this.#findFunding(transaction, transactionIndex, block.height, fundings, turn)) confirmed.add(channel);
+      for (const channel of watch.fundingsSpentBy(transaction)) this.#fundingSpent(channel, transaction, block.height, turn);
+      watch.noteSpends(transaction);
+      for (const { channel, output } of watch.fundingsMadeBy(transaction)) {
+        const place = { blockHeight: block.height, transactionIndex, amountSat: output.value, script: output.script };
+        tell(channel, { type: 'fundingDepth', depth: 1, ...place }, turn);
+        confirmed.add(channel);
+      }
     }
-    for (const channel of this.#channels.all()) if (!confirmed.has(channel)) this.#deepen(channel, block.height, turn);
+    for (const channel of this.#channels.all()) {
+      if (!confirmed.has(channel)) this.#deepen(channel, block.height, turn);
+      const transactions = watch.relevantTo(channel);
+      if (transactions === undefined && !isConcerned(channel)) continue;
+      tell(channel, { type: 'blockConnected', height: block.height, transactions: transactions ?? [] }, turn);
+    }
     turn.dispatch({ to: 'payments', event: { type: 'blockHeight', height: block.height } });
   }
 
-  /**
-   * The channels by the outpoints that fund them. A peer may name any outpoint as its channel's, that of another peer's channel too: each hears
-   * of what becomes of it.
-   */
-  #fundings(): Fundings {
-    const fundings = new Map<string, LiveChannel[]>();
-    for (const channel of this.#channels.all()) {
-      const { funding } = channel.data;
-      if (funding === undefined) continue;
-      const key = outpointKey(funding.txid, funding.outputIndex);
-      fundings.set(key, [...(fundings.get(key) ?? []), channel]);
-    }
-    return fundings;
+  #fundingSpent(channel: LiveChannel, transaction: Transaction, blockHeight: number, turn: Turn): void {
+    const revoked = revokedNumberOf(channel.data, transaction);
+    const pastHtlcs = revoked === undefined ? [] : this.#channels.pastHtlcs(channel.index, revoked);
+    const spend = { transaction: transaction.toBuffer(), blockHeight, depth: 1 };
+    tell(channel, { type: 'fundingSpent', ...spend, ...(pastHtlcs.length > 0 && { pastHtlcs }) }, turn);
   }
 
   #disconnected({ height }: BlockRef, below: BlockRef, turn: Turn): void {
     this.#tip = below;
     for (const channel of this.#channels.all()) {
       const { confirmation, fundingSpend } = channel.data;
+      if (channel.lifecycle === 'closing') tell(channel, { type: 'blockDisconnected', height }, turn);
       if (confirmation !== undefined && confirmation.blockHeight >= height) {
         const { blockHeight, transactionIndex, amountSat, script } = confirmation;
         tell(channel, { type: 'fundingDepth', depth: 0, blockHeight, transactionIndex, amountSat, script }, turn);
@@ -108,37 +112,9 @@ export class ChainFeed {
     }
   }
 
-  #findSpends(transaction: Transaction, blockHeight: number, fundings: Fundings, turn: Turn): void {
-    for (const { hash, index } of transaction.ins) {
-      for (const channel of fundings.get(outpointKey(hash, index)) ?? []) {
-        tell(channel, { type: 'fundingSpent', transaction: transaction.toBuffer(), blockHeight, depth: 1 }, turn);
-      }
-    }
-  }
-
-  #findFunding(
-    transaction: Transaction,
-    transactionIndex: number,
-    blockHeight: number,
-    fundings: Fundings,
-    turn: Turn,
-  ): LiveChannel[] {
-    if (fundings.size === 0) return [];
-    const txid = transaction.getHash();
-    return [...transaction.outs.entries()].flatMap(([outputIndex, { value, script }]) => {
-      const channels = fundings.get(outpointKey(txid, outputIndex)) ?? [];
-      const depth = { type: 'fundingDepth', depth: 1, blockHeight, transactionIndex, amountSat: value, script } as const;
-      for (const channel of channels) tell(channel, depth, turn);
-      return channels;
-    });
-  }
-
   /** What stands in an earlier block is one deeper now, as long as the channel waits for that. */
   #deepen(channel: LiveChannel, height: number, turn: Turn): void {
-    const { confirmation, fundingSpend, minimumDepth } = channel.data;
-    if (fundingSpend !== undefined && fundingSpend.blockHeight < height) {
-      tell(channel, { type: 'fundingSpent', ...fundingSpend, depth: height - fundingSpend.blockHeight + 1 }, turn);
-    }
+    const { confirmation, minimumDepth } = channel.data;
     if (confirmation === undefined) {
       this.#timeOut(channel, height, turn);
       return;
@@ -156,11 +132,11 @@ export class ChainFeed {
   }
 }
 
-type Fundings = ReadonlyMap<string, readonly LiveChannel[]>;
+/** A block means something to it: an HTLC may come to its deadline, or an output be resolved. */
+const isConcerned = ({ lifecycle, htlcs }: LiveChannel): boolean => lifecycle === 'closing' || htlcs.size > 0;
+
 type ToChannel = Parameters<LiveChannel['send']>[0];
 
 function tell({ index }: LiveChannel, event: ToChannel, turn: Turn): void {
   turn.dispatch({ to: 'channel', channelIndex: index, event });
 }
-
-const outpointKey = (txid: Uint8Array, outputIndex: number): string => `${hexOf(txid)}:${outputIndex}`;

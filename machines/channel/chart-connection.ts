@@ -1,0 +1,72 @@
+import { and, stateIn } from 'xstate';
+import { channelSetup } from './implementations.ts';
+import { refuse } from './chart-parts.ts';
+
+/**
+ * From then on the peer is told nothing but the error. BOLT 5: a commitment on chain may not be revoked by what the
+ * peer still sends.
+ */
+const refusals = {
+  fail: { target: 'refusing', actions: 'rollBackUnsigned' },
+  fallBehind: { target: 'refusing', actions: 'rollBackUnsigned' },
+  fundingSpent: { guard: 'isUnilateralClose', target: 'refusing', actions: 'rollBackUnsigned' },
+} as const;
+
+/** Is the peer there, and do both know where they stand? */
+export const connection = channelSetup.createStateConfig({
+  initial: 'online',
+  states: {
+    online: {
+      description: 'BOLT 2, Message Retransmission: the connection stands and, unless the channel is new, both have reestablished it.',
+      on: {
+        message: { actions: 'deliver' },
+        disconnected: { target: 'offline', actions: 'rollBackUnsigned' },
+        dropConnection: { target: 'offline', actions: 'rollBackUnsigned' },
+        restored: { target: 'offline', actions: ['rollBackUnsigned', 'repeatNotices'] },
+        recover: 'refusing',
+        ...refusals,
+      },
+    },
+    offline: {
+      description: 'BOLT 2, Message Retransmission: no connection; what was not signed is undone.',
+      on: {
+        connected: { guard: 'isFunded', target: 'reestablishing', actions: 'sendReestablish' },
+        restored: { actions: ['rollBackUnsigned', 'repeatNotices'] },
+        ...refusals,
+      },
+    },
+    reestablishing: {
+      description: 'BOLT 2, Message Retransmission: channel_reestablish is sent; nothing else may be before the peer sent its own.',
+      on: {
+        message: [
+          { guard: 'mayPrecedeReestablish', actions: 'deliver' },
+          { actions: ['warnOfUnexpected', 'dropConnection'] },
+        ],
+        channel_reestablish: [
+          { guard: 'hasFallenBehind', actions: 'tellFallenBehind' },
+          refuse,
+          { guard: 'revokedLast', actions: ['resumeCommitmentFirst', 'tellReestablished'] },
+          { actions: ['resumeRevocationFirst', 'tellReestablished'] },
+        ],
+        // Only now: what waits for the connection alone must not overtake what is sent again.
+        reestablished: 'online',
+        disconnected: { target: 'offline', actions: 'rollBackUnsigned' },
+        dropConnection: { target: 'offline', actions: 'rollBackUnsigned' },
+        restored: { target: 'offline', actions: ['rollBackUnsigned', 'repeatNotices'] },
+        ...refusals,
+      },
+    },
+    refusing: {
+      description: 'BOLT 2, Message Retransmission: the channel failed or ended; only the error is said, on each connection.',
+      on: {
+        connected: [
+          // The numbers alone make some peers close the channel, the error makes others.
+          { guard: and(['isRecovered', stateIn({ lifecycle: 'fallenBehind' })]), actions: ['sendReestablish', 'repeatError'] },
+          { actions: 'repeatError' },
+        ],
+        restored: { actions: 'repeatNotices' },
+        message: {},
+      },
+    },
+  },
+});
