@@ -1,5 +1,6 @@
 import { createActor, type ActorRefFrom } from 'xstate';
 import type { FailureMessage } from '../../protocols/onion/failures.ts';
+import type { ReturnCode } from '../channel/effects.ts';
 import type { HtlcRemoval } from '../htlc/htlc.machine.ts';
 import type { Unexpected } from '../payment/stepping.ts';
 import { forwardingMachine, type CircuitState } from './forwarding.machine.ts';
@@ -16,7 +17,7 @@ export interface OutgoingHtlc extends HtlcTerms {
   readonly shortChannelId: bigint;
   /** Undefined where the onion names a channel that is not ours. */
   readonly channelIndex: number | undefined;
-  /** Known once the channel has offered it. */
+  /** Known once the channel has offered it, unless it withdrew it: then the number goes to another. */
   readonly id: bigint | undefined;
 }
 
@@ -52,8 +53,10 @@ export type CircuitEvent =
   | { readonly type: 'htlcRefused'; readonly channelUpdate: Uint8Array }
   | { readonly type: 'htlcFulfilled'; readonly paymentPreimage: Uint8Array }
   | { readonly type: 'htlcFailed'; readonly removal: Exclude<HtlcRemoval, { kind: 'fulfilled' }> }
-  /** The incoming HTLC is gone for good. */
-  | { readonly type: 'htlcEnded' };
+  /** The outgoing HTLC came to nothing without the peer's word: it was withdrawn, or the chain has given it back. */
+  | { readonly type: 'htlcReturned'; readonly code: ReturnCode; readonly channelUpdate: Uint8Array }
+  /** The incoming HTLC is gone for good; `isPaid`: to us. */
+  | { readonly type: 'htlcEnded'; readonly isPaid: boolean };
 
 /**
  * What a circuit wants done. The hub adds what only it knows: references, and the secrets that error packets are made

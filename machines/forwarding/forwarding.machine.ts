@@ -1,4 +1,4 @@
-import { setup, type StateValueFrom } from 'xstate';
+import { not, setup, type StateValueFrom } from 'xstate';
 import { failureFromMalformed } from '../../protocols/onion/failures.ts';
 import { stepsOf, type ActorContext } from '../payment/stepping.ts';
 import type { CircuitData, CircuitEffect, CircuitEvent, CircuitFailure } from './circuit.ts';
@@ -16,10 +16,17 @@ const fail = (failure: CircuitFailure) => ({
   effects: [{ type: 'failIncoming', failure } as const],
 });
 
+const known = (paymentPreimage: Uint8Array) => ({ paymentPreimage, failure: undefined });
+
 /** BOLT 2, "Removing an HTLC": what our peer could not read, we report for it; all else is passed on as it came. */
 function failureOf({ removal }: EventOf<'htlcFailed'>): CircuitFailure {
   if (removal.kind === 'failed') return { by: 'downstream', reason: removal.reason };
   return { by: 'us', failure: failureFromMalformed(removal.failureCode, removal.sha256OfOnion) };
+}
+
+/** BOLT 5, "HTLC Output Handling", and BOLT 2, "Message Retransmission": nobody downstream has a word of its own on it. */
+function ownFailure({ code, channelUpdate }: EventOf<'htlcReturned'>): CircuitFailure {
+  return { by: 'us', failure: code === 'permanent_channel_failure' ? { type: code } : { type: code, channelUpdate } };
 }
 
 /**
@@ -35,6 +42,7 @@ export const forwardingMachine = setup({
   },
   guards: {
     breaksRule: ({ context, event }) => event.type === 'forward' && ruleBroken(context.data, event) !== undefined,
+    isPaid: ({ event }) => event.type === 'htlcEnded' && event.isPaid,
   },
   actions: {
     refuse: step('forward', (data, event) => {
@@ -55,8 +63,15 @@ export const forwardingMachine = setup({
       fail({ by: 'us', failure: { type: 'temporary_channel_failure', channelUpdate } }),
     ),
     passFailureBack: step('htlcFailed', (_data, event) => fail(failureOf(event))),
+    failReturned: step('htlcReturned', ({ outgoing }, event) => {
+      const failed = fail(ownFailure(event));
+      if (event.code === 'permanent_channel_failure') return failed;
+      // One that was withdrawn never was, and its number goes to another.
+      return { ...failed, data: { ...failed.data, outgoing: { ...outgoing, id: undefined } } };
+    }),
+    notePreimage: step('htlcFulfilled', (_data, { paymentPreimage }) => ({ data: known(paymentPreimage) })),
     passPreimageBack: step('htlcFulfilled', (_data, { paymentPreimage }) => ({
-      data: { paymentPreimage },
+      data: known(paymentPreimage),
       effects: [{ type: 'fulfillIncoming', paymentPreimage }],
     })),
     fulfillAgain: always(({ paymentPreimage }) =>
@@ -97,6 +112,8 @@ export const forwardingMachine = setup({
         htlcReceived: {},
         htlcFulfilled: { target: 'settling', actions: 'passPreimageBack' },
         htlcFailed: { target: 'failing', actions: 'passFailureBack' },
+        htlcReturned: { target: 'failing', actions: 'failReturned' },
+        htlcEnded: { guard: not('isPaid'), target: 'stranded' },
       },
     },
     settling: {
@@ -105,14 +122,32 @@ export const forwardingMachine = setup({
         htlcReceived: { actions: 'fulfillAgain' },
         htlcFulfilled: {},
         htlcFailed: {},
-        htlcEnded: 'settled',
+        htlcReturned: {},
+        htlcEnded: [{ guard: 'isPaid', target: 'settled' }, { target: 'lost' }],
       },
     },
     failing: {
-      description: 'BOLT 2, Forwarding HTLCs: nothing stands downstream, for good; the incoming HTLC is failed.',
+      description:
+        'BOLT 2, Forwarding HTLCs: nothing stands downstream, for good; the incoming HTLC is failed. BOLT 5, HTLC Output Handling: ' +
+        'a preimage that the chain gives after all, by a reorg deeper than what was waited for, is used if it can be.',
       on: {
         htlcReceived: { actions: 'failAgain' },
+        htlcFulfilled: { target: 'settling', actions: 'passPreimageBack' },
+        htlcFailed: {},
+        htlcReturned: {},
         htlcEnded: 'failed',
+      },
+    },
+    stranded: {
+      description:
+        'BOLT 2, cltv_expiry_delta Selection: the chain gave the incoming HTLC back while the outgoing one stands: if that one is ' +
+        'paid, we have paid it.',
+      on: {
+        htlcReceived: {},
+        htlcFulfilled: { target: 'lost', actions: 'notePreimage' },
+        htlcFailed: 'failed',
+        htlcReturned: 'failed',
+        htlcEnded: {},
       },
     },
     settled: {
@@ -121,8 +156,15 @@ export const forwardingMachine = setup({
       on: { htlcFulfilled: {} },
     },
     failed: {
-      description: 'BOLT 2, Normal Operation: neither HTLC was paid.',
+      description:
+        'BOLT 2, Normal Operation: neither HTLC was paid. (Only a reorg deeper than what was waited for can change that.)',
       tags: ['finished'],
+      on: { htlcFulfilled: { target: 'lost', actions: 'notePreimage' } },
+    },
+    lost: {
+      description: 'BOLT 2, cltv_expiry_delta Selection: the outgoing HTLC was paid and the incoming one was not: a loss.',
+      tags: ['finished'],
+      on: { htlcFulfilled: {} },
     },
   },
 });

@@ -1,4 +1,4 @@
-import { setup, type StateValueFrom } from 'xstate';
+import { not, setup, type StateValueFrom } from 'xstate';
 import type { FailureMessage } from '../../protocols/onion/failures.ts';
 import type { HtlcLocation } from '../forwarding/circuit.ts';
 import { stepsOf, type ActorContext } from '../payment/stepping.ts';
@@ -19,6 +19,14 @@ const fulfillPart = ({ channelIndex, id }: HtlcLocation): InvoiceEffect => ({
   type: 'fulfillPart',
   part: { channelIndex, id },
 });
+
+type Ended = Extract<InvoiceEvent, { type: 'htlcEnded' }>;
+
+/** What is left of what was received when a part ends otherwise than by our taking it. */
+function receivedAfter({ parts, receivedMsat = 0n }: InvoiceData, { htlc, isPaid }: Ended): bigint {
+  const amountMsat = parts.find((part) => isSame(part, htlc))?.amountMsat ?? 0n;
+  return isPaid ? receivedMsat : receivedMsat - amountMsat;
+}
 
 const noParts = { parts: [], totalMsat: undefined, deadlineMs: undefined } as const;
 const failAll = (parts: readonly InvoicePart[], failure: (part: InvoicePart) => FailureMessage) => ({
@@ -54,6 +62,10 @@ export const invoiceMachine = setup({
       event.type === 'htlcEnded' &&
       context.data.parts.length > 0 &&
       without(context.data.parts, event.htlc).length === 0,
+    leavesNothing: ({ context, event }) =>
+      event.type === 'htlcEnded' &&
+      without(context.data.parts, event.htlc).length === 0 &&
+      receivedAfter(context.data, event) === 0n,
   },
   actions: {
     rejectPart: step('partArrived', (data, event) => ({
@@ -87,6 +99,10 @@ export const invoiceMachine = setup({
     ),
     giveUpSet: step('mppTimeout', ({ parts }) => failAll(parts, () => ({ type: 'mpp_timeout' }))),
     dropPart: step('htlcEnded', ({ parts }, { htlc }) => ({ data: { parts: without(parts, htlc) } })),
+    closePart: step('htlcEnded', (data, event) => ({
+      data: { parts: without(data.parts, event.htlc), receivedMsat: receivedAfter(data, event) },
+    })),
+    forgetPayment: always(() => ({ data: { ...noParts, receivedMsat: undefined, paidAtMs: undefined } })),
     dropLastPart: always(() => ({ data: noParts })),
     fulfillAgain: step('htlcReceived', ({ parts }, { htlc }) => ({
       effects: parts.filter((part) => isSame(part, htlc)).map(fulfillPart),
@@ -151,14 +167,22 @@ export const invoiceMachine = setup({
       on: {
         htlcReceived: { actions: 'fulfillAgain' },
         htlcEnded: [
-          { guard: 'isLastPart', target: 'paid', actions: 'dropPart' },
-          { guard: 'isPart', actions: 'dropPart' },
-          { actions: 'reportUnexpected' },
+          { guard: not('isPart'), actions: 'reportUnexpected' },
+          { guard: 'leavesNothing', target: 'lost', actions: 'forgetPayment' },
+          { guard: 'isLastPart', target: 'paid', actions: 'closePart' },
+          { actions: 'closePart' },
         ],
         mppTimeout: {},
         expire: {},
         cancel: {},
       },
+    },
+    lost: {
+      description:
+        'BOLT 5, HTLC Output Handling: it was taken, and the chain gave all of it back: nothing came. Its preimage may be known by ' +
+        'now, so that nobody may pay it any more.',
+      tags: ['finished'],
+      on: { mppTimeout: {}, expire: {}, cancel: {} },
     },
     paid: {
       description: 'BOLT 4, Failure Messages: it was paid; whoever pays again is refused.',

@@ -31,6 +31,7 @@ export interface InvoiceData {
   readonly totalMsat: bigint | undefined;
   /** When the parts that are held are given up. */
   readonly deadlineMs: number | undefined;
+  /** The sum of all parts that were taken, less those that the chain gave back nevertheless. */
   readonly receivedMsat: bigint | undefined;
   readonly paidAtMs: number | undefined;
 }
@@ -50,8 +51,8 @@ export type InvoiceEvent =
   | PartArrived
   /** The channel says again that it holds the HTLC, and that nothing was decided about it. */
   | { readonly type: 'htlcReceived'; readonly htlc: HtlcLocation }
-  /** The HTLC is gone for good. */
-  | { readonly type: 'htlcEnded'; readonly htlc: HtlcLocation }
+  /** The HTLC is gone for good; `isPaid`: to us. */
+  | { readonly type: 'htlcEnded'; readonly htlc: HtlcLocation; readonly isPaid: boolean }
   | { readonly type: 'mppTimeout' }
   | { readonly type: 'blockHeight'; readonly blockHeight: number }
   | { readonly type: 'expire' }

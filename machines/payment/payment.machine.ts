@@ -56,7 +56,7 @@ export const paymentMachine = setup({
       data: { parts: changePart(parts, part, { htlc }) },
     })),
     notePreimage: step('htlcFulfilled', ({ parts }, { part, paymentPreimage }) => ({
-      data: { paymentPreimage, parts: ended(parts, part, { kind: 'succeeded' }) },
+      data: { paymentPreimage, failure: undefined, parts: ended(parts, part, { kind: 'succeeded' }) },
     })),
     notePartFailure: step('partFailed', ({ parts }, { part, failure }) => ({
       data: { parts: ended(parts, part, { kind: 'failed', failure }) },
@@ -103,8 +103,11 @@ export const paymentMachine = setup({
       on: { htlcFulfilled: {} },
     },
     failed: {
-      description: 'BOLT 4, Receiving Failure Codes: nothing is out, and nothing more is tried.',
+      description:
+        'BOLT 4, Receiving Failure Codes: nothing is out, and nothing more is tried. (Only a reorg deeper than what was waited for ' +
+        'can bring the preimage of an HTLC that the chain had given back.)',
       tags: ['finished'],
+      on: { htlcFulfilled: { target: 'succeeded', actions: 'notePreimage' } },
     },
   },
 });

@@ -1,5 +1,7 @@
 import { spendableMsat } from '../../machines/channel/balances.ts';
 import { negotiated } from '../../machines/channel/context.ts';
+import { exceedsDustExposure } from '../../machines/channel/dust.ts';
+import type { ChannelPolicy } from '../../machines/channel/policy.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
 import { hexOf } from '../channels/channel-store.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
@@ -15,12 +17,14 @@ export interface DirectoryOptions {
   readonly channels: ChannelManager;
   readonly policies: ForwardingPolicies;
   readonly updates: ChannelUpdates;
+  readonly channelPolicy: Pick<ChannelPolicy, 'maxDustHtlcExposureMsat'>;
   readonly gossip: () => Pick<GossipStore, 'update' | 'graph'>;
   readonly blockHeight: () => number;
 }
 
 /** The node's channels as its payments see them. */
-export function channelDirectory({ self, channels, policies, updates, gossip, blockHeight }: DirectoryOptions): ChannelDirectory {
+export function channelDirectory(options: DirectoryOptions): ChannelDirectory {
+  const { self, channels, policies, updates, channelPolicy, gossip, blockHeight } = options;
   const view = (channel: LiveChannel): OwnChannel[] => {
     const { data, lifecycle, htlcs } = channel;
     const { remote, shortChannelId } = data;
@@ -60,6 +64,11 @@ export function channelDirectory({ self, channels, policies, updates, gossip, bl
       const channel = gossip().graph.channel(scid);
       const known = updates.ours(scid) ?? (channel && gossip().update(scid, channel.nodeId1 === self ? 0 : 1));
       return known ?? new Uint8Array();
+    },
+    isUnwelcome(channelIndex, htlc) {
+      const channel = channels.get(channelIndex);
+      if (channel?.lifecycle !== 'normal') return true;
+      return exceedsDustExposure(negotiated(channel.data), channel.htlcs, htlc, channelPolicy.maxDustHtlcExposureMsat);
     },
     offeredHtlcs: (channelIndex) =>
       [...(channels.get(channelIndex)?.htlcs.rows() ?? [])].map(({ details }) => details).filter(({ direction }) => direction === 'offered'),

@@ -24,7 +24,7 @@ import { StorageError, type Database } from '../storage/database.ts';
 import { addressToScript, bitcoinNetwork } from '../wallet/address.ts';
 import { Wallet } from '../wallet/wallet.ts';
 import { createAnnouncer } from './announcing.ts';
-import { currencyOf, paymentsEvent } from './api/payments-api.ts';
+import { currencyOf, loggedLoss, paymentsEvent } from './api/payments-api.ts';
 import { ChainFeed } from './chain-feed.ts';
 import { ChainFollower } from './chain-follower.ts';
 import { channelDirectory } from './channel-directory.ts';
@@ -137,11 +137,13 @@ export class Node {
         channels: this.channels,
         policies: this.policies,
         updates: this.updates,
+        channelPolicy,
         gossip: () => this.gossip.store,
         blockHeight: () => this.height,
       }),
       inTurn: (work) => this.dispatcher.inTurn(work),
       publish: (notice) => {
+        if (notice.type === 'loss') logger.error(loggedLoss(notice), notice.isCertain ? 'a loss' : 'a possible loss');
         const event = paymentsEvent(notice, clock.now());
         if (event !== undefined) options.events.publish(event);
       },

@@ -38,7 +38,7 @@ interface CircuitRow {
 
 export interface ForwardList {
   readonly total: number;
-  /** Earned by all forwards ever. */
+  /** Earned by all forwards ever, less what was lost by some. */
   readonly feeMsat: bigint;
   readonly forwards: readonly ForwardRecord[];
 }
@@ -47,6 +47,7 @@ const WHERE: Readonly<Record<ForwardStatus, string>> = {
   inFlight: 'finished_ms IS NULL',
   settled: "state = 'settled'",
   failed: "state = 'failed'",
+  lost: "state = 'lost'",
 };
 
 /** The circuits on disk. */
@@ -61,6 +62,16 @@ export class CircuitStore {
     return this.#database
       .all<CircuitRow>('SELECT * FROM circuits WHERE finished_ms IS NULL ORDER BY rowid')
       .map(fromRow);
+  }
+
+  /** The circuit that failed though its outgoing HTLC, which is this one, had been signed. */
+  failedOver(outgoingChannel: number, outgoingId: bigint): StoredCircuit | undefined {
+    const row = this.#database.get<CircuitRow>(
+      "SELECT * FROM circuits WHERE state = 'failed' AND outgoing_channel = ? AND outgoing_htlc_u64 = ?",
+      outgoingChannel,
+      u64(outgoingId),
+    );
+    return row && fromRow(row);
   }
 
   save({ state, data, sharedSecret, onionHash, createdAtMs, finishedAtMs }: StoredCircuit): void {
@@ -103,6 +114,9 @@ export class CircuitStore {
     const earned = this.#database.get<{ fee_msat: bigint | null }>(
       "SELECT SUM(incoming_msat - outgoing_msat) AS fee_msat FROM circuits WHERE state = 'settled'",
     );
+    const lost = this.#database.get<{ lost_msat: bigint | null }>(
+      "SELECT SUM(outgoing_msat) AS lost_msat FROM circuits WHERE state = 'lost'",
+    );
     const rows = this.#database.all<CircuitRow>(
       `SELECT * FROM circuits WHERE ${where} ORDER BY rowid DESC LIMIT ? OFFSET ?`,
       limit,
@@ -110,7 +124,7 @@ export class CircuitStore {
     );
     return {
       total: totals?.total ?? 0,
-      feeMsat: earned?.fee_msat ?? 0n,
+      feeMsat: (earned?.fee_msat ?? 0n) - (lost?.lost_msat ?? 0n),
       forwards: rows.map((row) => forwardRecord(fromRow(row))),
     };
   }
@@ -120,7 +134,7 @@ export class CircuitStore {
 export function forwardRecord({ state, data, createdAtMs, finishedAtMs }: StoredCircuit): ForwardRecord {
   const { incoming, outgoing, paymentHash, failure } = data;
   return {
-    status: state === 'settled' || state === 'failed' ? state : 'inFlight',
+    status: state === 'settled' || state === 'failed' || state === 'lost' ? state : 'inFlight',
     state,
     paymentHash,
     incomingChannelIndex: incoming.channelIndex,
@@ -130,11 +144,16 @@ export function forwardRecord({ state, data, createdAtMs, finishedAtMs }: Stored
     outgoingChannelIndex: outgoing.channelIndex,
     outgoingHtlcId: outgoing.id,
     outgoingMsat: outgoing.amountMsat,
-    feeMsat: state === 'settled' ? incoming.amountMsat - outgoing.amountMsat : 0n,
+    feeMsat: earnedMsat(state, data),
     failureCode: failure && (failure.by === 'us' ? failure.failure.type : 'downstream'),
     createdAtMs,
     finishedAtMs,
   };
+}
+
+function earnedMsat(state: CircuitState, { incoming, outgoing }: CircuitData): bigint {
+  if (state === 'settled') return incoming.amountMsat - outgoing.amountMsat;
+  return state === 'lost' ? -outgoing.amountMsat : 0n;
 }
 
 /**

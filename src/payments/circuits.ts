@@ -6,8 +6,10 @@ import {
   type CircuitEvent,
   type CircuitFailure,
   type HtlcLocation,
+  type OutgoingHtlc,
 } from '../../machines/forwarding/circuit.ts';
 import type { CircuitState } from '../../machines/forwarding/forwarding.machine.ts';
+import type { ReturnCode } from '../../machines/channel/effects.ts';
 import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { wrapErrorPacket } from '../../protocols/onion/error-packet.ts';
@@ -117,15 +119,23 @@ export class Circuits {
   }
 
   fulfilled(htlc: HtlcLocation, paymentPreimage: Uint8Array): boolean {
-    return this.#tell(this.#byOutgoing.get(htlcKey(htlc)), { type: 'htlcFulfilled', paymentPreimage });
+    const circuit = this.#byOutgoing.get(htlcKey(htlc)) ?? this.#failedBefore(htlc);
+    return this.#tell(circuit, { type: 'htlcFulfilled', paymentPreimage });
   }
 
   failed(htlc: HtlcLocation, removal: Exclude<HtlcRemoval, { kind: 'fulfilled' }>): boolean {
     return this.#tell(this.#byOutgoing.get(htlcKey(htlc)), { type: 'htlcFailed', removal });
   }
 
-  ended(htlc: HtlcLocation): boolean {
-    return this.#tell(this.#byIncoming.get(htlcKey(htlc)), { type: 'htlcEnded' });
+  returned(htlc: HtlcLocation, code: ReturnCode): boolean {
+    const circuit = this.#byOutgoing.get(htlcKey(htlc));
+    if (circuit === undefined) return false;
+    return this.#tell(circuit, { type: 'htlcReturned', code, channelUpdate: this.#channelUpdate(circuit.actor.data) });
+  }
+
+  ended(htlc: HtlcLocation, removal: HtlcRemoval): boolean {
+    const isPaid = removal.kind === 'fulfilled';
+    return this.#tell(this.#byIncoming.get(htlcKey(htlc)), { type: 'htlcEnded', isPaid });
   }
 
   /**
@@ -167,12 +177,17 @@ export class Circuits {
   }
 
   #load(): void {
-    for (const { state, data, ...rest } of this.#options.store.live()) {
-      const actor = new LiveActor((emit: (effect: CircuitEffect) => void) => restoreCircuit(state, data, emit));
-      const circuit: LiveCircuit = { ...rest, key: htlcKey(data.incoming), actor: actor.markSaved() };
+    for (const row of this.#options.store.live()) {
+      const circuit = live(row);
       this.#byIncoming.set(circuit.key, circuit);
       this.#index(circuit);
     }
+  }
+
+  /** The circuit of an HTLC that the chain had given back, for good as it seemed. */
+  #failedBefore({ channelIndex, id }: HtlcLocation): LiveCircuit | undefined {
+    const row = this.#options.store.failedOver(channelIndex, id);
+    return row && live(row);
   }
 
   #tell(circuit: LiveCircuit | undefined, event: CircuitEvent): boolean {
@@ -182,16 +197,33 @@ export class Circuits {
   }
 
   #send(circuit: LiveCircuit, event: CircuitEvent): void {
-    const { outlet, publish } = this.#options;
+    const { outlet } = this.#options;
     if (!this.#touched.has(circuit)) {
       this.#touched.add(circuit);
       const before = circuit.actor.state;
       outlet.afterCommit(() => {
-        if (circuit.actor.state !== before) publish({ type: 'forward', forward: forwardRecord(stored(circuit)) });
+        if (circuit.actor.state !== before) this.#publish(circuit);
       });
     }
+    const { outgoing } = circuit.actor.data;
     for (const effect of circuit.actor.send(event)) this.#perform(circuit, effect);
+    if (outgoing.id !== circuit.actor.data.outgoing.id) this.#forgetOutgoing(outgoing);
     this.#index(circuit);
+  }
+
+  #publish(circuit: LiveCircuit): void {
+    const { publish } = this.#options;
+    const forward = forwardRecord(stored(circuit));
+    publish({ type: 'forward', forward });
+    const { state, paymentHash, outgoingMsat: amountMsat } = forward;
+    if (state === 'stranded') {
+      const reason = 'the incoming HTLC of a forward ended on chain while the outgoing one still stands';
+      publish({ type: 'loss', isCertain: false, paymentHash, amountMsat, reason });
+    }
+    if (state === 'lost') {
+      const reason = 'the outgoing HTLC of a forward was paid, the incoming one was not';
+      publish({ type: 'loss', isCertain: true, paymentHash, amountMsat, reason });
+    }
   }
 
   #perform(circuit: LiveCircuit, effect: CircuitEffect): void {
@@ -246,10 +278,19 @@ export class Circuits {
   }
 
   #forget(circuit: LiveCircuit): void {
-    const { channelIndex, id } = circuit.actor.data.outgoing;
     this.#byIncoming.delete(circuit.key);
+    this.#forgetOutgoing(circuit.actor.data.outgoing);
+  }
+
+  #forgetOutgoing({ channelIndex, id }: OutgoingHtlc): void {
     if (channelIndex !== undefined && id !== undefined) this.#byOutgoing.delete(htlcKey({ channelIndex, id }));
   }
+}
+
+/** A circuit as it was saved. */
+function live({ state, data, ...rest }: StoredCircuit): LiveCircuit {
+  const actor = new LiveActor((emit: (effect: CircuitEffect) => void) => restoreCircuit(state, data, emit));
+  return { ...rest, key: htlcKey(data.incoming), actor: actor.markSaved() };
 }
 
 function stored({ actor, sharedSecret, onionHash, createdAtMs, finishedAtMs }: LiveCircuit): StoredCircuit {

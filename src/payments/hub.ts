@@ -92,6 +92,7 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
       circuits: this.#circuits,
       invoices: this.#invoices,
       outlet: this.#outlet,
+      directory: options.directory,
     });
   }
 
@@ -257,9 +258,14 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
         if (!circuits.failed(htlc, notice.removal)) payments.failed(htlc, notice.removal);
         return;
       }
+      case 'htlcReturned': {
+        const htlc = { channelIndex, id: notice.htlc.id };
+        if (!circuits.returned(htlc, notice.code)) payments.returned(htlc, notice.code);
+        return;
+      }
       case 'htlcEnded': {
         const htlc = { channelIndex, id: notice.htlc.id };
-        if (!circuits.ended(htlc)) this.#invoices.ended(htlc);
+        if (!circuits.ended(htlc, notice.removal)) this.#invoices.ended(htlc, notice.removal);
       }
     }
   }

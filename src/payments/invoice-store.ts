@@ -58,6 +58,7 @@ const STATUS: Readonly<Record<InvoiceState, InvoiceStatus>> = {
   paid: 'paid',
   expired: 'expired',
   cancelled: 'canceled',
+  lost: 'canceled',
 };
 
 const WHERE: Readonly<Record<InvoiceStatus, string>> = {
@@ -65,7 +66,7 @@ const WHERE: Readonly<Record<InvoiceStatus, string>> = {
   accepted: "state = 'collecting'",
   paid: "state IN ('settling', 'paid')",
   expired: "state = 'expired'",
-  canceled: "state = 'cancelled'",
+  canceled: "state IN ('cancelled', 'lost')",
 };
 
 /** The invoices on disk. */

@@ -1,5 +1,5 @@
 import type { HtlcLocation } from '../../machines/forwarding/circuit.ts';
-import type { HtlcDetails } from '../../machines/htlc/htlc.machine.ts';
+import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
 import type { InvoiceEffect, InvoiceEvent, InvoicePart } from '../../machines/invoice/invoice.ts';
 import { unknownDetails } from '../../machines/invoice/rules.ts';
 import type { FinalPayload } from '../../protocols/onion/payload.ts';
@@ -118,11 +118,11 @@ export class Invoices {
 
   /** The channel says again that it holds the HTLC; false if no invoice knows it. */
   received(htlc: HtlcLocation): boolean {
-    return this.#tell(htlc, 'htlcReceived');
+    return this.#tell({ type: 'htlcReceived', htlc });
   }
 
-  ended(htlc: HtlcLocation): boolean {
-    return this.#tell(htlc, 'htlcEnded');
+  ended(htlc: HtlcLocation, { kind }: HtlcRemoval): boolean {
+    return this.#tell({ type: 'htlcEnded', htlc, isPaid: kind === 'fulfilled' });
   }
 
   blockHeight(blockHeight: number): void {
@@ -192,10 +192,10 @@ export class Invoices {
     return this.#add(made);
   }
 
-  #tell(htlc: HtlcLocation, type: 'htlcReceived' | 'htlcEnded'): boolean {
-    const invoice = this.#byPart.get(htlcKey(htlc));
+  #tell(event: Extract<InvoiceEvent, { type: 'htlcReceived' | 'htlcEnded' }>): boolean {
+    const invoice = this.#byPart.get(htlcKey(event.htlc));
     if (invoice === undefined) return false;
-    this.#send(invoice, { type, htlc });
+    this.#send(invoice, event);
     return true;
   }
 
@@ -210,8 +210,14 @@ export class Invoices {
     if (this.#touched.has(invoice)) return;
     this.#touched.add(invoice);
     const before = invoice.actor.isChanged ? undefined : invoice.actor.state;
+    const { receivedMsat: beforeMsat = 0n, paymentHash } = invoice.actor.data;
     outlet.afterCommit(() => {
-      const { isChanged: isRefused, state } = invoice.actor;
+      const { isChanged: isRefused, state, data } = invoice.actor;
+      const lostMsat = beforeMsat - (data.receivedMsat ?? 0n);
+      if (lostMsat > 0n) {
+        const reason = 'an HTLC that was taken for an invoice was given back to its payer on chain';
+        publish({ type: 'loss', isCertain: true, paymentHash, amountMsat: lostMsat, reason });
+      }
       if (isRefused || state === before) return;
       publish({ type: 'invoice', invoice: invoiceRecord(storedInvoice(invoice)) });
       if (state === 'open') this.#awaitExpiry();

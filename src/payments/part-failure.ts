@@ -1,3 +1,4 @@
+import type { ReturnCode } from '../../machines/channel/effects.ts';
 import type { HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
 import type { PaymentFailure, PaymentRoute } from '../../machines/payment/payment.ts';
 import { readErrorPacket } from '../../protocols/onion/error-packet.ts';
@@ -38,6 +39,16 @@ export function notSent(route: PaymentRoute, code: string, reason: string): Part
     outcome: { type: 'not_sent', route },
     failure: withChannel(route, 0, { code, message: `our channel did not take the HTLC: ${reason}` }),
   };
+}
+
+const RETURNED: Readonly<Record<ReturnCode, string>> = {
+  temporary_channel_failure: 'our channel lost its peer before the HTLC was signed',
+  permanent_channel_failure: 'our channel ended on chain, which gave the HTLC back',
+};
+
+/** BOLT 5, "HTLC Output Handling", and BOLT 2, "Message Retransmission": it came to nothing in our own channel. */
+export function notTaken(route: PaymentRoute, code: ReturnCode): PartReport {
+  return { outcome: { type: 'not_sent', route }, failure: withChannel(route, 0, { code, message: RETURNED[code] }) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { equals } from 'uint8arrays';
 import type { HtlcLocation } from '../../machines/forwarding/circuit.ts';
+import type { ReturnCode } from '../../machines/channel/effects.ts';
 import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
 import type { PaymentEffect, PaymentEvent, PaymentPart } from '../../machines/payment/payment.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
@@ -21,7 +22,7 @@ import {
   type LivePayment,
 } from './live-payment.ts';
 import { htlcKey, type Outlet } from './outlet.ts';
-import { notSent, readPartFailure, type PartReport } from './part-failure.ts';
+import { notSent, notTaken, readPartFailure, type PartReport } from './part-failure.ts';
 import { makePartOnion } from './part-onion.ts';
 import type { PaymentPlan } from './payment-request.ts';
 import { paymentRecord, type PartSecrets, type PaymentStore } from './payment-store.ts';
@@ -95,7 +96,7 @@ export class Payments {
   }
 
   fulfilled(htlc: HtlcLocation, paymentPreimage: Uint8Array): boolean {
-    const found = this.#byHtlc.get(htlcKey(htlc));
+    const found = this.#byHtlc.get(htlcKey(htlc)) ?? this.#failedBefore(htlc, sha256(paymentPreimage));
     if (found === undefined) return false;
     this.#options.router.reportOutcome({ type: 'settled', route: found.part.route });
     this.#send(found.payment, { type: 'htlcFulfilled', part: found.part.number, paymentPreimage });
@@ -111,6 +112,13 @@ export class Payments {
       found,
       readPartFailure(part.route, sharedSecrets, removal, payment.search.request.policyOverrides ?? []),
     );
+    return true;
+  }
+
+  returned(htlc: HtlcLocation, code: ReturnCode): boolean {
+    const found = this.#byHtlc.get(htlcKey(htlc));
+    if (found === undefined) return false;
+    this.#failed(found, notTaken(found.part.route, code));
     return true;
   }
 
@@ -157,6 +165,14 @@ export class Payments {
       this.#live.set(payment.key, payment);
       this.#index(payment);
     }
+  }
+
+  /** The part of a payment that failed, since the chain had given its HTLC back: for good as it seemed. */
+  #failedBefore(htlc: HtlcLocation, paymentHash: Uint8Array): LivePart | undefined {
+    const row = this.#options.store.get(paymentHash);
+    if (row?.state !== 'failed') return undefined;
+    const part = row.data.parts.find((candidate) => candidate.htlc && htlcKey(candidate.htlc) === htlcKey(htlc));
+    return part && { payment: livePayment(row), part };
   }
 
   #send(payment: LivePayment, event: PaymentEvent): void {
@@ -286,8 +302,13 @@ export class Payments {
     else this.#asking.delete(payment);
     for (const part of payment.actor.data.parts) {
       if (part.htlc === undefined) continue;
-      if (part.outcome === undefined) this.#byHtlc.set(htlcKey(part.htlc), { payment, part });
-      else this.#byHtlc.delete(htlcKey(part.htlc));
+      const key = htlcKey(part.htlc);
+      if (part.outcome === undefined) this.#byHtlc.set(key, { payment, part });
+      // The number of one that was withdrawn may be another's by now.
+      else if (isPartOf(this.#byHtlc.get(key), payment, part)) this.#byHtlc.delete(key);
     }
   }
 }
+
+const isPartOf = (known: LivePart | undefined, payment: LivePayment, { number }: PaymentPart): boolean =>
+  known?.payment === payment && known.part.number === number;

@@ -6,6 +6,7 @@ import { onionReplayKey } from '../../protocols/onion/replay.ts';
 import { peelOnion, type PeeledOnion } from '../../protocols/onion/sphinx.ts';
 import type { NodeSigner } from '../keys/signer-api.ts';
 import type { Circuits } from './circuits.ts';
+import type { ChannelDirectory } from './directory.ts';
 import type { Invoices } from './invoices.ts';
 import type { OnionsSeen } from './onions-seen.ts';
 import type { Outlet } from './outlet.ts';
@@ -16,6 +17,7 @@ export interface ReceiverOptions {
   readonly circuits: Circuits;
   readonly invoices: Invoices;
   readonly outlet: Outlet;
+  readonly directory: Pick<ChannelDirectory, 'isUnwelcome'>;
 }
 
 /** Looks into the onion of each HTLC that is received, and gives it to the actor that it is for. */
@@ -61,13 +63,13 @@ export class Receiver {
    * Gives the HTLC to whom its payload names; returns the failure of one that names nobody in a way that can be read.
    */
   #open(channelIndex: number, htlc: HtlcDetails, onion: PeeledOnion): FailureMessage | undefined {
-    const { onionsSeen, circuits, invoices } = this.#options;
+    const { onionsSeen, circuits, invoices, directory } = this.#options;
     const { payload, next, sharedSecret } = onion;
     const replayKey = onionReplayKey(sharedSecret);
-    if (!onionsSeen.accept({ replayKey, channelIndex, id: htlc.id, cltvExpiry: htlc.cltvExpiry })) {
-      // Only the sender of the first can read it, and whoever plays it again learns nothing from it.
-      return { type: 'temporary_node_failure' };
-    }
+    const isNew = onionsSeen.accept({ replayKey, channelIndex, id: htlc.id, cltvExpiry: htlc.cltvExpiry });
+    // Of a replay only the sender of the first can read it, and whoever plays it again learns nothing from it. The rest is
+    // BOLT 2, "Closing Initiation: shutdown" and "Bounding exposure to trimmed in-flight HTLCs".
+    if (!isNew || directory.isUnwelcome(channelIndex, htlc)) return { type: 'temporary_node_failure' };
     try {
       if (next === undefined)
         invoices.arrived({ channelIndex, htlc, payload: decodeFinalPayload(payload), sharedSecret });

@@ -48,7 +48,8 @@ export interface InvoiceRecord {
   readonly preimage: Uint8Array | undefined;
 }
 
-export type ForwardStatus = 'inFlight' | 'settled' | 'failed';
+/** `lost`: the outgoing HTLC was paid, the incoming one was not. */
+export type ForwardStatus = 'inFlight' | 'settled' | 'failed' | 'lost';
 
 /** An HTLC that this node forwarded, or was asked to. */
 export interface ForwardRecord {
@@ -64,7 +65,7 @@ export interface ForwardRecord {
   readonly outgoingChannelIndex: number | undefined;
   readonly outgoingHtlcId: bigint | undefined;
   readonly outgoingMsat: bigint;
-  /** What this node earned with it: 0 unless it is settled. */
+  /** What this node earned with it: 0 unless it is settled, and below 0 if it is lost. */
   readonly feeMsat: bigint;
   /** The failure's name of BOLT 4 where it is ours, or `downstream`. */
   readonly failureCode: string | undefined;
@@ -76,7 +77,17 @@ export interface ForwardRecord {
 export type PaymentsNotice =
   | { readonly type: 'payment'; readonly payment: PaymentRecord }
   | { readonly type: 'invoice'; readonly invoice: InvoiceRecord }
-  | { readonly type: 'forward'; readonly forward: ForwardRecord };
+  | { readonly type: 'forward'; readonly forward: ForwardRecord }
+  | LossNotice;
+
+/** Money that this node has lost, or may yet lose: whoever runs it must know. */
+export interface LossNotice {
+  readonly type: 'loss';
+  readonly isCertain: boolean;
+  readonly paymentHash: Uint8Array;
+  readonly amountMsat: bigint;
+  readonly reason: string;
+}
 
 /** A chart got an event that it has no answer for: a fault of ours or of a channel's, which changed nothing. */
 export interface UnexpectedEvent {

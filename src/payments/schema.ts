@@ -104,4 +104,11 @@ export const paymentsMigrations: readonly Migration[] = [
       CREATE INDEX onions_seen_until ON onions_seen (cltv_expiry);
     `,
   },
+  {
+    name: 'circuits by how they ended on chain',
+    sql: `
+      CREATE INDEX circuits_failed ON circuits (outgoing_channel, outgoing_htlc_u64) WHERE state = 'failed';
+      CREATE INDEX circuits_lost ON circuits (outgoing_msat) WHERE state = 'lost';
+    `,
+  },
 ];

@@ -4,6 +4,7 @@ import {
   createCircuit,
   restoreCircuit,
   type CircuitData,
+  type CircuitEffect,
   type CircuitEvent,
 } from '../../machines/forwarding/circuit.ts';
 import { forwardingMachine, type CircuitState } from '../../machines/forwarding/forwarding.machine.ts';
@@ -141,7 +142,9 @@ const dataIn: Record<CircuitState, CircuitData> = {
   settling: { ...data, outgoing: { ...data.outgoing, id: 4n }, paymentPreimage: preimage },
   failing: { ...data, failure: { by: 'downstream', reason } },
   settled: { ...data, outgoing: { ...data.outgoing, id: 4n }, paymentPreimage: preimage },
+  stranded: { ...data, outgoing: { ...data.outgoing, id: 4n } },
   failed: { ...data, failure: { by: 'downstream', reason } },
+  lost: { ...data, outgoing: { ...data.outgoing, id: 4n }, paymentPreimage: preimage },
 };
 
 const events = {
@@ -156,7 +159,10 @@ const events = {
     type: 'htlcFailed',
     removal: { kind: 'malformed', sha256OfOnion: new Uint8Array(32), failureCode: BADONION | 0x4000 | 5 },
   },
-  htlcEnded: { type: 'htlcEnded' },
+  htlcWithdrawn: { type: 'htlcReturned', code: 'temporary_channel_failure', channelUpdate: update },
+  htlcTimedOut: { type: 'htlcReturned', code: 'permanent_channel_failure', channelUpdate: update },
+  htlcPaid: { type: 'htlcEnded', isPaid: true },
+  htlcUnpaid: { type: 'htlcEnded', isPaid: false },
 } as const satisfies Record<string, CircuitEvent>;
 
 /** Every answer of the chart; what is not listed is not answered. */
@@ -175,20 +181,43 @@ const answers: Record<CircuitState, Partial<Record<keyof typeof events, Reaction
     htlcFulfilled: { to: 'settling', effects: ['fulfillIncoming'] },
     htlcFailed: { to: 'failing', effects: ['failIncoming'] },
     htlcMalformed: { to: 'failing', effects: ['failIncoming'] },
+    htlcWithdrawn: { to: 'failing', effects: ['failIncoming'] },
+    htlcTimedOut: { to: 'failing', effects: ['failIncoming'] },
+    htlcUnpaid: ignored('stranded'),
   },
   settling: {
     htlcReceived: { to: 'settling', effects: ['fulfillIncoming'] },
     htlcFulfilled: ignored('settling'),
     htlcFailed: ignored('settling'),
     htlcMalformed: ignored('settling'),
-    htlcEnded: ignored('settled'),
+    htlcWithdrawn: ignored('settling'),
+    htlcTimedOut: ignored('settling'),
+    htlcPaid: ignored('settled'),
+    htlcUnpaid: ignored('lost'),
   },
   failing: {
     htlcReceived: { to: 'failing', effects: ['failIncoming'] },
-    htlcEnded: ignored('failed'),
+    htlcFulfilled: { to: 'settling', effects: ['fulfillIncoming'] },
+    htlcFailed: ignored('failing'),
+    htlcMalformed: ignored('failing'),
+    htlcWithdrawn: ignored('failing'),
+    htlcTimedOut: ignored('failing'),
+    htlcPaid: ignored('failed'),
+    htlcUnpaid: ignored('failed'),
+  },
+  stranded: {
+    htlcReceived: ignored('stranded'),
+    htlcFulfilled: ignored('lost'),
+    htlcFailed: ignored('failed'),
+    htlcMalformed: ignored('failed'),
+    htlcWithdrawn: ignored('failed'),
+    htlcTimedOut: ignored('failed'),
+    htlcPaid: ignored('stranded'),
+    htlcUnpaid: ignored('stranded'),
   },
   settled: { htlcFulfilled: ignored('settled') },
-  failed: {},
+  failed: { htlcFulfilled: ignored('lost') },
+  lost: { htlcFulfilled: ignored('lost') },
 };
 
 describe('the chart of a forwarding circuit', () => {
@@ -197,7 +226,10 @@ describe('the chart of a forwarding circuit', () => {
   for (const state of states) {
     it(`answers every event in ${state}`, () => {
       for (const [name, event] of Object.entries(events)) {
-        const { to, effects } = reactionOf((emit) => restoreCircuit(state, dataIn[state], emit), event);
+        const { to, effects } = reactionOf<CircuitEvent, CircuitEffect>(
+          (emit) => restoreCircuit(state, dataIn[state], emit),
+          event,
+        );
         expect({ to, effects }, name).toEqual(answers[state][name as keyof typeof events] ?? unanswered(state));
       }
     });
@@ -224,6 +256,21 @@ describe('the chart of a forwarding circuit', () => {
     ]);
   });
 
+  it('reports in its own name what came to nothing in its own channel', () => {
+    const after = (event: CircuitEvent) => reactionOf((emit) => restoreCircuit('offered', dataIn.offered, emit), event);
+    const outgoingId = ({ actor }: ReturnType<typeof after>) =>
+      (actor.getSnapshot() as unknown as { context: { data: CircuitData } }).context.data.outgoing.id;
+    const withdrawn = after(events.htlcWithdrawn);
+    const temporary = { type: 'temporary_channel_failure', channelUpdate: update };
+    expect(withdrawn.emitted).toEqual([{ type: 'failIncoming', failure: { by: 'us', failure: temporary } }]);
+    // Its number is another's from now on.
+    expect(outgoingId(withdrawn)).toBeUndefined();
+    const timedOut = after(events.htlcTimedOut);
+    const permanent = { type: 'permanent_channel_failure' };
+    expect(timedOut.emitted).toEqual([{ type: 'failIncoming', failure: { by: 'us', failure: permanent } }]);
+    expect(outgoingId(timedOut)).toBe(4n);
+  });
+
   it('offers what the onion asks for, from the channel that it names', () => {
     const { emitted } = reactionOf((emit) => createCircuit(data, emit), events.forward);
     expect(emitted).toEqual([
@@ -237,15 +284,40 @@ describe('the chart of a forwarding circuit', () => {
     ]);
   });
 
-  it('settles its incoming HTLC one way only, whatever comes in whatever order', () => {
-    const anyEvent = fc.constantFrom(...Object.values(events));
+  it('settles its incoming HTLC one way only, whatever comes in whatever order, unless the chain changes its mind', () => {
+    const anyEvent = fc.constantFrom<CircuitEvent>(...Object.values(events));
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 30 }), (sequence) => {
-        const { actor, emitted } = reactionOf((emit) => createCircuit(data, emit), events.forward as CircuitEvent);
+        const { actor, emitted } = reactionOf<CircuitEvent, CircuitEffect>((emit) => createCircuit(data, emit), events.forward);
         for (const event of sequence) actor.send(event);
-        const kinds = new Set(emitted.map(({ type }) => type).filter((type) => type !== 'unexpected'));
-        expect(kinds.has('fulfillIncoming') && kinds.has('failIncoming')).toBe(false);
+        const decided = emitted.map(({ type }) => type).filter((type) => type === 'fulfillIncoming' || type === 'failIncoming');
+        // A failure may be followed by a preimage, which is the better end; never the other way round.
+        const firstPreimage = decided.indexOf('fulfillIncoming');
+        if (firstPreimage >= 0) expect(decided.slice(firstPreimage)).not.toContain('failIncoming');
         expect(emitted.filter(({ type }) => type === 'offerHtlc')).toHaveLength(1);
+        const state = String(actor.getSnapshot().value) as CircuitState;
+        if (state === 'settled') expect(decided).toContain('fulfillIncoming');
+      }),
+    );
+  });
+
+  it('leaves nothing live once both its HTLCs have ended, in whatever order, and tells a loss from a failure', () => {
+    const outgoingEnds = fc.constantFrom<keyof typeof events>('htlcFulfilled', 'htlcFailed', 'htlcMalformed', 'htlcTimedOut');
+    fc.assert(
+      fc.property(outgoingEnds, fc.boolean(), fc.boolean(), fc.boolean(), (outgoingEnd, isPaidIn, isFirst, repeats) => {
+        const { actor, emitted } = reactionOf<CircuitEvent, CircuitEffect>((emit) => createCircuit(data, emit), events.forward);
+        actor.send(events.htlcOffered);
+        const isPaidOut = outgoingEnd === 'htlcFulfilled';
+        // Who has not given the preimage is not paid.
+        const incomingEnd = isPaidIn && isPaidOut && !isFirst ? 'htlcPaid' : 'htlcUnpaid';
+        for (const name of isFirst ? [incomingEnd, outgoingEnd] as const : [outgoingEnd, incomingEnd] as const) {
+          actor.send(events[name]);
+          if (repeats) actor.send(events[name === 'htlcFulfilled' ? name : 'htlcReceived']);
+        }
+        const state = String(actor.getSnapshot().value);
+        if (!isPaidOut) expect(state).toBe('failed');
+        else expect(state).toBe(incomingEnd === 'htlcPaid' ? 'settled' : 'lost');
+        if (!repeats) expect(emitted.map(({ type }) => type)).not.toContain('unexpected');
       }),
     );
   });

@@ -98,6 +98,7 @@ const dataIn: Record<InvoiceState, InvoiceData> = {
   open: invoice,
   collecting: held,
   settling: { ...paid, parts: [part(1n, 400n)] },
+  lost: { ...invoice, totalMsat: undefined },
   paid,
   expired: invoice,
   cancelled: invoice,
@@ -112,8 +113,9 @@ const events = {
   contradicting: arrival(5n, 600n, payment(1_100n)),
   tooLate: arrival(5n, 600n, { blockHeight: HEIGHT + 13, part: part(5n, 600n, HEIGHT + 40) }),
   htlcReceived: { type: 'htlcReceived', htlc },
-  htlcEnded: { type: 'htlcEnded', htlc },
-  otherEnded: { type: 'htlcEnded', htlc: { channelIndex: 2, id: 1n } },
+  htlcPaid: { type: 'htlcEnded', htlc, isPaid: true },
+  htlcUnpaid: { type: 'htlcEnded', htlc, isPaid: false },
+  otherEnded: { type: 'htlcEnded', htlc: { channelIndex: 2, id: 1n }, isPaid: true },
   mppTimeout: { type: 'mppTimeout' },
   blockHeight: { type: 'blockHeight', blockHeight: HEIGHT + 1 },
   expiringHeight: { type: 'blockHeight', blockHeight: HEIGHT + 13 },
@@ -150,7 +152,8 @@ const answers: Record<InvoiceState, Partial<Record<keyof typeof events, Reaction
     contradicting: { to: 'open', effects: ['clearTimer', 'failPart', 'failPart'] },
     tooLate: { to: 'open', effects: ['clearTimer', 'failPart', 'failPart'] },
     htlcReceived: ignored('collecting'),
-    htlcEnded: { to: 'open', effects: ['clearTimer'] },
+    htlcPaid: { to: 'open', effects: ['clearTimer'] },
+    htlcUnpaid: { to: 'open', effects: ['clearTimer'] },
     mppTimeout: { to: 'open', effects: ['clearTimer', 'failPart'] },
     blockHeight: ignored('collecting'),
     expiringHeight: { to: 'open', effects: ['clearTimer', 'failPart'] },
@@ -160,7 +163,8 @@ const answers: Record<InvoiceState, Partial<Record<keyof typeof events, Reaction
   settling: {
     ...rejectAll('settling'),
     htlcReceived: { to: 'settling', effects: ['fulfillPart'] },
-    htlcEnded: ignored('paid'),
+    htlcPaid: ignored('paid'),
+    htlcUnpaid: ignored('paid'),
     mppTimeout: ignored('settling'),
     ...noHeights('settling'),
     expire: ignored('settling'),
@@ -172,6 +176,13 @@ const answers: Record<InvoiceState, Partial<Record<keyof typeof events, Reaction
     ...noHeights('paid'),
     expire: ignored('paid'),
     cancel: ignored('paid'),
+  },
+  lost: {
+    ...rejectAll('lost'),
+    mppTimeout: ignored('lost'),
+    ...noHeights('lost'),
+    expire: ignored('lost'),
+    cancel: ignored('lost'),
   },
   expired: { ...rejectAll('expired'), ...noHeights('expired'), expire: ignored('expired'), cancel: ignored('expired') },
   cancelled: {
@@ -188,7 +199,10 @@ describe('the chart of an invoice', () => {
   for (const state of states) {
     it(`answers every event in ${state}`, () => {
       for (const [name, event] of Object.entries(events)) {
-        const { to, effects } = reactionOf((emit) => restoreInvoice(state, dataIn[state], emit), event);
+        const { to, effects } = reactionOf<InvoiceEvent, InvoiceEffect>(
+          (emit) => restoreInvoice(state, dataIn[state], emit),
+          event,
+        );
         expect({ to, effects }, name).toEqual(answers[state][name as keyof typeof events] ?? unanswered(state));
       }
     });
@@ -208,6 +222,41 @@ describe('the chart of an invoice', () => {
       { type: 'failPart', part: { channelIndex: 1, id: 5n }, failure: { type: 'mpp_timeout' } },
       { type: 'fulfillPart', part: { channelIndex: 1, id: 6n } },
     ]);
+  });
+
+  describe('counts what the chain gave back of what it took as not received (BOLT 5, HTLC Output Handling)', () => {
+    const ends = (unpaid: readonly bigint[]) => {
+      const { actor } = reactionOf<InvoiceEvent, InvoiceEffect>((emit) => createInvoiceActor(invoice, emit), arrival(1n, 400n));
+      actor.send(arrival(2n, 700n));
+      for (const id of [1n, 2n]) {
+        actor.send({ type: 'htlcEnded', htlc: { channelIndex: 1, id }, isPaid: !unpaid.includes(id) });
+      }
+      const { value, context } = actor.getSnapshot() as unknown as { value: string; context: { data: InvoiceData } };
+      return [value, context.data.receivedMsat, context.data.parts.length];
+    };
+
+    it.each([
+      [[], 'paid', 1_100n],
+      [[1n], 'paid', 700n],
+      [[2n], 'paid', 400n],
+      [[1n, 2n], 'lost', undefined],
+    ] as const)('unpaid parts %s: %s', (unpaid, state, receivedMsat) => {
+      expect(ends(unpaid)).toEqual([state, receivedMsat, 0]);
+    });
+
+    it('and does not count a held part that ended towards the sum', () => {
+      const { actor, emitted } = reactionOf<InvoiceEvent, InvoiceEffect>(
+        (emit) => createInvoiceActor(invoice, emit),
+        arrival(1n, 400n),
+      );
+      actor.send(arrival(2n, 300n));
+      actor.send({ type: 'htlcEnded', htlc: { channelIndex: 1, id: 1n }, isPaid: false });
+      actor.send(arrival(3n, 600n));
+      expect(actor.getSnapshot().value).toBe('collecting');
+      actor.send(arrival(4n, 100n));
+      const taken = emitted.flatMap((effect) => (effect.type === 'fulfillPart' ? [effect.part.id] : []));
+      expect(taken).toEqual([2n, 3n, 4n]);
+    });
   });
 
   it('counts from the first part, whatever comes after it', () => {

@@ -86,7 +86,7 @@ const answers: Record<PaymentState, Partial<Record<keyof typeof events, Reaction
     htlcFulfilled: ignored('succeeded'),
   },
   succeeded: { htlcFulfilled: ignored('succeeded'), staleFulfilled: ignored('succeeded') },
-  failed: {},
+  failed: { htlcFulfilled: ignored('succeeded'), staleFulfilled: ignored('succeeded') },
 };
 
 describe('the chart of a payment', () => {
@@ -156,6 +156,7 @@ describe('the chart of a payment', () => {
           const out = dataOf(actor).parts.filter(({ outcome }) => outcome === undefined).length;
           expect(out).toBe(state === 'sending' || state === 'waiting' ? 1 : 0);
           expect(dataOf(actor).paymentPreimage !== undefined).toBe(state === 'succeeded');
+          if (state === 'succeeded') expect(dataOf(actor).failure).toBeUndefined();
         }
       }),
     );

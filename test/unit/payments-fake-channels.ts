@@ -28,6 +28,7 @@ export interface EndRow {
   readonly peer: string;
   readonly scid: bigint;
   readonly localMsat: bigint;
+  readonly isShuttingDown?: boolean;
   readonly nextLocalId: bigint;
   readonly nextRemoteId: bigint;
   readonly offered: Readonly<Record<string, Held>>;

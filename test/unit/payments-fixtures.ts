@@ -211,6 +211,7 @@ export class FakeNode {
         };
         return signChannelUpdate(fields, (hash) => secp256k1.sign(hash, this.secret)).raw;
       },
+      isUnwelcome: (index) => this.channels.ends.get(index)?.isShuttingDown === true,
       offeredHtlcs: (index) =>
         Object.values(this.channels.ends.get(index)?.offered ?? {}).map(({ details }) => details),
     };

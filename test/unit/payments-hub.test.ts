@@ -84,7 +84,8 @@ describe('paying an invoice over a hop', () => {
     const told = (name: string) =>
       net.node(name).published.map((notice) => {
         if (notice.type === 'payment') return [notice.payment.status, notice.payment.attempts.length];
-        return notice.type === 'invoice' ? notice.invoice.status : notice.forward.state;
+        if (notice.type === 'invoice') return notice.invoice.status;
+        return notice.type === 'forward' ? notice.forward.state : notice.reason;
       });
     expect(told('alice')).toEqual([
       ['inFlight', 1],

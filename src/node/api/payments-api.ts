@@ -5,7 +5,7 @@ import type { NodeApi, Output } from '../../api/contract.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { NodeEvent } from '../../api/events.ts';
 import { hexOf } from '../../channels/channel-store.ts';
-import type { InvoiceRecord, PaymentRecord, PaymentsNotice } from '../../payments/records.ts';
+import type { InvoiceRecord, LossNotice, PaymentRecord, PaymentsNotice } from '../../payments/records.ts';
 import type { PaymentFailure, PaymentRoute } from '../../../machines/payment/payment.ts';
 import type { Node } from '../node.ts';
 
@@ -77,7 +77,14 @@ export function paymentsApi({ payments }: Node): Methods {
   };
 }
 
-/** What the payments tell, as the API's listeners hear it; forwards are not among it. */
+/** What the log says of money that is lost, or may be. */
+export const loggedLoss = ({ paymentHash, amountMsat, reason }: LossNotice): object => ({
+  paymentHash: hexOf(paymentHash),
+  amountMsat: String(amountMsat),
+  reason,
+});
+
+/** What the payments tell, as the API's listeners hear it; forwards and losses are not among it. */
 export function paymentsEvent(notice: PaymentsNotice, timeMs: number): NodeEvent | undefined {
   switch (notice.type) {
     case 'payment': {
@@ -91,6 +98,7 @@ export function paymentsEvent(notice: PaymentsNotice, timeMs: number): NodeEvent
       return { type: 'invoice', timeMs, paymentHash: hexOf(paymentHash), status, ...(receivedMsat !== undefined && { receivedMsat }) };
     }
     case 'forward':
+    case 'loss':
       return undefined;
   }
 }
