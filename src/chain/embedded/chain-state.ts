@@ -1,11 +1,12 @@
 import { fromString } from 'uint8arrays';
 import { type BlockNode, childNode, forEachDescendant, markFailed } from './block-node.ts';
 import { type ChainBlock, checkBlock, checkBlockInContext, decodeBlock } from './consensus/block.ts';
-import { type Coin, CoinChanges, checkSpend, coinsOf, spentCoins } from './consensus/coins.ts';
+import { type Coin, CoinChanges, type CoinView, checkSpend, coinsOf, spentCoins } from './consensus/coins.ts';
 import { type LockContext, sequenceLocksMet } from './consensus/locks.ts';
 import { MAX_BLOCK_SIGOPS_COST, REGTEST_GENESIS_HEX, blockSubsidySat } from './consensus/params.ts';
 import type { ScriptChecker } from './consensus/script-checker.ts';
 import { sigopsCost } from './consensus/sigops.ts';
+import type { ChainTransaction } from './consensus/transaction.ts';
 import { RejectedError } from './rejection.ts';
 
 /**
@@ -194,6 +195,7 @@ export class ChainState {
     context: LockContext,
     trusted: boolean,
   ): { changes: CoinChanges; spent: Coin[][] } {
+    for (const transaction of transactions) this.#checkNew(transaction, context.height);
     const changes = new CoinChanges(this.coins);
     const spent: Coin[][] = [];
     let feesSat = 0n;
@@ -201,11 +203,13 @@ export class ChainState {
     for (const transaction of transactions) {
       let coins: Coin[] = [];
       if (!transaction.isCoinbase) {
-        coins = spentCoins(transaction, changes);
-        feesSat += checkSpend(transaction, coins, context.height);
+        const checked = checkedSpend(transaction, changes, context.height);
+        coins = checked.coins;
+        feesSat += checked.feeSat;
         const heights = coins.map(({ height }) => height);
         if (!sequenceLocksMet(transaction.transaction, heights, context, (height) => this.medianTimeAtS(height))) {
-          throw new RejectedError('consensus', 'bad-txns-nonfinal', 'contains a non-BIP68-final transaction');
+          const debug = `contains a non-BIP68-final transaction ${transaction.txid}`;
+          throw new RejectedError('consensus', 'bad-txns-nonfinal', debug);
         }
         if (!trusted) this.#scripts.checkConsensus(transaction, coins);
         for (const key of transaction.spends) changes.spend(key);
@@ -213,12 +217,7 @@ export class ChainState {
       }
       sigops += sigopsCost(transaction, coins.map(({ script }) => script));
       if (sigops > MAX_BLOCK_SIGOPS_COST) throw new RejectedError('consensus', 'bad-blk-sigops', 'too many sigops');
-      for (const [key, coin] of coinsOf(transaction, context.height)) {
-        if (changes.get(key) !== undefined) {
-          throw new RejectedError('consensus', 'bad-txns-BIP30', 'tried to overwrite transaction');
-        }
-        changes.make(key, coin);
-      }
+      for (const [key, coin] of coinsOf(transaction, context.height)) changes.make(key, coin);
     }
     const rewardSat = (transactions[0]?.transaction.outs ?? []).reduce((sum, { value }) => sum + value, 0n);
     const limitSat = blockSubsidySat(context.height) + feesSat;
@@ -227,6 +226,13 @@ export class ChainState {
       throw new RejectedError('consensus', 'bad-cb-amount', debug);
     }
     return { changes, spent };
+  }
+
+  /** No transaction may make outputs that are there, unspent, from before (BIP 30). */
+  #checkNew(transaction: ChainTransaction, height: number): void {
+    if (coinsOf(transaction, height).some(([key]) => this.coins.has(key))) {
+      throw new RejectedError('consensus', 'bad-txns-BIP30', 'tried to overwrite transaction');
+    }
   }
 
   #disconnectTip(): void {
@@ -251,5 +257,22 @@ export class ChainState {
     let fork = before;
     for (; !this.isActive(fork); fork = fork.previous ?? this.genesis) disconnected.push(fork);
     return { disconnected, connected: this.#active.slice(fork.height + 1) };
+  }
+}
+
+/** The coins that a transaction in a block spends, and its fee; a rejection names the transaction. */
+function checkedSpend(
+  transaction: ChainTransaction,
+  view: CoinView,
+  height: number,
+): { coins: Coin[]; feeSat: bigint } {
+  try {
+    const coins = spentCoins(transaction, view);
+    return { coins, feeSat: checkSpend(transaction, coins, height) };
+  } catch (error) {
+    if (!(error instanceof RejectedError)) throw error;
+    const { kind, reason } = error;
+    const debug = kind === 'missing_inputs' ? 'CheckTxInputs: inputs missing/spent' : error.debug;
+    throw new RejectedError(kind, reason, `${debug} in transaction ${transaction.txid}`);
   }
 }

@@ -33,3 +33,9 @@ export class RejectedError extends RunnelError {
     this.debug = debug;
   }
 }
+
+/** An amount in BTC as bitcoind writes it into its messages: with two decimals at least. */
+export function btcText(amountSat: bigint): string {
+  const digits = amountSat.toString().padStart(9, '0');
+  return `${digits.slice(0, -8)}.${digits.slice(-8)}`.replace(/0{1,6}$/, '');
+}

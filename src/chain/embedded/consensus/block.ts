@@ -76,7 +76,7 @@ export function checkBlock({ header, transactions, merkleRoot }: ChainBlock): vo
   if (transactions.slice(1).some(({ isCoinbase }) => isCoinbase)) {
     throw new RejectedError('consensus', 'bad-cb-multiple', 'more than one coinbase');
   }
-  for (const transaction of transactions) checkTransaction(transaction);
+  for (const transaction of transactions) checkOwn(transaction);
   const sigops = transactions.reduce((sum, transaction) => sum + legacySigopsCost(transaction), 0);
   if (sigops > MAX_BLOCK_SIGOPS_COST) {
     throw new RejectedError('consensus', 'bad-blk-sigops', 'out-of-bounds SigOpCount');
@@ -121,6 +121,17 @@ export function encodeCoinbaseHeight(height: number): Uint8Array {
   // The top bit is the sign, so a number that has it set takes another byte.
   if (((bytes.at(-1) ?? 0) & 0x80) !== 0) bytes.push(0);
   return Uint8Array.of(bytes.length, ...bytes);
+}
+
+/** `checkTransaction`, with the transaction named in the rejection. */
+function checkOwn(transaction: ChainTransaction): void {
+  try {
+    checkTransaction(transaction);
+  } catch (error) {
+    if (!(error instanceof RejectedError)) throw error;
+    const debug = `Transaction check failed (tx hash ${transaction.txid}) ${error.debug}`;
+    throw new RejectedError(error.kind, error.reason, debug);
+  }
 }
 
 function checkWitnessCommitment({ header, transactions }: ChainBlock): void {

@@ -1,4 +1,4 @@
-import { RejectedError } from '../rejection.ts';
+import { RejectedError, btcText } from '../rejection.ts';
 import { isUnspendable } from '../script/parse.ts';
 import { COINBASE_MATURITY, MAX_MONEY_SAT } from './params.ts';
 import { type ChainTransaction, outpointKey } from './transaction.ts';
@@ -60,7 +60,7 @@ export function checkSpend({ transaction }: ChainTransaction, coins: readonly Co
   }
   const outputSat = transaction.outs.reduce((sum, { value }) => sum + value, 0n);
   if (inputSat < outputSat) {
-    const debug = `value in (${inputSat} sat) < value out (${outputSat} sat)`;
+    const debug = `value in (${btcText(inputSat)}) < value out (${btcText(outputSat)})`;
     throw new RejectedError('consensus', 'bad-txns-in-belowout', debug);
   }
   return inputSat - outputSat;

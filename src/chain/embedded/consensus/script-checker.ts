@@ -27,16 +27,16 @@ export class ScriptChecker {
     this.#consensus.add(transaction.wtxid);
   }
 
-  /** The same under the stricter rules of the mempool; says whether a block could still take the transaction. */
+  /** The same under the stricter rules of the mempool. */
   checkStandard(transaction: ChainTransaction, coins: readonly Coin[]): void {
     if (this.#standard.has(transaction.wtxid)) return;
     const failure = firstFailure(transaction, coins, STANDARD_FLAGS);
+    if (failure !== undefined) {
+      throw new RejectedError('policy', `mempool-script-verify-flag-failed (${failure.message})`, failure.debug);
+    }
     // Also after a success: STRICTENC turns a bad key into a wrong signature, which a script may want, and consensus
     // does not know it.
     this.checkConsensus(transaction, coins);
-    if (failure !== undefined) {
-      throw new RejectedError('policy', `non-mandatory-script-verify-flag (${failure.message})`, failure.debug);
-    }
     this.#standard.add(transaction.wtxid);
   }
 }

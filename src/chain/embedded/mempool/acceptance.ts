@@ -11,7 +11,7 @@ import { MIN_RELAY_FEERATE_SAT_PER_KVB, type MempoolFloor } from './floor.ts';
 import { type ChainLimits, DEFAULT_LIMITS, ancestorsWithCarveOut, ancestorsWithin } from './limits.ts';
 import type { Mempool, MempoolEntry } from './pool.ts';
 import { checkReplacement } from './replacement.ts';
-import { checkStandard, checkStandardInputs } from './standard.ts';
+import { checkDustWithoutFee, checkStandard, checkStandardInputs } from './standard.ts';
 
 const MAX_STANDARD_SIGOPS_COST = 16_000;
 const BYTES_PER_SIGOP = 20;
@@ -109,6 +109,7 @@ export class MempoolAcceptance {
 
     const sigops = sigopsCost(transaction, coins.map(({ script }) => script));
     if (sigops > MAX_STANDARD_SIGOPS_COST) throw new RejectedError('policy', 'bad-txns-too-many-sigops', `${sigops}`);
+    checkDustWithoutFee(transaction, feeSat);
     const vsize = Math.ceil(Math.max(transaction.weight, sigops * BYTES_PER_SIGOP) / WITNESS_SCALE_FACTOR);
     if (mode !== 'reorg') this.#checkFee(feeSat, vsize, nowS, mode);
 

@@ -1,6 +1,6 @@
 import type { ChainTransaction } from '../consensus/transaction.ts';
-import { RejectedError } from '../rejection.ts';
-import { feeAtRateSat, feerateSatPerKvb } from './feerate.ts';
+import { RejectedError, btcText } from '../rejection.ts';
+import { feeAtRateSat, feerateSatPerKvb, feerateText } from './feerate.ts';
 import { INCREMENTAL_FEERATE_SAT_PER_KVB } from './floor.ts';
 import { type Mempool, type MempoolEntry, entryFeerate, totals } from './pool.ts';
 
@@ -22,7 +22,7 @@ export function checkReplacement(
   const feerate = feerateSatPerKvb(feeSat, vsize);
   for (const conflict of conflicts) {
     if (feerate <= entryFeerate(conflict)) {
-      const feerates = `new feerate ${feerate} <= old feerate ${entryFeerate(conflict)} sat/kvB`;
+      const feerates = `new feerate ${feerateText(feerate)} <= old feerate ${feerateText(entryFeerate(conflict))}`;
       throw insufficient(`rejecting replacement ${txid}; ${feerates}`);
     }
   }
@@ -40,21 +40,22 @@ export function checkReplacement(
   }
 
   const oldParents = new Set([...conflicts].flatMap((conflict) => [...pool.parents(conflict.transaction)]));
-  for (const parent of pool.parents(transaction)) {
-    if (!oldParents.has(parent)) {
-      const debug = `replacement ${txid} adds unconfirmed input, from ${parent.transaction.txid}`;
+  for (const [index, key] of transaction.spends.entries()) {
+    const parent = pool.get(key.slice(0, key.indexOf(':')));
+    if (parent !== undefined && !oldParents.has(parent)) {
+      const debug = `replacement ${txid} adds unconfirmed input, idx ${index}`;
       throw new RejectedError('policy', 'replacement-adds-unconfirmed', debug);
     }
   }
 
   const replacedFeeSat = totals(replaced).feeSat;
   if (feeSat < replacedFeeSat) {
-    const fees = `${feeSat} < ${replacedFeeSat} sat`;
+    const fees = `${btcText(feeSat)} < ${btcText(replacedFeeSat)}`;
     throw insufficient(`rejecting replacement ${txid}, less fees than conflicting txs; ${fees}`);
   }
   const relayFeeSat = feeAtRateSat(INCREMENTAL_FEERATE_SAT_PER_KVB, vsize);
   if (feeSat - replacedFeeSat < relayFeeSat) {
-    const paid = `${feeSat - replacedFeeSat} < ${relayFeeSat} sat`;
+    const paid = `${btcText(feeSat - replacedFeeSat)} < ${btcText(relayFeeSat)}`;
     throw insufficient(`rejecting replacement ${txid}, not enough additional fees to relay; ${paid}`);
   }
   return replaced;

@@ -18,6 +18,8 @@ const MAX_P2WSH_STACK_ITEMS = 100;
 const MAX_P2WSH_ITEM_SIZE = 80;
 /** Smaller transactions could be mistaken for an inner node of a block's merkle tree. */
 const MIN_STRIPPED_SIZE = 65;
+/** One that pays no fee may have an output of dust, which a child must then spend. */
+const MAX_DUST_OUTPUTS = 1;
 const DUST_RELAY_FEERATE_SAT_PER_KVB = 3_000n;
 
 /**
@@ -34,8 +36,7 @@ export function dustThresholdSat(script: Uint8Array): bigint {
 /**
  * Checks what relay policy asks of a transaction by itself. Throws `RejectedError`.
  *
- * Versions 1 and 2 alone are taken: version 3's own topology rules (BIP 431) are not kept here, nor are transactions
- * without a fee whose dust is spent in the same package.
+ * Versions 1 and 2 alone are taken: version 3's own topology rules (BIP 431) are not kept here.
  */
 export function checkStandard({ transaction, weight, strippedSize }: ChainTransaction): void {
   const { version, ins, outs } = transaction;
@@ -48,11 +49,18 @@ export function checkStandard({ transaction, weight, strippedSize }: ChainTransa
   for (const { script } of outs) {
     if (!isStandardOutput(script)) throw new RejectedError('policy', 'scriptpubkey');
   }
-  if (outs.some(isDust)) throw new RejectedError('policy', 'dust');
+  if (outs.filter(isDust).length > MAX_DUST_OUTPUTS) throw new RejectedError('policy', 'dust');
   if (outs.filter(({ script }) => outputType(script) === 'nulldata').length > 1) {
     throw new RejectedError('policy', 'multi-op-return');
   }
   if (strippedSize < MIN_STRIPPED_SIZE) throw new RejectedError('policy', 'tx-size-small');
+}
+
+/** Nobody may be paid to mine dust. Throws `RejectedError`. */
+export function checkDustWithoutFee({ transaction }: ChainTransaction, feeSat: bigint): void {
+  if (feeSat !== 0n && transaction.outs.some(isDust)) {
+    throw new RejectedError('policy', 'dust', 'tx with dust output must be 0-fee');
+  }
 }
 
 /** Checks what relay policy asks of the outputs that are spent and of how they are spent. Throws `RejectedError`. */

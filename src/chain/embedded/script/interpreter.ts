@@ -113,6 +113,7 @@ class SignatureCheckingInterpreter extends Interpreter {
     if (signatureCount === undefined) return undefined;
     const signatures = this.#pop(signatureCount);
     if (signatures === undefined || keys === undefined) return undefined;
+    if (this.stack.length === 0) return this.#stop('INVALID_STACK_OPERATION');
     const scriptCode = this.#scriptCode(signatures);
     if (scriptCode === undefined) return undefined;
 

@@ -1,0 +1,42 @@
+import type { Answer } from './pair.ts';
+
+/** The fields of answers that are not compared, by method: docs/embedded-chain.md, "Answers". */
+const EXTRA_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  testmempoolaccept: ['usage'],
+  getrawmempool: ['startingpriority', 'currentpriority', 'hash', 'unbroadcast'],
+  getmempoolentry: ['startingpriority', 'currentpriority', 'hash', 'unbroadcast'],
+  getblock: ['txcount', 'header_version', 'desc'],
+  getblockheader: ['txcount', 'header_version'],
+  gettxout: ['desc'],
+  getrawtransaction: ['desc'],
+};
+
+/** An answer without what only one side has, on purpose. */
+export function withoutExtraFields(method: string, answer: unknown): unknown {
+  const extra = EXTRA_FIELDS[method];
+  if (extra === undefined || typeof answer !== 'object' || answer === null) return answer;
+  if (Array.isArray(answer)) return answer.map((each) => withoutExtraFields(method, each));
+  return Object.fromEntries(
+    Object.entries(answer)
+      .filter(([name]) => !extra.includes(name))
+      .map(([name, value]) => [name, withoutExtraFields(method, value)]),
+  );
+}
+
+/** A difference that is meant, or Knots': its heading in docs/embedded-chain.md, and how the two answers show it. */
+interface Known {
+  readonly name: string;
+  readonly embedded: RegExp;
+  readonly bitcoind: RegExp;
+}
+
+const KNOWN: readonly Known[] = [
+  { name: 'output scripts above 34 bytes', embedded: /./, bitcoind: /"bad-txns-vout-script-toolarge/ },
+  { name: 'names of witness limits', embedded: /"bad-witness-nonstandard"/, bitcoind: /"bad-witness-\w+/ },
+];
+
+/** The documented difference that explains two answers, if one does. */
+export function isKnown(_method: string, embedded: Answer, bitcoind: Answer): string | undefined {
+  const [own, other] = [JSON.stringify(embedded), JSON.stringify(bitcoind)];
+  return KNOWN.find((known) => known.embedded.test(own) && known.bitcoind.test(other))?.name;
+}
