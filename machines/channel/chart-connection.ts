@@ -1,4 +1,3 @@
-import { and, stateIn } from 'xstate';
 import { channelSetup } from './implementations.ts';
 import { refuse } from './chart-parts.ts';
 
@@ -60,8 +59,8 @@ export const connection = channelSetup.createStateConfig({
       description: 'BOLT 2, Message Retransmission: the channel failed or ended; only the error is said, on each connection.',
       on: {
         connected: [
-          // The numbers alone make some peers close the channel, the error makes others.
-          { guard: and(['isRecovered', stateIn({ lifecycle: 'fallenBehind' })]), actions: ['sendReestablish', 'repeatError'] },
+          // A peer that has lost state must hear of it here, or it takes the error for a reason to broadcast what it has.
+          { guard: 'isNegotiated', actions: ['sendReestablish', 'repeatError'] },
           { actions: 'repeatError' },
         ],
         restored: { actions: 'repeatNotices' },

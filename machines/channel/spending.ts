@@ -4,7 +4,7 @@ import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import { readCommitmentNumber } from '../commitment/commitment-number.ts';
 import { buildCommitment, type BuiltCommitment } from '../commitment/commitment-transaction.ts';
 import { lookupSecret, secretIndex } from '../commitment/secrets.ts';
-import { outputsOfCommitment, outputsOfRevoked, outputsOfUnknown } from '../onchain/ending-outputs.ts';
+import { isLostOwn, outputsOfCommitment, outputsOfLostOwn, outputsOfRevoked, outputsOfUnknown } from '../onchain/ending-outputs.ts';
 import type { OutputRow } from '../onchain/output.ts';
 import { negotiated, type ChannelContext } from './context.ts';
 import type { ChannelData, EndingCommitment, NegotiatedChannel } from './data.ts';
@@ -52,6 +52,9 @@ export function endingOf(
   if (built !== undefined) {
     return { ending, outputs: outputsOfCommitment(built, ending.owner, context.htlcs, blockHeight) };
   }
+  if (kind === 'local' && perCommitmentPoint !== undefined) {
+    return { ending, outputs: outputsOfLostOwn(channel, transaction, perCommitmentPoint, context.htlcs, blockHeight) };
+  }
   const outputs =
     ending.perCommitmentPoint === undefined
       ? outputsOfUnknown(channel, transaction, context.htlcs, blockHeight)
@@ -79,7 +82,11 @@ function spendOf({ data, htlcs, environment }: ChannelContext, bytes: Uint8Array
   }
   const commitmentNumber = readCommitmentNumber(basepointsOf(channel), transaction);
   if (commitmentNumber === undefined) return { kind: isMutualClose(data, transaction) ? 'mutual' : 'unknown', transaction };
-  return { kind: commitmentNumber < data.remoteRevocations ? 'revoked' : 'ahead', transaction, commitmentNumber };
+  if (commitmentNumber < data.remoteRevocations) return { kind: 'revoked', transaction, commitmentNumber };
+  // This node may have closed the channel before it lost the state in which it did.
+  const perCommitmentPoint = environment.localPoint(commitmentNumber);
+  if (isLostOwn(channel, transaction, perCommitmentPoint)) return { kind: 'local', transaction, commitmentNumber, perCommitmentPoint };
+  return { kind: 'ahead', transaction, commitmentNumber };
 }
 
 /** The commitments that may stand on chain without anyone having cheated or lost anything. */
@@ -122,7 +129,9 @@ function spendingOf({ funding }: ChannelData, bytes: Uint8Array): Transaction | 
 }
 
 /** A mutual close pays to nothing but the scripts of the two shutdowns. */
-function isMutualClose({ localShutdownScript, remoteShutdownScript }: ChannelData, { outs }: Transaction): boolean {
+function isMutualClose({ isRecovered, localShutdownScript, remoteShutdownScript }: ChannelData, { outs }: Transaction): boolean {
+  // What was agreed on is lost. Both have signed it, and it is no commitment: it is what they closed the channel with.
+  if (isRecovered) return true;
   if (remoteShutdownScript === undefined) return false;
   return outs.every(({ script }) => equals(script, localShutdownScript) || equals(script, remoteShutdownScript));
 }

@@ -130,6 +130,37 @@ export function outputsOfUnknown(
   return [...ours, ...withoutOutputs(htlcs.rows(), blockHeight)];
 }
 
+/**
+ * What is ours of a commitment of our own that this node cannot rebuild, since it lost state after it had closed the channel:
+ * what is paid to us after the delay. Its HTLCs are lost with the peer's signatures for them.
+ */
+export function outputsOfLostOwn(
+  channel: NegotiatedChannel,
+  transaction: Transaction,
+  perCommitmentPoint: Uint8Array,
+  htlcs: HtlcTable,
+  blockHeight: number,
+): OutputRow[] {
+  const place = { txid: transaction.getHash(), blockHeight };
+  const { toSelfDelay } = channel.remote;
+  const toLocal = ownToLocal(channel, perCommitmentPoint);
+  const anchor = anchorScript(channel.local.fundingPubkey);
+  const ours = transaction.outs.flatMap(({ script, value }, index): OutputRow[] => {
+    if (equals(script, p2wsh(toLocal))) return [row('to_local', index, value, toLocal, toSelfDelay, place)];
+    return equals(script, p2wsh(anchor)) ? [row('anchor', index, value, anchor, 0, place)] : [];
+  });
+  return [...ours, ...withoutOutputs(htlcs.rows(), blockHeight)];
+}
+
+/** Whether a commitment pays us after a delay, as only our own does. One that pays us nothing looks like the peer's. */
+export function isLostOwn(channel: NegotiatedChannel, { outs }: Transaction, perCommitmentPoint: Uint8Array): boolean {
+  const toLocal = p2wsh(ownToLocal(channel, perCommitmentPoint));
+  return outs.some(({ script }) => equals(script, toLocal));
+}
+
+const ownToLocal = ({ local, remote }: NegotiatedChannel, perCommitmentPoint: Uint8Array): Uint8Array =>
+  toLocalScript(deriveCommitmentKeys(FORMAT, perCommitmentPoint, local, remote), remote.toSelfDelay);
+
 function outputsToRemote({ local }: NegotiatedChannel, script: Uint8Array, value: bigint, index: number, place: Place): OutputRow[] {
   const toRemote = toRemoteAnchorsScript(local.paymentBasepoint);
   if (equals(script, p2wsh(toRemote))) return [row('to_remote', index, value, toRemote, ONE_BLOCK, place)];
