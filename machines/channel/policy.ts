@@ -1,8 +1,10 @@
+import type { Depths } from '../onchain/output.ts';
+
 /**
  * What this node asks of a channel and accepts in one: chosen by its operator, given to each channel's machine at its start.
  * Amounts carry their unit; feerates are sat per 1,000 weight units.
  */
-export interface ChannelPolicy {
+export interface ChannelPolicy extends Depths {
   readonly dustLimitSatoshis: bigint;
   readonly htlcMinimumMsat: bigint;
   /** Millionths of the capacity, for what the peer may have in flight to us. */
@@ -41,6 +43,8 @@ export const defaultPolicy: ChannelPolicy = {
   minFeeratePerKw: 253,
   maxFeeratePerKw: 250_000,
   maxDustHtlcExposureMsat: 50_000_000n,
+  reasonableDepth: 6,
+  irrevocableDepth: 100,
 };
 
 /** The reserve asked of the peer (BOLT 2 suggests 1%); never below either side's dust limit, which the reserve must not undercut. */

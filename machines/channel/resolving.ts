@@ -4,7 +4,7 @@ import { FORMAT } from './balances.ts';
 import { deriveCommitmentKeys } from '../commitment/keys.ts';
 import { toLocalScript } from '../commitment/scripts.ts';
 import { secondStage } from '../onchain/ending-outputs.ts';
-import { IRREVOCABLE_DEPTH, type OutputEffect, type OutputEvent, type OutputRow } from '../onchain/output.ts';
+import type { OutputEffect, OutputEvent, OutputRow } from '../onchain/output.ts';
 import { resolve } from '../onchain/resolver.ts';
 import { inputSpending, preimageIn, spenderOf } from '../onchain/spend.ts';
 import { negotiated, type ChannelContext, type Step } from './context.ts';
@@ -54,8 +54,11 @@ export function tellPreimage(context: ChannelContext, id: bigint, paymentPreimag
 }
 
 /** BOLT 5, "General Nomenclature": all of it is irrevocably resolved. */
-export function isIrrevocablyResolved({ data: { fundingSpend, outputs } }: ChannelContext, { height }: BlockConnected): boolean {
-  if (fundingSpend === undefined || height - fundingSpend.blockHeight + 1 < IRREVOCABLE_DEPTH) return false;
+export function isIrrevocablyResolved(context: ChannelContext, event: BlockConnected): boolean {
+  const { data, environment } = context;
+  const depth = data.fundingSpend === undefined ? 0 : event.height - data.fundingSpend.blockHeight + 1;
+  if (depth < environment.policy.irrevocableDepth) return false;
+  const outputs = stepOutputs(context, event).data?.outputs ?? data.outputs;
   return outputs.every(({ state }) => state === 'resolved');
 }
 
@@ -74,8 +77,7 @@ export function repeatOutcomes(context: ChannelContext): Step {
 }
 
 /** What becomes of its HTLC is buried. */
-export const isOver = ({ state }: OutputRow): boolean =>
-  state === 'claimBuried' || state === 'takeBuried' || state === 'buried' || state === 'resolved';
+const isOver = ({ state }: OutputRow): boolean => state === 'claimBuried' || state === 'takeBuried' || state === 'buried';
 
 function takeTransaction(
   context: ChannelContext,
@@ -93,7 +95,7 @@ function takeTransaction(
     if (inputIndex === undefined) continue;
     const witness = transaction.ins[inputIndex]?.witness ?? [];
     const by = spenderOf(row, ending.owner, witness);
-    const step = resolve(row, { type: 'spent', by, spend, paymentPreimage: preimageIn(row, witness) });
+    const step = resolve(row, { type: 'spent', by, spend, paymentPreimage: preimageIn(row, witness) }, context.environment.policy);
     // A second stage of another transaction, which a reorg took out, will never be.
     after = after
       .map((other) => (other === row ? step.row : other))
@@ -126,7 +128,7 @@ function withSecondStage(
   if (made === undefined) return outputs;
   const known = outputs.find(({ outpoint }) => isSame(outpoint, made.outpoint));
   if (known === undefined) return [...outputs, made];
-  const again = resolve(known, { type: 'confirmed', height: blockHeight }).row;
+  const again = resolve(known, { type: 'confirmed', height: blockHeight }, context.environment.policy).row;
   return outputs.map((other) => (other === known ? again : other));
 }
 
@@ -139,7 +141,7 @@ function takeAll(
   const after = outputs.map((row) => {
     const event = eventFor(row);
     if (event === undefined) return row;
-    const step = resolve(row, event);
+    const step = resolve(row, event, context.environment.policy);
     effects.push(...step.effects.flatMap((effect) => noticesOf(context, step.row, effect)));
     return step.row;
   });

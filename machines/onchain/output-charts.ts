@@ -1,8 +1,9 @@
 import { and, assign, not, setup } from 'xstate';
-import { IRREVOCABLE_DEPTH, REASONABLE_DEPTH, type OutputEffect, type OutputEvent, type OutputKind, type OutputRow } from './output.ts';
+import type { Depths, OutputEffect, OutputEvent, OutputKind, OutputRow } from './output.ts';
 
 interface OutputContext {
   readonly row: OutputRow;
+  readonly depths: Depths;
   readonly emit: (effect: OutputEffect) => void;
 }
 
@@ -29,8 +30,8 @@ const outputSetup = setup({
     isOrphaned: ({ context, event }) => event.type === 'blockDisconnected' && context.row.blockHeight >= event.height,
     isSpendGone: ({ context, event }) =>
       event.type === 'blockDisconnected' && (context.row.spend?.blockHeight ?? 0) >= event.height,
-    isBuried: ({ context, event }) => isDeep(context, event, REASONABLE_DEPTH),
-    isIrrevocable: ({ context, event }) => isDeep(context, event, IRREVOCABLE_DEPTH),
+    isBuried: ({ context, event }) => isDeep(context, event, context.depths.reasonableDepth),
+    isIrrevocable: ({ context, event }) => isDeep(context, event, context.depths.irrevocableDepth),
   },
   actions: {
     noteConfirmed: assign(({ context: { row }, event }) =>
@@ -80,16 +81,16 @@ const unconfirmed = {
 } as const;
 
 const resolved = {
-  description: 'BOLT 5, General Nomenclature: irrevocably resolved, since what spends it is 100 blocks deep.',
+  description: 'BOLT 5, General Nomenclature: irrevocably resolved, since what spends it is so deep (100 blocks) that no reorg reaches it.',
 } as const;
 
 const claimed = {
-  description: 'BOLT 5, General Nomenclature: our transaction that spends it is in a block, not yet a hundred deep.',
+  description: 'BOLT 5, General Nomenclature: our transaction that spends it is in a block, and may yet be taken out.',
   on: { blockConnected: { guard: 'isIrrevocable', target: 'resolved' }, blockDisconnected: unspent },
 } as const;
 
 const taken = {
-  description: 'BOLT 5, General Nomenclature: a transaction of the peer spends it, not yet a hundred deep.',
+  description: 'BOLT 5, General Nomenclature: a transaction of the peer spends it, and may yet be taken out.',
   on: { blockConnected: { guard: 'isIrrevocable', target: 'resolved' }, blockDisconnected: unspent },
 } as const;
 

@@ -89,7 +89,10 @@ export type OutputEffect =
   /** What becomes of the HTLC is buried: we have it, or the peer has. */
   | { readonly type: 'ended'; readonly to: 'us' | 'peer' };
 
-/** BOLT 5, "General Nomenclature": a transaction that is that deep counts as irrevocable. */
-export const IRREVOCABLE_DEPTH = 100;
-/** BOLT 5's "reasonable depth": what stands in so many blocks is acted upon in other channels. */
-export const REASONABLE_DEPTH = 6;
+/** How deep a transaction must be, in blocks, for what hangs on it. */
+export interface Depths {
+  /** BOLT 5's "reasonable depth": what stands so deep is acted upon in other channels. */
+  readonly reasonableDepth: number;
+  /** BOLT 5, "General Nomenclature": what stands so deep is irrevocable. */
+  readonly irrevocableDepth: number;
+}

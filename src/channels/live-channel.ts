@@ -1,16 +1,19 @@
 import { toString } from 'uint8arrays';
 import { channelMachine } from '../../machines/channel/channel.machine.ts';
 import { createChannel, restoreChannel, type ChannelActor, type ChannelSnapshot, type ChannelStateValue } from '../../machines/channel/channel.ts';
-import type { ChannelEnvironment } from '../../machines/channel/context.ts';
+import { negotiated, type ChannelEnvironment } from '../../machines/channel/context.ts';
 import type { ChannelData } from '../../machines/channel/data.ts';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import type { ExternalChannelEvent } from '../../machines/channel/events.ts';
 import type { ChannelPolicy } from '../../machines/channel/policy.ts';
+import { localCommitment } from '../../machines/channel/requests.ts';
 import type { HtlcTable } from '../../machines/htlc/htlc-table.ts';
+import type { Claim, CommitmentBump } from '../../machines/onchain/claim.ts';
+import { bumpOf, claimsOf } from '../../machines/onchain/claims.ts';
 import { RunnelError } from '../../protocols/errors.ts';
 import { encodeMessage } from '../../protocols/wire/messages.ts';
 import type { NodeId } from '../network/network.ts';
-import { wireMessage, type ChannelKeys } from '../runtime/channel-wire.ts';
+import { signedCommitment, wireMessage, type ChannelKeys } from '../runtime/channel-wire.ts';
 import { changedRegions, GENESIS, hashEntry, type ChainedEntry, type JournalEntry, type JournalEvent, type JournalHead } from './journal.ts';
 
 /** A machine threw, which none should: the channel is frozen and comes back from disk. */
@@ -120,6 +123,22 @@ export class LiveChannel {
   /** What is ready to be signed waits for the end of the turn. */
   get isReadyToSign(): boolean {
     return this.value.remoteCommitment === 'readyToSign' && this.value.connection === 'online';
+  }
+
+  /** What of its ending on chain this node may take now. */
+  get claims(): Claim[] {
+    return claimsOf(this.#actor.getSnapshot().context);
+  }
+
+  /** Our commitment, while it waits for a block. */
+  get bump(): CommitmentBump | undefined {
+    const { lifecycle } = this.value;
+    const isOurs = lifecycle === 'failed' || (typeof lifecycle === 'object' && 'closing' in lifecycle && lifecycle.closing === 'local');
+    const { context } = this.#actor.getSnapshot();
+    const { data, htlcs, environment } = context;
+    if (!isOurs || data.fundingSpend !== undefined || data.localSignatures === undefined) return undefined;
+    const request = localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest');
+    return bumpOf(context, signedCommitment(request, data.localSignatures.signature, this.keys));
   }
 
   /** Gives the event to the chart and notes it in the journal. Throws `ChannelFaultError` if the machine threw. */

@@ -29,7 +29,7 @@ export interface MeshWorld {
 /** Fees that tell one hop from another, so that a wrong one does not cancel out. */
 export const MESH_FORWARDING = { feeBaseMsat: 1_001, feeProportionalMillionths: 1_003, cltvExpiryDelta: 34 };
 /** One block is deep enough where nobody cheats; the rest is what a daemon has. */
-export const MESH_POLICY = { ...defaultPolicy, minimumDepth: 1, closeDepth: 3 };
+export const MESH_POLICY = { ...defaultPolicy, minimumDepth: 1, reasonableDepth: 2, irrevocableDepth: 3 };
 
 /** How often nodes look for blocks: each look costs more than anything else that happens in quiet times. */
 const POLL_INTERVAL_MS = 2_000;

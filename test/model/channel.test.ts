@@ -24,7 +24,9 @@ const unreachable: Readonly<Record<string, string>> = {
   'lifecycle.failed': 'no channel fails between honest nodes',
   'lifecycle.fallenBehind': 'no node comes back from an old state',
   'lifecycle.closing.local': 'nobody goes on chain alone',
-  'lifecycle.closing.remote': 'nobody goes on chain alone',
+  'lifecycle.closing.remote.current': 'nobody goes on chain alone',
+  'lifecycle.closing.remote.next': 'nobody goes on chain alone',
+  'lifecycle.closing.ahead': 'nobody loses state',
   'lifecycle.closing.revoked': 'nobody goes on chain alone, least with a revoked commitment',
   'lifecycle.closing.unknown': 'nobody else can spend the funding output',
 };

@@ -212,7 +212,7 @@ export class World {
       }
       const spent = { type: 'fundingSpent', transaction: transaction.toBuffer(), blockHeight: 200 } as const;
       this.#send(name, { ...spent, depth: 1 });
-      this.#send(name, { ...spent, depth: party.policy.closeDepth });
+      this.#send(name, { type: 'blockConnected', height: 199 + party.policy.irrevocableDepth, transactions: [] });
       assert.equal(party.state('lifecycle'), 'closed');
     }
   }

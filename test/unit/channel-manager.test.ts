@@ -272,10 +272,10 @@ describe('a channel at fault', () => {
     const { index } = bench.channelOf('alice');
     const { store } = bench;
     const save = store.saveHtlcs.bind(store);
-    store.saveHtlcs = (channelIndex, changes) => {
-      const isBad = channelIndex === index && changes.size > 0;
+    store.saveHtlcs = (data, changes) => {
+      const isBad = data.channelIndex === index && changes.size > 0;
       if (isBad) throw new StorageError('storage_misuse', 'a row that does not fit');
-      save(channelIndex, changes);
+      save(data, changes);
     };
     alice.offer(1);
     alice.settle();

@@ -67,7 +67,7 @@ describe('a transaction that spends the funding output (BOLT 5)', () => {
       alice.send(spent(transaction));
       return alice.state('lifecycle');
     });
-    expect(kinds).toEqual(['closing.remote', 'closing.revoked', 'closing.unknown']);
+    expect(kinds).toEqual(['closing.remote.current', 'closing.revoked', 'closing.unknown']);
   });
 
   it('is the commitment that the peer signed for us, or the one before it that it may not have revoked yet', () => {
@@ -77,11 +77,12 @@ describe('a transaction that spends the funding output (BOLT 5)', () => {
     pair.alice.send({ type: 'turnEnded' });
     // Signed, and nobody knows whether it arrived: either may come.
     for (const _ of [0, 1]) pair.deliverOne(pair.alice);
-    for (const transaction of [current, commitmentOf(pair.bob)]) {
+    const kinds = [current, commitmentOf(pair.bob)].map((transaction) => {
       const { alice } = pair.clone();
       alice.send(spent(transaction));
-      expect(alice.state('lifecycle')).toBe('closing.remote');
-    }
+      return alice.state('lifecycle');
+    });
+    expect(kinds).toEqual(['closing.remote.current', 'closing.remote.next']);
   });
 
   it('is no mutual close for paying to the peer’s shutdown script, if it is a commitment by its marks', () => {
@@ -91,7 +92,7 @@ describe('a transaction that spends the funding output (BOLT 5)', () => {
     const commitment = Transaction.fromBuffer(commitmentOf(pair.bob));
     commitment.outs = [{ script: pair.bob.data.localShutdownScript, value: 1_000n }];
     pair.alice.send(spent(commitment.toBuffer()));
-    expect(pair.alice.state('lifecycle')).toBe('closing.remote');
+    expect(pair.alice.state('lifecycle')).toBe('closing.ahead');
   });
 
   it('ends the talk: the peer is told, nothing of its is heard any more, and nothing is revoked or signed', () => {
@@ -123,7 +124,8 @@ describe('a transaction that spends the funding output (BOLT 5)', () => {
     expect(pair.alice.data.fundingSpend).toBeDefined();
     pair.alice.send(spent(transaction, 0));
     expect(pair.alice.data.fundingSpend).toBeUndefined();
-    expect(pair.alice.state('lifecycle')).toBe('closing.remote');
+    expect(pair.alice.state('lifecycle')).toBe('closing.remote.current');
+    expect(pair.alice.told('broadcastTransaction')).toMatchObject([{ transaction }]);
     expect(pair.alice.told('channelFailed')).toHaveLength(1);
   });
 });

@@ -165,7 +165,7 @@ describe.each(['without a restart', 'restarted after each block'])('a funding, %
     for (let i = 0; i < 5; i++) node.unblock();
     expect(node.channel.data.fundingSpend).toBeUndefined();
     node.block(closing!);
-    node.run(4);
+    node.run(98);
     expect(node.channel.lifecycle).toBe('closing');
     node.block();
     expect([...node.bench.channels.all()]).toEqual([]);
