@@ -71,13 +71,14 @@ export class World {
     return { label, version: 2, lockTime, inputs, outputs };
   }
 
-  /** A confirmed coin that nobody was given yet. */
+  /** A confirmed coin, large enough for any funding, that nothing in the mempool spends and nobody was given yet. */
   takeCoin(): Coin {
-    for (;;) {
-      const [coin] = this.purse.splice(this.random.between(0, this.purse.length - 1), 1);
-      if (coin === undefined) throw new Error('the world has run out of coins');
-      if (this.pair.chain.mempool.spender(keyOf(coin)) === undefined) return coin;
-    }
+    const { mempool } = this.pair.chain;
+    const free = this.purse.filter((coin) => coin.amountSat > 2_500_000n && mempool.spender(keyOf(coin)) === undefined);
+    if (free.length === 0) throw new Error('the world has run out of coins');
+    const coin = this.random.pick(free);
+    this.purse.splice(this.purse.indexOf(coin), 1);
+    return coin;
   }
 
   /** Mines with one side's miner or the other's; what was unconfirmed may be taken for confirmed. */
