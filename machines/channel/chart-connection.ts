@@ -60,7 +60,7 @@ export const connection = channelSetup.createStateConfig({
       on: {
         connected: [
           // A peer that has lost state must hear of it here, or it takes the error for a reason to broadcast what it has.
-          { guard: 'isNegotiated', actions: ['sendReestablish', 'repeatError'] },
+          { guard: 'hasChannelId', actions: ['sendReestablish', 'repeatError'] },
           { actions: 'repeatError' },
         ],
         restored: { actions: 'repeatNotices' },

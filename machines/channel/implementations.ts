@@ -142,7 +142,7 @@ export const channelSetup = setup({
     hasTheirSignatures: ({ context }) => context.data.remoteAnnouncement !== undefined,
     hasSaidAnnouncement: ({ context }) => context.data.saidAnnouncement,
     isNormal: stateIn({ lifecycle: 'normal' }),
-    isNegotiated: ({ context }) => context.data.channelId !== undefined,
+    hasChannelId: ({ context }) => context.data.channelId !== undefined,
     takesUpdates: or([stateIn({ lifecycle: 'normal' }), stateIn({ lifecycle: 'shuttingDown' })]),
     cannotOpen: ({ context, event }) =>
       event.type === 'open' &&
