@@ -42,6 +42,8 @@ export interface Chain {
   /** 'regtest' | 'signet' | 'test' | 'testnet4' | 'main' as `getblockchaininfo` names it. */
   network(): Promise<string>;
   tip(): Promise<BlockRef>;
+  /** The block of that height on the best chain; rejects with `ChainRpcError` above the tip. */
+  blockAt(height: number): Promise<BlockRef>;
   /**
    * Follows the best chain from just after `from` (undefined: from the present tip on, without history), giving each
    * event to `onEvent` and waiting for its promise before the next. Survives an unreachable backend by retrying; the

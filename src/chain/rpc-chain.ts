@@ -60,6 +60,10 @@ export class RpcChain implements Chain {
     return { height: blocks, hash: bestblockhash };
   }
 
+  async blockAt(height: number): Promise<BlockRef> {
+    return { height, hash: await ask(this.#options.rpc, answers.hash, 'getblockhash', [height]) };
+  }
+
   follow(
     from: BlockRef | undefined,
     onEvent: (event: ChainEvent) => Promise<void>,

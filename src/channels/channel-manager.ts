@@ -2,7 +2,8 @@ import { Transaction } from 'bitcoinjs-lib';
 import { equals } from 'uint8arrays';
 import { newChannelData, type ChannelStateValue, type NewChannel } from '../../machines/channel/channel.ts';
 import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
-import type { AnnouncementSignatures } from '../../machines/channel/data.ts';
+import type { AnnouncementSignatures, ChannelData } from '../../machines/channel/data.ts';
+import { recoveredChannelData, type StaticChannel } from '../../machines/channel/recovering.ts';
 import type { ChannelEffect, HtlcNotice } from '../../machines/channel/effects.ts';
 import type { OutputHtlc } from '../../machines/onchain/output.ts';
 import type { ChannelPolicy } from '../../machines/channel/policy.ts';
@@ -104,6 +105,34 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
 
   isFrozen(channelIndex: number): boolean {
     return this.#frozen.has(channelIndex);
+  }
+
+  /** The first index that no channel has had. */
+  get nextIndex(): number {
+    return this.#nextIndex;
+  }
+
+  /** All that are on disk, ended or not. */
+  known(): Pick<ChannelData, 'channelIndex' | 'funding'>[] {
+    const { store } = this.#options;
+    return (['live', 'ended'] as const).flatMap((which) => store.indexes(which).map((index) => mustLoad(store, index).data));
+  }
+
+  /**
+   * Takes back channels whose state is lost, none of which is known: each asks its peer to close. Indexes below `nextIndex`
+   * count as used. To be called within a turn.
+   */
+  recover(channels: readonly StaticChannel[], chainHash: Uint8Array, nextIndex: number, turn: Turn): void {
+    const { signer, policy, clock } = this.#options;
+    this.#nextIndex = Math.max(this.#nextIndex, nextIndex);
+    for (const channel of channels) {
+      const { channelIndex } = channel;
+      const data = recoveredChannelData(channel, { localNodeId: signer.node.nodeId, chainHash, policy });
+      const live = LiveChannel.create(data, this.#keysOf(channelIndex), policy, clock.now());
+      this.#channels.set(channelIndex, live);
+      this.#touch(live);
+      turn.dispatch({ to: 'channel', channelIndex, event: { type: 'recover' } });
+    }
   }
 
   /** Makes a channel that waits for its first event; nothing of it is on disk before its funding may exist. */

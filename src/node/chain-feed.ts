@@ -23,6 +23,7 @@ export class ChainFeed {
   #pending: ChainEvent[] = [];
   #tip: BlockRef | undefined;
   #savedTip: BlockRef | undefined;
+  #rewound: BlockRef | undefined;
 
   constructor(options: { database: Database; wallet: Wallet; channels: ChannelManager }) {
     this.#database = options.database;
@@ -45,6 +46,12 @@ export class ChainFeed {
     this.#tip ??= tip;
   }
 
+  /** The chain is to be followed anew from there: see `Wallet.rewindTo`. To be called within a turn, before following begins. */
+  rewindTo(block: BlockRef): void {
+    this.#tip = block;
+    this.#rewound = block;
+  }
+
   /** To be called within a turn. */
   handle(event: ChainEvent, turn: Turn): void {
     this.#pending.push(event);
@@ -53,6 +60,7 @@ export class ChainFeed {
   }
 
   persist(): void {
+    if (this.#rewound !== undefined) this.#wallet.rewindTo(this.#rewound);
     for (const event of this.#pending) this.#wallet.handleChainEvent(event);
     if (this.#tip === undefined || this.#tip === this.#savedTip) return;
     this.#database.run('INSERT OR REPLACE INTO chain_tip (id, height, hash) VALUES (0, ?, ?)', this.#tip.height, this.#tip.hash);
@@ -60,11 +68,13 @@ export class ChainFeed {
 
   committed(): void {
     this.#pending = [];
+    this.#rewound = undefined;
     this.#savedTip = this.#tip;
   }
 
   reset(): void {
     this.#pending = [];
+    this.#rewound = undefined;
     this.#tip = this.#savedTip;
   }
 

@@ -94,6 +94,18 @@ export class PeerManager {
     }));
   }
 
+  /** Where the peer was reached last. */
+  address(nodeId: NodeId): string | undefined {
+    return this.#peers.get(nodeId)?.address ?? this.#options.store.address(nodeId);
+  }
+
+  /** Where a peer that was never reached may be. */
+  suggestAddress(nodeId: NodeId, address: string): void {
+    const { store } = this.#options;
+    if (this.#peers.has(nodeId) || store.address(nodeId) !== undefined) return;
+    store.saveAddress(nodeId, address);
+  }
+
   /** Keeps a connection to the peer from now on, for its channels. */
   want(nodeId: NodeId): void {
     this.#peer(nodeId).actor.send({ type: 'want' });

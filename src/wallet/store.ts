@@ -37,6 +37,12 @@ export class WalletStore {
     this.#database.run('UPDATE wallet_state SET tip_height = ?, tip_hash = ?', height, hash);
   }
 
+  /** The lowest block that holds one of the transactions. */
+  firstHeight(): number | undefined {
+    const sql = 'SELECT MIN(block_height) AS height FROM wallet_transactions';
+    return this.#database.get<{ height: number | null }>(sql)?.height ?? undefined;
+  }
+
   /** The index of the chain's next address to give out. */
   nextIndex(chain: 0 | 1): number {
     return this.#database.get<{ next: number }>(`SELECT ${NEXT_COLUMN[chain]} AS next FROM wallet_state`)?.next ?? 0;

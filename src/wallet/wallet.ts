@@ -1,6 +1,6 @@
 import { Transaction, type Network } from 'bitcoinjs-lib';
 import { equals } from 'uint8arrays/equals';
-import type { ChainEvent } from '../chain/chain.ts';
+import type { BlockRef, ChainEvent } from '../chain/chain.ts';
 import type { OnchainSigner } from '../keys/signer-api.ts';
 import { atomically, type Database } from '../storage/database.ts';
 import { AddressBook, type WalletAddress } from './address-book.ts';
@@ -117,6 +117,16 @@ export class Wallet {
   /** Follows the chain, one event after the other; throws `WalletError` `block_out_of_order`. */
   handleChainEvent(event: ChainEvent): void {
     atomically(this.#database, () => this.#ledger.handle(event));
+  }
+
+  /** The lowest block that holds a transaction of the wallet's, if any does. */
+  firstHeight(): number | undefined {
+    return this.#store.firstHeight();
+  }
+
+  /** The chain is told again from the block after this one on, as a restore does; what is known is found again. */
+  rewindTo({ height, hash }: BlockRef): void {
+    atomically(this.#database, () => this.#store.setTip(height, hash));
   }
 
   /** The last block that the wallet has seen. */
