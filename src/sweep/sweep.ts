@@ -13,6 +13,15 @@ export interface ChannelBump {
   readonly bump: CommitmentBump;
 }
 
+/** All that there is to do at a height; what a request does not name any more is not done any more. */
+export interface SweepRequest {
+  /** That of the last block. */
+  readonly height: number;
+  readonly claims: readonly ChannelClaim[];
+  /** Our commitments that wait for a block. */
+  readonly bumps: readonly ChannelBump[];
+}
+
 /** A transaction of the sweeper's, as it is kept on disk. */
 export interface Sweep {
   readonly txid: string;

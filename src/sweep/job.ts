@@ -1,0 +1,71 @@
+import { claimTransactionWeight, pairedOutputs } from '../../machines/onchain/claim-transaction.ts';
+import type { CommitmentBump } from '../../machines/onchain/claim.ts';
+import { budgetSat, feeOf, feerateOf } from './fee-policy.ts';
+import { earliest, isPenalty } from './grouping.ts';
+import type { ChannelClaim } from './sweep.ts';
+
+/** What one transaction is to do: take these claims, and with an anchor pay for the commitment that it stands on. */
+export interface Job {
+  readonly claims: readonly ChannelClaim[];
+  /** The commitment that waits for a block, of which the only claim is our anchor. */
+  readonly parent: CommitmentBump | undefined;
+  readonly deadline: number | undefined;
+  /** The most that the transaction may pay. */
+  readonly budgetSat: bigint;
+  /** Whether the wallet pays the fee: what HTLC transactions take goes whole into outputs that the peer signed. */
+  readonly isFunded: boolean;
+}
+
+/** A P2WPKH coin as an input, and its change. */
+const COIN_WEIGHT = 272;
+const PAYOUT = new Uint8Array(22);
+
+/** The job of taking these claims; paired ones must come before others. */
+export function claimJob(claims: readonly ChannelClaim[]): Job {
+  return {
+    claims,
+    parent: undefined,
+    deadline: earliest(claims.map(({ claim }) => claim.deadline)),
+    budgetSat: claims.reduce((sum, { claim }) => sum + budgetSat(claim.amountSat, isPenalty(claim)), 0n),
+    isFunded: claims.some(({ claim }) => claim.pairedOutput !== undefined),
+  };
+}
+
+/** The job of paying for a commitment by its anchor. */
+export function anchorJob(anchor: ChannelClaim, parent: CommitmentBump): Job {
+  return {
+    claims: [anchor],
+    parent,
+    deadline: parent.deadline,
+    budgetSat: budgetSat(parent.valueAtStakeSat, false),
+    isFunded: true,
+  };
+}
+
+/** What its transaction will weigh, if one coin is enough for the fee. */
+export function jobWeight({ claims, isFunded }: Job): number {
+  const all = claims.map(({ claim }) => claim);
+  const scripts = [...pairedOutputs(all).map(({ script }) => script), PAYOUT];
+  return claimTransactionWeight(all, scripts) + (isFunded ? COIN_WEIGHT : 0);
+}
+
+/** The feerate that the whole budget comes to. */
+export function budgetFeerate(job: Job): number {
+  const { parent, budgetSat } = job;
+  if (parent === undefined) return feerateOf(budgetSat, jobWeight(job));
+  return feerateOf(budgetSat + parent.feeSat, jobWeight(job) + parent.commitment.weight());
+}
+
+/** What the transaction must pay beyond its own weight so that its parent comes to the feerate too. */
+export function parentGapSat({ parent }: Job, feeratePerKw: number): bigint {
+  if (parent === undefined) return 0n;
+  const gap = feeOf(parent.commitment.weight(), feeratePerKw) - parent.feeSat;
+  return gap > 0n ? gap : 0n;
+}
+
+/** What a transaction that pays `feeSat` pays by weight, together with its parent if that pays less. */
+export function effectiveFeerate({ parent }: Job, feeSat: bigint, weight: number): number {
+  const own = feerateOf(feeSat, weight);
+  if (parent === undefined) return own;
+  return Math.min(own, feerateOf(feeSat + parent.feeSat, weight + parent.commitment.weight()));
+}

@@ -1,0 +1,237 @@
+import type { CommitmentBump } from '../../machines/onchain/claim.ts';
+import type { Logger } from '../logging.ts';
+import { WalletError } from '../wallet/errors.ts';
+import type { Rejection } from './broadcaster.ts';
+import { BudgetExceededError } from './errors.ts';
+import {
+  estimateFor,
+  type FeeEstimates,
+  feerateOf,
+  isWorthReplacing,
+  leastFeerate,
+  wantedFeerate,
+} from './fee-policy.ts';
+import { blocksLeft, byHaste, groupClaims, isEconomical, isUrgent, mayStayTogether } from './grouping.ts';
+import { anchorJob, budgetFeerate, claimJob, effectiveFeerate, type Job } from './job.ts';
+import type { SweepAlarms } from './sweep-alarms.ts';
+import type { SweepBook } from './sweep-book.ts';
+import type { SweepBuilder } from './sweep-builder.ts';
+import { type ChannelClaim, outpointKey, type Sweep, type SweepRequest } from './sweep.ts';
+
+export interface SweepPlannerOptions {
+  readonly book: SweepBook;
+  readonly builder: SweepBuilder;
+  readonly rejectionOf: (txid: string) => Rejection | undefined;
+  readonly alarms: SweepAlarms;
+  readonly logger: Logger;
+}
+
+/** For how many blocks a transaction may be refused for another reason than its fee before it is made anew. */
+const STUCK_BLOCKS = 3;
+
+const TOO_EXPENSIVE = 'to get a transaction of a closed channel into a block in time would cost more than it is worth';
+
+/** What became of a job. */
+type Outcome = 'made' | 'no_coins' | 'too_expensive' | 'failed';
+
+/** What a round works with. */
+interface Round {
+  readonly height: number;
+  readonly estimates: FeeEstimates;
+  readonly claims: ReadonlyMap<string, ChannelClaim>;
+  /** The commitments that wait for a block, by the anchor that pays for them. */
+  readonly parents: ReadonlyMap<string, CommitmentBump>;
+}
+
+/** Decides, each round, which transactions are to be there, and makes, replaces and drops them until they are. */
+export class SweepPlanner {
+  readonly #options: SweepPlannerOptions;
+  /** Claims whose transaction was refused: they share none with others. */
+  readonly #apart = new Set<string>();
+  #postponed = new Set<string>();
+  #urgent = new Set<string>();
+
+  constructor(options: SweepPlannerOptions) {
+    this.#options = options;
+  }
+
+  isPostponed(key: string): boolean {
+    return this.#postponed.has(key);
+  }
+
+  /** Whether the transaction's deadline was near in the last round. */
+  isUrgent(txid: string): boolean {
+    return this.#urgent.has(txid);
+  }
+
+  /** Synchronous; each transaction that it makes is on disk when it returns. */
+  plan(request: SweepRequest, estimates: FeeEstimates): void {
+    const round = roundOf(request, estimates);
+    const { book } = this.#options;
+    const { claims, parents, height } = round;
+    this.#postponed = new Set();
+    for (const key of this.#apart) if (!claims.has(key)) this.#apart.delete(key);
+    book.settle((key) => claims.has(key), height);
+    for (const sweep of book.active()) this.#improve(sweep, round);
+
+    const free = [...claims].filter(([key]) => book.takerOf(key) === undefined);
+    const anchors = free.flatMap(([key, anchor]) => {
+      const parent = parents.get(key);
+      return parent === undefined ? [] : [anchorJob(anchor, parent)];
+    });
+    const others = free.flatMap(([key, each]) => (parents.has(key) || !this.#isWorthIt(each, round) ? [] : [each]));
+    const jobs = [...anchors, ...groupClaims(others, height, this.#apart).map(claimJob)].sort(byHasteOfJobs);
+    for (const job of jobs) this.#start(job, round);
+    this.#watchDeadlines(round);
+  }
+
+  /** Replaces a transaction where that is called for, or gives it up if the chain will not have it. */
+  #improve(sweep: Sweep, round: Round): void {
+    const { book, rejectionOf } = this.#options;
+    const rejection = rejectionOf(sweep.txid);
+    if (rejection?.kind === 'other' && round.height - rejection.sinceHeight >= STUCK_BLOCKS) {
+      if (sweep.claimed.length > 1) for (const { key } of sweep.claimed) this.#apart.add(key);
+      book.drop(sweep);
+      return;
+    }
+    const claims = sweep.claimed.flatMap(({ key }) => round.claims.get(key) ?? []);
+    if (!mayStayTogether(claims, round.height, this.#apart)) {
+      // What is most pressing replaces it, and the others are free for transactions of their own.
+      const [first = []] = groupClaims(claims, round.height, this.#apart);
+      const job = claimJob(first);
+      if (this.#make(job, this.#wanted(job, round), round, sweep) === 'made') return;
+    }
+    const job = jobOf(claims, round);
+    const left = blocksLeft(job.deadline, round.height);
+    const wanted = this.#wanted(job, round);
+    if (rejection?.kind === 'fee') {
+      // What stands in the way is not known: half as much again, until it is enough.
+      const raised = Math.min(Math.max(wanted, Math.ceil(sweep.feeratePerKw * 1.5)), budgetFeerate(job));
+      this.#make(job, raised, round, sweep);
+    } else if (isWorthReplacing(sweep.feeratePerKw, wanted, left)) {
+      this.#make(job, wanted, round, sweep);
+    }
+  }
+
+  #start(job: Job, round: Round): void {
+    const { parent } = job;
+    const wanted = this.#wanted(job, round);
+    if (parent !== undefined) {
+      const isRefused = this.#options.rejectionOf(parent.commitment.getId())?.kind === 'fee';
+      if (!isRefused && feerateOf(parent.feeSat, parent.commitment.weight()) >= wanted) return;
+    } else if (wanted < leastFeerate(round.estimates)) {
+      this.#postpone(job);
+      return;
+    }
+    const outcome = this.#make(job, wanted, round, undefined);
+    if (outcome === 'made' || outcome === 'too_expensive' || job.claims.length === 1) return;
+    // What could not be made together, for want of coins or for one claim that cannot be signed for, may go one by one.
+    for (const each of job.claims) {
+      if (this.#make(claimJob([each]), wanted, round, undefined) === 'no_coins') return;
+    }
+  }
+
+  /** The feerate for a job now, no more than its budget. */
+  #wanted(job: Job, { estimates, height }: Round): number {
+    const left = blocksLeft(job.deadline, height);
+    const limit = budgetFeerate(job);
+    if (isUrgent(job.deadline, height) && limit < estimateFor(estimates, left)) {
+      this.#alarm('fee_budget_exceeded', job, TOO_EXPENSIVE);
+    }
+    return wantedFeerate(estimates, left, limit);
+  }
+
+  /** Makes and books the transaction of a job; with too few coins for its feerate, at the highest that they allow. */
+  #make(job: Job, feeratePerKw: number, round: Round, replaced: Sweep | undefined): Outcome {
+    const floor = replaced?.feeratePerKw ?? leastFeerate(round.estimates);
+    let outcome = this.#try(job, feeratePerKw, round, replaced);
+    for (let over = (feeratePerKw - floor) >> 1; outcome === 'no_coins' && over > 0; over >>= 1) {
+      outcome = this.#try(job, floor + over, round, replaced);
+    }
+    return outcome === 'no_coins' && replaced === undefined ? this.#try(job, floor, round, replaced) : outcome;
+  }
+
+  #try(job: Job, feeratePerKw: number, { height }: Round, replaced: Sweep | undefined): Outcome {
+    const { book, builder, logger } = this.#options;
+    const details = {
+      claimed: job.claims.map(({ channelIndex, claim }) => ({ key: outpointKey(claim.outpoint), channelIndex })),
+      firstHeight: replaced?.firstHeight ?? height,
+      madeHeight: height,
+    };
+    try {
+      const { txid, feeSat } = book.make(details, replaced, () => {
+        const built = builder.build(job, feeratePerKw, replaced);
+        return { ...built, feeratePerKw: effectiveFeerate(job, built.feeSat, built.transaction.weight()) };
+      });
+      logger.info({ txid, feeSat, replaces: replaced?.txid }, 'made a transaction for what a channel left on chain');
+      return 'made';
+    } catch (error) {
+      if (error instanceof WalletError && error.code === 'insufficient_funds') {
+        this.#alarm('no_fee_coins', job, `the wallet has too few coins for the fees of a closed channel: ${error.message}`);
+        return 'no_coins';
+      }
+      if (error instanceof BudgetExceededError) {
+        if (isUrgent(job.deadline, height)) this.#alarm('fee_budget_exceeded', job, TOO_EXPENSIVE);
+        if (replaced === undefined) this.#postpone(job);
+        return 'too_expensive';
+      }
+      logger.error({ err: error, claims: details.claimed }, 'no transaction could be made of claims');
+      return 'failed';
+    }
+  }
+
+  #isWorthIt(each: ChannelClaim, { estimates }: Round): boolean {
+    if (isEconomical(each.claim, leastFeerate(estimates))) return true;
+    this.#postponed.add(outpointKey(each.claim.outpoint));
+    return false;
+  }
+
+  #postpone({ claims }: Job): void {
+    for (const { claim } of claims) this.#postponed.add(outpointKey(claim.outpoint));
+  }
+
+  #watchDeadlines({ claims, height }: Round): void {
+    this.#urgent = new Set();
+    for (const [key, { channelIndex, claim }] of claims) {
+      if (!isUrgent(claim.deadline, height)) continue;
+      const sweep = this.#options.book.takerOf(key);
+      if (sweep !== undefined) this.#urgent.add(sweep.txid);
+      if ((blocksLeft(claim.deadline, height) ?? 1) > 0 || this.#postponed.has(key)) continue;
+      const message = `no block holds our spend of ${key} (${claim.amountSat} sat) yet: the peer can take it by now`;
+      this.#options.alarms.raise('deadline_missed', channelIndex, message);
+    }
+  }
+
+  #alarm(code: 'no_fee_coins' | 'fee_budget_exceeded', { claims }: Job, message: string): void {
+    for (const { channelIndex } of claims) this.#options.alarms.raise(code, channelIndex, message);
+  }
+}
+
+function roundOf({ height, claims, bumps }: SweepRequest, estimates: FeeEstimates): Round {
+  const parents = new Map<string, CommitmentBump>();
+  const all = new Map<string, ChannelClaim>();
+  for (const { channelIndex, bump } of bumps) {
+    if (bump.anchor === undefined) continue;
+    const key = outpointKey(bump.anchor.outpoint);
+    parents.set(key, bump);
+    all.set(key, { channelIndex, claim: { ...bump.anchor, deadline: bump.deadline } });
+  }
+  for (const each of claims) {
+    const key = outpointKey(each.claim.outpoint);
+    if (!all.has(key)) all.set(key, each);
+  }
+  return { height, estimates, claims: all, parents };
+}
+
+function jobOf(claims: readonly ChannelClaim[], { parents }: Round): Job {
+  const [first] = claims;
+  const parent = first === undefined ? undefined : parents.get(outpointKey(first.claim.outpoint));
+  return first === undefined || parent === undefined ? claimJob(claims) : anchorJob(first, parent);
+}
+
+/** In the order of their most pressing claims. */
+function byHasteOfJobs(a: Job, b: Job): number {
+  const [first] = a.claims;
+  const [second] = b.claims;
+  return first === undefined || second === undefined ? 0 : byHaste(first, second);
+}
