@@ -38,6 +38,13 @@ const MAX_HTLC_CLTV = 2016;
  */
 export const MIN_OUTGOING_BLOCKS = 13;
 
+/**
+ * BOLT 2, same section: `3R+2G+2S`. With fewer blocks between the two HTLCs of a forward the node can lose, in the worst case, what it
+ * forwards. R = 6 is the depth that it waits for before it fails upstream what the chain gave back; G = 2 blocks of grace for a peer; S = 12 for a
+ * transaction to confirm.
+ */
+export const SAFE_CLTV_EXPIRY_DELTA = 3 * 6 + 2 * 2 + 2 * 12;
+
 /** BOLT 7, "HTLC Fees". */
 export function forwardingFeeMsat(amountToForwardMsat: bigint, policy: ForwardingPolicy): bigint {
   return BigInt(policy.feeBaseMsat) + (amountToForwardMsat * BigInt(policy.feeProportionalMillionths)) / 1_000_000n;

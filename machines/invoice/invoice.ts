@@ -22,6 +22,7 @@ export interface InvoiceData {
   readonly paymentSecret: Uint8Array | undefined;
   /** Undefined where the payer chooses. */
   readonly amountMsat: bigint | undefined;
+  /** What a part must have left to its expiry when it comes: `MIN_BLOCKS_TO_TAKE` at least. */
   readonly minFinalCltvExpiryDelta: number;
   /** Undefined for a spontaneous payment, which is there or is not. */
   readonly expiresAtMs: number | undefined;

@@ -1,6 +1,7 @@
 import { equals } from 'uint8arrays';
 import type { FailureMessage } from '../../protocols/onion/failures.ts';
 import type { PaymentData } from '../../protocols/onion/payload.ts';
+import { FULFILMENT_BLOCKS } from '../channel/deadlines.ts';
 import type { InvoiceData, InvoicePart, PartArrived } from './invoice.ts';
 
 /** BOLT 4, "Basic Multi-Part Payments": how long to wait for the rest after the first part. */
@@ -47,14 +48,16 @@ export function completesSet({ parts }: InvoiceData, event: PartArrived): boolea
 }
 
 /**
- * BOLT 2, "`cltv_expiry_delta` Selection": whether a part that we hold is past its fulfillment deadline, from which on
- * it must be failed, since it may be too late to claim it on chain.
+ * BOLT 2, "`cltv_expiry_delta` Selection": whether it is too late to take a part that we hold. Once it is taken, the channel goes to the chain
+ * for it `FULFILMENT_BLOCKS` before its expiry, and before that the peer is to have the time to remove it.
  */
 export const isTooLate = (part: InvoicePart, blockHeight: number): boolean =>
-  part.cltvExpiry < blockHeight + FULFILLMENT_DEADLINE_BLOCKS;
+  part.cltvExpiry < blockHeight + MIN_BLOCKS_TO_TAKE;
 
-/** BOLT 2, same section: `2R+G+S`. */
-export const FULFILLMENT_DEADLINE_BLOCKS = 18;
+/** Blocks that may come while the peer removes an HTLC that we fulfill. */
+const REMOVAL_BLOCKS = 3;
+/** A part with less left to its expiry is failed, never taken. */
+export const MIN_BLOCKS_TO_TAKE = FULFILMENT_BLOCKS + REMOVAL_BLOCKS;
 
 function knowsSecret({ paymentSecret }: InvoiceData, payment: PaymentData | undefined): boolean {
   if (paymentSecret === undefined) return payment === undefined;

@@ -90,8 +90,9 @@ export const configSchema = z.strictObject({
   policy: z.strictObject({
     feeBaseMsat: amount(0n, 0xffff_ffffn).default(1_000n).describe('Fee for forwarding an HTLC, in msat'),
     feePpm: integer(0, 1_000_000).default(100).describe('Fee for forwarding, in millionths of the amount'),
-    cltvExpiryDelta: integer(18, 2_016)
-      .default(40)
+    // BOLT 2, "`cltv_expiry_delta` Selection": at least 34. The default leaves room beyond `SAFE_CLTV_EXPIRY_DELTA`.
+    cltvExpiryDelta: integer(34, 2_016)
+      .default(80)
       .describe('Blocks between the expiries of an incoming and an outgoing HTLC'),
   }),
   channel: z.strictObject({

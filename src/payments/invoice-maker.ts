@@ -1,4 +1,5 @@
 import { fromString } from 'uint8arrays';
+import { MIN_BLOCKS_TO_TAKE } from '../../machines/invoice/rules.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { encodeInvoice } from '../../protocols/invoice/encode.ts';
 import type { RouteHint } from '../../protocols/invoice/invoice.ts';
@@ -39,8 +40,11 @@ export interface MadeInvoice {
 /** Enough ways to us that one of them works, in an invoice that a QR code still holds. */
 const MAX_ROUTE_HINTS = 4;
 export const DEFAULT_EXPIRY_SECONDS = 3_600;
-/** BOLT 2, "`cltv_expiry_delta` Selection": what the last hop must leave us, and BOLT 11's default. */
-export const MIN_FINAL_CLTV_EXPIRY_DELTA = 18;
+/**
+ * BOLT 2, "`cltv_expiry_delta` Selection": what the last hop must leave us. It is more than BOLT 11's default, at which the channel would go to the
+ * chain for it, and more than what is left when a part is given up, since blocks come while others are on their way.
+ */
+export const MIN_FINAL_CLTV_EXPIRY_DELTA = MIN_BLOCKS_TO_TAKE + 3;
 
 /** BOLT 11, "Feature Bits": several parts are welcome. */
 const FEATURES = encodeFeatures({ var_onion_optin: 'required', payment_secret: 'required', basic_mpp: 'optional' });

@@ -1,14 +1,14 @@
 import type { HtlcLocation } from '../../machines/forwarding/circuit.ts';
 import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
 import type { InvoiceEffect, InvoiceEvent, InvoicePart } from '../../machines/invoice/invoice.ts';
-import { unknownDetails } from '../../machines/invoice/rules.ts';
+import { MIN_BLOCKS_TO_TAKE, unknownDetails } from '../../machines/invoice/rules.ts';
 import type { FinalPayload } from '../../protocols/onion/payload.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { equals } from 'uint8arrays';
 import type { Clock } from '../runtime/clock.ts';
 import type { ChannelDirectory } from './directory.ts';
 import { PaymentError } from './errors.ts';
-import { makeInvoice, type InvoiceMakerOptions, type InvoiceRequest } from './invoice-maker.ts';
+import { makeInvoice, MIN_FINAL_CLTV_EXPIRY_DELTA, type InvoiceMakerOptions, type InvoiceRequest } from './invoice-maker.ts';
 import { hashKey, invoiceRecord, type InvoiceStore } from './invoice-store.ts';
 import { liveInvoice, newInvoice, storedInvoice, type LiveInvoice } from './live-invoice.ts';
 import { htlcKey, type Outlet } from './outlet.ts';
@@ -61,7 +61,13 @@ export class Invoices {
     const nowMs = this.#options.clock.now();
     const { text, preimage, paymentHash, paymentSecret, expiresAtMs } = makeInvoice(this.#options, request, nowMs);
     const made = newInvoice(
-      { paymentHash, paymentSecret, amountMsat: request.amountMsat, expiresAtMs },
+      {
+        paymentHash,
+        paymentSecret,
+        amountMsat: request.amountMsat,
+        minFinalCltvExpiryDelta: MIN_FINAL_CLTV_EXPIRY_DELTA,
+        expiresAtMs,
+      },
       { preimage, invoice: text, description: request.description, createdAtMs: nowMs },
     );
     const invoice = this.#add(made);
@@ -186,7 +192,14 @@ export class Invoices {
   #spontaneous(paymentHash: Uint8Array, preimage: Uint8Array | undefined): LiveInvoice | undefined {
     if (preimage === undefined || !equals(sha256(preimage), paymentHash)) return undefined;
     const made = newInvoice(
-      { paymentHash, paymentSecret: undefined, amountMsat: undefined, expiresAtMs: undefined },
+      {
+        paymentHash,
+        paymentSecret: undefined,
+        amountMsat: undefined,
+        // Nobody was asked for more.
+        minFinalCltvExpiryDelta: MIN_BLOCKS_TO_TAKE,
+        expiresAtMs: undefined,
+      },
       { preimage, invoice: undefined, description: undefined, createdAtMs: this.#options.clock.now() },
     );
     return this.#add(made);

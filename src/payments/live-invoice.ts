@@ -7,7 +7,6 @@ import {
   type InvoicePart,
 } from '../../machines/invoice/invoice.ts';
 import type { InvoiceState } from '../../machines/invoice/invoice.machine.ts';
-import { MIN_FINAL_CLTV_EXPIRY_DELTA } from './invoice-maker.ts';
 import { hashKey, type StoredInvoice } from './invoice-store.ts';
 import { LiveActor } from './live-actor.ts';
 
@@ -22,12 +21,11 @@ export interface LiveInvoice extends Omit<StoredInvoice, 'state' | 'data'> {
 
 /** A new invoice, open. */
 export function newInvoice(
-  asked: Pick<InvoiceData, 'paymentHash' | 'paymentSecret' | 'amountMsat' | 'expiresAtMs'>,
+  asked: Pick<InvoiceData, 'paymentHash' | 'paymentSecret' | 'amountMsat' | 'minFinalCltvExpiryDelta' | 'expiresAtMs'>,
   rest: Pick<StoredInvoice, 'preimage' | 'invoice' | 'description' | 'createdAtMs'>,
 ): LiveInvoice {
   const data: InvoiceData = {
     ...asked,
-    minFinalCltvExpiryDelta: MIN_FINAL_CLTV_EXPIRY_DELTA,
     parts: [],
     totalMsat: undefined,
     deadlineMs: undefined,

@@ -18,7 +18,7 @@ import type { PaymentSearch } from './payment-store.ts';
 export interface PaymentLimits {
   /** Default 1 % of the amount, and 5 sat at least. */
   readonly maxFeeMsat?: bigint;
-  /** Locks funds for no more blocks (default 1008). */
+  /** Locks funds for no more blocks (default 2016: BOLT 4's limit). */
   readonly maxCltvExpiryDelta?: number;
   /** Begins no attempt later (default 60). */
   readonly timeoutSeconds?: number;
@@ -61,7 +61,6 @@ interface Moment {
   readonly blockHeight: number;
 }
 
-const DEFAULT_MAX_CLTV_DELTA = 1_008;
 const DEFAULT_TIMEOUT_SECONDS = 60;
 const DEFAULT_MAX_ATTEMPTS = 30;
 const MIN_DEFAULT_FEE_MSAT = 5_000n;
@@ -73,7 +72,7 @@ const defaultMaxFeeMsat = (amountMsat: bigint): bigint => {
   return percent > MIN_DEFAULT_FEE_MSAT ? percent : MIN_DEFAULT_FEE_MSAT;
 };
 
-const limitsOf = (amountMsat: bigint, { maxFeeMsat, maxCltvExpiryDelta = DEFAULT_MAX_CLTV_DELTA }: PaymentLimits) => ({
+const limitsOf = (amountMsat: bigint, { maxFeeMsat, maxCltvExpiryDelta = MAX_HTLC_CLTV }: PaymentLimits) => ({
   maxFeeMsat: maxFeeMsat ?? defaultMaxFeeMsat(amountMsat),
   // BOLT 4, "`max_htlc_cltv` Selection": beyond it nodes refuse.
   maxTotalCltvDelta: Math.min(maxCltvExpiryDelta, MAX_HTLC_CLTV),

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SAFE_CLTV_EXPIRY_DELTA } from '../../machines/forwarding/rules.ts';
 import { CONFIG_FILE, ConfigError, loadConfig } from '../../src/config/config.ts';
 import { dataDirectory } from '../../src/config/data-directory.ts';
 import { configKeys } from '../../src/config/keys.ts';
@@ -35,10 +36,12 @@ describe('the configuration', () => {
       apiPort: 9737,
       listen: ['/ip4/0.0.0.0/tcp/9735'],
       chain: { rpcUrl: 'http://127.0.0.1:18443' },
-      policy: { feeBaseMsat: 1000n, feePpm: 100, cltvExpiryDelta: 40 },
+      policy: { feeBaseMsat: 1000n, feePpm: 100, cltvExpiryDelta: 80 },
       passphrase: undefined,
     });
     expect(warnings).toEqual([]);
+    // BOLT 2, "`cltv_expiry_delta` Selection": by default nothing that is forwarded can be lost.
+    expect(config.policy.cltvExpiryDelta).toBeGreaterThanOrEqual(SAFE_CLTV_EXPIRY_DELTA);
   });
 
   it('takes flags before environment before file before defaults, key by key', () => {
@@ -49,7 +52,7 @@ describe('the configuration', () => {
       flags: { alias: 'flag', 'policy.fee_base_msat': '3' },
     });
     expect(config).toMatchObject(
-      { alias: 'flag', apiPort: 2, color: '#111111', policy: { feePpm: 2, feeBaseMsat: 3n, cltvExpiryDelta: 40 } },
+      { alias: 'flag', apiPort: 2, color: '#111111', policy: { feePpm: 2, feeBaseMsat: 3n, cltvExpiryDelta: 80 } },
     );
   });
 

@@ -21,7 +21,7 @@ const invoice: InvoiceData = {
   paymentHash: new Uint8Array(32),
   paymentSecret: secret,
   amountMsat: 1_000n,
-  minFinalCltvExpiryDelta: 18,
+  minFinalCltvExpiryDelta: 24,
   expiresAtMs: NOW + 5_000,
   parts: [],
   totalMsat: undefined,
@@ -59,7 +59,7 @@ describe('what the payee checks of a part', () => {
   it('takes what the invoice asks for, and up to twice as much', () => {
     expect(failure()).toBeUndefined();
     expect(failure(payment(2_000n))).toBeUndefined();
-    expect(failure({ part: part(0n, 1_000n, HEIGHT + 18), outgoingCltvValue: HEIGHT + 18 })).toBeUndefined();
+    expect(failure({ part: part(0n, 1_000n, HEIGHT + 24), outgoingCltvValue: HEIGHT + 24 })).toBeUndefined();
     expect(failure(payment(1n), { amountMsat: undefined })).toBeUndefined();
     expect(failure({ payment: undefined }, { paymentSecret: undefined, amountMsat: undefined })).toBeUndefined();
   });
@@ -70,7 +70,7 @@ describe('what the payee checks of a part', () => {
     expect(failure(payment(999n))).toEqual(details);
     expect(failure(payment(2_001n))).toEqual(details);
     expect(failure({ nowMs: NOW + 5_000 })).toEqual(details);
-    expect(failure({ part: part(0n, 1_000n, HEIGHT + 17), outgoingCltvValue: HEIGHT + 17 })).toEqual(details);
+    expect(failure({ part: part(0n, 1_000n, HEIGHT + 23), outgoingCltvValue: HEIGHT + 23 })).toEqual(details);
     expect(failure(payment(0n), { amountMsat: undefined })).toEqual(details);
   });
 
@@ -111,14 +111,14 @@ const events = {
   rest: arrival(5n, 600n),
   wrong: arrival(5n, 1_000n, { payment: undefined }),
   contradicting: arrival(5n, 600n, payment(1_100n)),
-  tooLate: arrival(5n, 600n, { blockHeight: HEIGHT + 13, part: part(5n, 600n, HEIGHT + 40) }),
+  tooLate: arrival(5n, 600n, { blockHeight: HEIGHT + 10, part: part(5n, 600n, HEIGHT + 40) }),
   htlcReceived: { type: 'htlcReceived', htlc },
   htlcPaid: { type: 'htlcEnded', htlc, isPaid: true },
   htlcUnpaid: { type: 'htlcEnded', htlc, isPaid: false },
   otherEnded: { type: 'htlcEnded', htlc: { channelIndex: 2, id: 1n }, isPaid: true },
   mppTimeout: { type: 'mppTimeout' },
-  blockHeight: { type: 'blockHeight', blockHeight: HEIGHT + 1 },
-  expiringHeight: { type: 'blockHeight', blockHeight: HEIGHT + 13 },
+  blockHeight: { type: 'blockHeight', blockHeight: HEIGHT + 9 },
+  expiringHeight: { type: 'blockHeight', blockHeight: HEIGHT + 10 },
   expire: { type: 'expire' },
   cancel: { type: 'cancel', blockHeight: HEIGHT },
 } as const satisfies Record<string, InvoiceEvent>;

@@ -368,7 +368,7 @@ describe('an invoice', () => {
       amountMsat: 1_234n,
       description: 'tea',
       currency: 'bcrt',
-      minFinalCltvExpiryDelta: 18,
+      minFinalCltvExpiryDelta: 24,
       routeHints: [],
     });
     expect(hex(decoded.payeeNodeId)).toBe(net.node('carol').nodeId);

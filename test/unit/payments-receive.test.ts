@@ -328,7 +328,7 @@ describe('a payment in several parts', () => {
     const invoice = await invoiceOf(net, 1_000n);
     const some = part(sender, invoice, 999n, 1_000n);
     await sender.send(some, 999n, net.height + 30);
-    net.mine(12);
+    net.mine(9);
     await net.settle();
     expect(sender.endings(some)).toEqual([]);
     net.mine();

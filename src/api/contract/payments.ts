@@ -110,7 +110,7 @@ const limitsOfPayment = {
   maxFeeMsat: msat.optional().meta({ description: 'Pay no more in fees (default: 1 % of the amount, at least 5 sat)' }),
   maxCltvExpiryDelta: integer(1, 4_032)
     .optional()
-    .meta({ description: 'Lock funds for no more blocks (default 1008)' }),
+    .meta({ description: 'Lock funds for no more blocks (default 2016)' }),
   timeoutSeconds: integer(1, 240)
     .optional()
     .meta({ description: 'Try no longer (default 60), then answer with what is known' }),
