@@ -50,6 +50,7 @@ export const eventSchemas = {
     attempt: count.meta({ description: 'Attempts made so far' }),
     message: z.string().optional().meta({ description: 'Why the last attempt or the payment failed' }),
   }),
+  backup: event('backup', { numChannels: count.meta({ description: 'Channels in the backup that was just written' }) }),
   invoice: event('invoice', { paymentHash, status: invoiceStatus, receivedMsat: msat.optional() }),
 } as const;
 
@@ -62,6 +63,7 @@ export const eventSchema = z
     eventSchemas.channel,
     eventSchemas.htlc,
     eventSchemas.payment,
+    eventSchemas.backup,
     eventSchemas.invoice,
   ])
   .meta({ id: 'Event' });

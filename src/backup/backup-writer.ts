@@ -12,7 +12,8 @@ import { BackupError } from './errors.ts';
 const NONCE_BYTES = 24;
 
 export interface BackupWriterOptions {
-  readonly file: BackupFile;
+  /** None: nothing is written. */
+  readonly file: BackupFile | undefined;
   readonly owner: BackupOwner;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
@@ -56,7 +57,7 @@ export class BackupWriter {
    */
   start(isKnown: (channel: BackupChannel) => boolean): string | undefined {
     const { file, owner } = this.#options;
-    const text = file.read();
+    const text = file?.read();
     let aside: string | undefined;
     if (text !== undefined) {
       try {
@@ -64,7 +65,7 @@ export class BackupWriter {
         if (lost.length > 0) throw notRestored(lost);
       } catch (error) {
         if (!(error instanceof BackupError) || error.code === 'backup_not_restored') throw error;
-        aside = file.setAside();
+        aside = file?.setAside();
       }
     }
     for (const channel of this.#options.channels()) this.note(channel);
@@ -116,6 +117,7 @@ export class BackupWriter {
 
   #write(): void {
     const { file, onWritten, onProblem } = this.#options;
+    if (file === undefined) return;
     try {
       file.write(this.text());
     } catch (error) {

@@ -3,6 +3,7 @@ import type { ChannelStateValue } from '../../machines/channel/channel.ts';
 import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
 import type { PeerTiming } from '../../machines/peer/peer.machine.ts';
 import type { EventHub } from '../api/events.ts';
+import type { BackupFile } from '../backup/backup-file.ts';
 import type { Block, Chain } from '../chain/chain.ts';
 import { ChannelManager, type ChannelWorld } from '../channels/channel-manager.ts';
 import { ChannelStore, hexOf } from '../channels/channel-store.ts';
@@ -24,6 +25,7 @@ import { StorageError, type Database } from '../storage/database.ts';
 import { addressToScript, bitcoinNetwork } from '../wallet/address.ts';
 import { Wallet } from '../wallet/wallet.ts';
 import { createAnnouncer } from './announcing.ts';
+import { Backups, type Recovery } from './backups.ts';
 import { currencyOf, loggedLoss, paymentsEvent } from './api/payments-api.ts';
 import { ChainFeed } from './chain-feed.ts';
 import { ChainFollower } from './chain-follower.ts';
@@ -58,6 +60,10 @@ export interface NodeOptions {
   readonly announcerTimes?: Partial<AnnouncerTimes>;
   /** How many unused addresses a restore from the seed looks through (default 100: each channel takes one). */
   readonly addressGap?: number;
+  /** Where the backup of the channels is kept, if anywhere. */
+  readonly backupFile?: BackupFile;
+  /** What the start is to bring back, if anything. */
+  readonly recovery?: Recovery;
   /** Runs a turn soon: `setImmediate` in a daemon. */
   readonly schedule: (run: () => void) => void;
   /** The node cannot go on: its store fails. */
@@ -86,6 +92,7 @@ export class Node {
   readonly ownChannels: OwnChannels;
   readonly updates: ChannelUpdates;
   readonly channelStore: ChannelStore;
+  readonly backups: Backups;
   #closingScript: Uint8Array | undefined;
 
   constructor(options: NodeOptions) {
@@ -150,11 +157,21 @@ export class Node {
       onUnexpected: (unexpected) => logger.warn({ ...unexpected }, 'an actor got an event that it has no answer for'),
     });
     this.feed = new ChainFeed({ database, wallet: this.wallet, channels: this.channels });
+    this.backups = new Backups({
+      ...options,
+      file: options.backupFile,
+      channels: this.channels,
+      wallet: this.wallet,
+      feed: this.feed,
+      gossip: this.gossip,
+      peers: () => this.peers,
+      dispatcher: () => this.dispatcher,
+    });
     this.dispatcher = new Dispatcher({
       database,
       channels: this.channels,
       payments: this.payments,
-      others: [this.feed],
+      others: [this.feed, this.backups],
       schedule: options.schedule,
       onDiscarded: (error) => this.#turnDiscarded(error),
       onReleaseFailed: (error) => this.#releaseFailed(error),
@@ -217,6 +234,7 @@ export class Node {
     this.funding.releaseAllBut((index) => this.channels.get(index) !== undefined);
     // Before channels repeat what they told: what they were asked last must be known by then.
     await this.payments.start();
+    await this.backups.start(this.options.recovery ?? {});
     await this.follower.start();
     for (const { index } of this.channels.all()) this.#restored(index);
     await network.start({
@@ -228,6 +246,7 @@ export class Node {
     });
     for (const channel of this.channels.all()) this.peers.want(hexOf(channel.data.remoteNodeId));
     for (const channel of this.channels.all()) this.ownChannels.tell(channel, this.announcer);
+    void this.backups.reachPeers();
   }
 
   /** Everything begun is on disk when it resolves. */
@@ -257,6 +276,7 @@ export class Node {
     const { events, logger, clock } = this.options;
     events.publish({ type: 'block', timeMs: clock.now(), height: block.height, hash: block.hash });
     this.funding.blockConnected(block);
+    this.backups.blockConnected();
     this.fees.update().catch((error: unknown) => logger.debug({ err: error }, 'no feerate for the commitments'));
     this.gossip.blockConnected(block).catch((error: unknown) => logger.warn({ err: error }, 'gossip'));
   }
@@ -280,6 +300,7 @@ export class Node {
   #channelChanged(channel: LiveChannel, before: ChannelStateValue, htlcs: ReadonlyMap<string, HtlcRow | undefined>): void {
     const nodeId = hexOf(channel.data.remoteNodeId);
     this.opener.changed(channel);
+    this.backups.changed(channel);
     if (lifecycleOf(before) === 'opening' && channel.lifecycle === 'confirming') this.#closingScript = undefined;
     if (channel.lifecycle !== 'opening' && channel.lifecycle !== 'abandoned') {
       this.peers.want(nodeId);
@@ -315,6 +336,7 @@ export class Node {
   #peerChanged(nodeId: NodeId, isUp: boolean): void {
     const { clock, events } = this.options;
     events.publish({ type: 'peer', timeMs: clock.now(), nodeId, connected: isUp });
+    if (isUp) this.backups.peerConnected(nodeId);
     if (isUp) this.gossip.peerConnected(nodeId);
     else this.gossip.peerDisconnected(nodeId);
   }
