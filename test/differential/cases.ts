@@ -9,7 +9,7 @@ export interface Case {
   readonly label: string;
   readonly hex: string;
   /** A mutation of bytes may be no transaction at all, and then there is nothing to put into a block. */
-  readonly decodes: boolean;
+  readonly transaction: Transaction | undefined;
 }
 
 /** A plan as it is, or with one or two mutations of any kind. */
@@ -42,19 +42,19 @@ export function someCase(world: World, plan: Plan): Case {
     return caseOf(`${label}, field: ${name}`, transaction);
   }
   const bytes = mutatedBytes(transaction.toBuffer(), random);
-  return { label: `${label}, bytes`, hex: toString(bytes, 'base16'), decodes: false };
+  return { label: `${label}, bytes`, hex: toString(bytes, 'base16'), transaction: undefined };
 }
 
 export function caseOf(label: string, transaction: Transaction): Case {
-  return { label, hex: transaction.toHex(), decodes: true };
+  return { label, hex: transaction.toHex(), transaction };
 }
 
 /** Has both sides judge transactions: whether the mempool would take each, and whether a block could hold it. */
 export async function judge(world: World, cases: readonly Case[]): Promise<void> {
   await world.pair.sameAll(
-    cases.flatMap(({ label, hex, decodes }) => [
+    cases.flatMap(({ label, hex, transaction }) => [
       { label, method: 'testmempoolaccept', params: [[hex], 0] },
-      ...(decodes
+      ...(transaction !== undefined
         ? [{ label: `${label} (in a block)`, method: 'generateblock', params: [world.minerAddress, [hex], false] }]
         : []),
     ]),

@@ -3,6 +3,7 @@ import { fromString } from 'uint8arrays';
 import { p2wpkh } from '../../machines/commitment/scripts.ts';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import { toWitnessSignature } from '../../protocols/crypto/witness-signature.ts';
+import type { Claim } from './channel.ts';
 import type { Seeded } from '../harness/seeded.ts';
 
 /** An output that can be spent; `txid` in display order. */
@@ -40,6 +41,8 @@ export interface Plan {
   readonly lockTime: number;
   readonly inputs: readonly InputPlan[];
   readonly outputs: readonly Output[];
+  /** By the index of an HTLC transaction's output: what can take it in turn. */
+  readonly seconds?: readonly (((coin: Coin) => Claim[]) | undefined)[];
 }
 
 /** The transaction of a plan, every input signed. */

@@ -107,6 +107,7 @@ export class World {
     if (!(await this.send(transaction, plan.label))) return false;
     const feeSat = amountIn(plan.inputs) - amountOut(plan.outputs);
     this.sent.set(transaction.getId(), { plan, feeSat, vsize: transaction.virtualSize() });
+    this.claims.push(...secondsOf(plan, transaction));
     for (const [i, { script }] of plan.outputs.entries()) {
       if (toString(script, 'base16') === toString(this.miner.script, 'base16')) {
         this.unconfirmed.push(coinOf(transaction, i));
@@ -146,7 +147,8 @@ export class World {
     const draft = this.plan(label, inputs, [...paired, ...outputs, { script: this.miner.script, value: 0n }], lockTime);
     const feeSat = (feerate * BigInt(signed(draft).virtualSize()) + 999n) / 1_000n;
     const rest = amountIn(inputs) - amountOut(draft.outputs) - feeSat;
-    return { ...draft, outputs: draft.outputs.with(-1, { script: this.miner.script, value: rest < 0n ? 0n : rest }) };
+    const paid = draft.outputs.with(-1, { script: this.miner.script, value: rest < 0n ? 0n : rest });
+    return { ...draft, outputs: paid, seconds: ordered.map(({ second }) => second) };
   }
 
   /** A transaction of one to three claims, with wallet coins where they cannot pay for themselves, and often anyway. */
@@ -171,6 +173,11 @@ export class World {
     const rest = amountIn(inputs) - needed;
     return { ...draft, outputs: [{ script: this.miner.script, value: rest < 0n ? 0n : rest }] };
   }
+}
+
+/** What may take the outputs of the HTLC transactions in a plan. */
+export function secondsOf(plan: Plan, transaction: Transaction): Claim[] {
+  return (plan.seconds ?? []).flatMap((second, i) => second?.(coinOf(transaction, i)) ?? []);
 }
 
 function keyOf({ txid, index }: Coin): string {

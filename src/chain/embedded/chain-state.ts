@@ -1,6 +1,12 @@
 import { fromString } from 'uint8arrays';
 import { type BlockNode, childNode, forEachDescendant, markFailed } from './block-node.ts';
-import { type ChainBlock, checkBlock, checkBlockInContext, decodeBlock } from './consensus/block.ts';
+import {
+  type ChainBlock,
+  checkBlock,
+  checkBlockInContext,
+  checkHeaderInContext,
+  decodeBlock,
+} from './consensus/block.ts';
 import { type Coin, CoinChanges, type CoinView, checkSpend, coinsOf, spentCoins } from './consensus/coins.ts';
 import { type LockContext, sequenceLocksMet } from './consensus/locks.ts';
 import { MAX_BLOCK_SIGOPS_COST, REGTEST_GENESIS_HEX, blockSubsidySat } from './consensus/params.ts';
@@ -101,7 +107,17 @@ export class ChainState {
     const previous = this.#nodes.get(block.previousHash);
     if (previous === undefined) throw new RejectedError('missing_inputs', 'prev-blk-not-found');
     if (previous.failure !== undefined) throw new RejectedError('consensus', 'bad-prevblk', previous.failure.reason);
-    checkBlockInContext(block, { height: previous.height + 1, previousMedianTimeS: previous.medianTimeS }, nowS);
+    const context = { height: previous.height + 1, previousMedianTimeS: previous.medianTimeS };
+    checkHeaderInContext(block, context, nowS);
+    try {
+      checkBlockInContext(block, context);
+    } catch (error) {
+      // A block that can never be right is remembered as such, with all that may be built on it.
+      if (error instanceof RejectedError && error.kind === 'consensus') {
+        markFailed(this.#insert(block, previous, trusted), error);
+      }
+      throw error;
+    }
     return this.#insert(block, previous, trusted);
   }
 
@@ -135,7 +151,8 @@ export class ChainState {
   /** Checks that a block would connect to the tip, without adding it. Throws `RejectedError`. */
   testConnect(block: ChainBlock, nowS: number): void {
     checkBlock(block);
-    checkBlockInContext(block, this.nextBlock, nowS);
+    checkHeaderInContext(block, this.nextBlock, nowS);
+    checkBlockInContext(block, this.nextBlock);
     this.#connectCoins(block, this.nextBlock, false);
   }
 

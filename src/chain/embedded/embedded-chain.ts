@@ -2,7 +2,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { RunnelError } from '../../../protocols/errors.ts';
 import type { BlockNode } from './block-node.ts';
 import { type ChainChange, ChainState } from './chain-state.ts';
-import { type ChainBlock, decodeBlock } from './consensus/block.ts';
+import { type ChainBlock, decodeBlock, withCoinbaseWitness } from './consensus/block.ts';
 import { checkSpend, spentCoins } from './consensus/coins.ts';
 import { isFinal, sequenceLocksMet } from './consensus/locks.ts';
 import { ScriptChecker } from './consensus/script-checker.ts';
@@ -125,13 +125,15 @@ export class EmbeddedChain {
     return block;
   }
 
-  /** Adds a block that was made elsewhere, on any branch. Throws `RejectedError`; false says that it was known. */
-  submitBlock(raw: Uint8Array): boolean {
-    const block = decodeBlock(raw);
+  /**
+   * Adds a block that was made elsewhere, on any branch. Throws `RejectedError`; `inconclusive` says that it was not
+   * connected, since it is on a branch that is not the best one.
+   */
+  submitBlock(raw: Uint8Array): 'connected' | 'inconclusive' | 'duplicate' {
+    const block = withCoinbaseWitness(decodeBlock(raw));
     const known = this.state.find(block.hash);
-    if (known !== undefined && known.failure === undefined) return false;
-    this.#write(() => this.#add(block));
-    return true;
+    if (known !== undefined && known.failure === undefined) return 'duplicate';
+    return this.#write(() => (this.state.isActive(this.#add(block)) ? 'connected' : 'inconclusive'));
   }
 
   /** Takes a block and all after it off the active chain; their transactions go back to the mempool where they may. */
@@ -173,7 +175,7 @@ export class EmbeddedChain {
     return loaded;
   }
 
-  #add(block: ChainBlock): void {
+  #add(block: ChainBlock): BlockNode {
     const node = this.state.accept(block, this.nowS, false);
     const change = this.state.activate();
     if (node.failure !== undefined) {
@@ -184,6 +186,7 @@ export class EmbeddedChain {
     }
     this.#log?.append({ type: 'block', raw: block.raw, verified: this.state.isActive(node) });
     this.#updateMempool(change);
+    return node;
   }
 
   #replay(record: ChainRecord): void {

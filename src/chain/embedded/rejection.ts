@@ -3,6 +3,7 @@ import { RunnelError } from '../../../protocols/errors.ts';
 /**
  * Which kind of rule was broken:
  * - `consensus`: the transaction or block can never be valid;
+ * - `mutated`: what came with a block's hash is not what the hash stands for, and the right one may still come;
  * - `policy`: valid in a block, but not taken into the mempool;
  * - `premature`: not valid in the next block, but later perhaps (lock times, coinbase maturity);
  * - `missing_inputs`: an input is unknown or spent;
@@ -11,6 +12,7 @@ import { RunnelError } from '../../../protocols/errors.ts';
  */
 export type RejectionKind =
   | 'consensus'
+  | 'mutated'
   | 'policy'
   | 'premature'
   | 'missing_inputs'

@@ -1,4 +1,4 @@
-import { Block } from 'bitcoinjs-lib';
+import { Block, type TxOutput } from 'bitcoinjs-lib';
 import { equals, fromString } from 'uint8arrays';
 import { RunnelError } from '../../../../protocols/errors.ts';
 import { RejectedError } from '../rejection.ts';
@@ -8,6 +8,7 @@ import {
   MAX_BLOCK_WEIGHT,
   MAX_FUTURE_BLOCK_TIME_S,
   REGTEST_BITS,
+  REGTEST_TARGET,
   WITNESS_SCALE_FACTOR,
 } from './params.ts';
 import { legacySigopsCost } from './sigops.ts';
@@ -34,7 +35,10 @@ export class BlockDecodeError extends RunnelError {
 /** The output script prefix that marks a witness commitment (BIP 141): OP_RETURN, 36 bytes, and four magic ones. */
 export const WITNESS_COMMITMENT_PREFIX = fromString('6a24aa21a9ed', 'base16');
 
-/** Parses exactly one block; throws `BlockDecodeError` for anything that Bitcoin would not serialize the same. */
+/**
+ * Parses a block; throws `BlockDecodeError` for anything that Bitcoin would not serialize the same. What comes after the
+ * block is not looked at, as in bitcoind.
+ */
 export function decodeBlock(raw: Uint8Array): ChainBlock {
   let header: Block;
   try {
@@ -44,7 +48,9 @@ export function decodeBlock(raw: Uint8Array): ChainBlock {
   }
   if (header.transactions === undefined) throw new BlockDecodeError('there is only a header');
   const block = describeBlock(header);
-  if (!equals(block.raw, raw)) throw new BlockDecodeError('it is not what the same block is serialized to');
+  if (!equals(block.raw, raw.subarray(0, block.raw.length))) {
+    throw new BlockDecodeError('it is not what the same block is serialized to');
+  }
   return block;
 }
 
@@ -63,15 +69,15 @@ export function describeBlock(header: Block): ChainBlock {
 
 /** The checks of a block that need nothing but the block. Throws `RejectedError`. */
 export function checkBlock({ header, transactions, merkleRoot }: ChainBlock): void {
-  if (!header.checkProofOfWork()) throw new RejectedError('consensus', 'high-hash', 'proof of work failed');
+  if (!hasProofOfWork(header)) throw new RejectedError('consensus', 'high-hash', 'proof of work failed');
   const [coinbase] = transactions;
   if (coinbase === undefined || strippedSize(header) * WITNESS_SCALE_FACTOR > MAX_BLOCK_WEIGHT) {
     throw new RejectedError('consensus', 'bad-blk-length', 'size limits failed');
   }
   const mutated = { value: false };
   const root = displayHex(Block.calculateMerkleRoot(header.transactions ?? [], false, mutated));
-  if (root !== merkleRoot) throw new RejectedError('consensus', 'bad-txnmrklroot', 'hashMerkleRoot mismatch');
-  if (mutated.value) throw new RejectedError('consensus', 'bad-txns-duplicate', 'duplicate transaction');
+  if (root !== merkleRoot) throw new RejectedError('mutated', 'bad-txnmrklroot', 'hashMerkleRoot mismatch');
+  if (mutated.value) throw new RejectedError('mutated', 'bad-txns-duplicate', 'duplicate transaction');
   if (!coinbase.isCoinbase) throw new RejectedError('consensus', 'bad-cb-missing', 'first tx is not coinbase');
   if (transactions.slice(1).some(({ isCoinbase }) => isCoinbase)) {
     throw new RejectedError('consensus', 'bad-cb-multiple', 'more than one coinbase');
@@ -83,9 +89,9 @@ export function checkBlock({ header, transactions, merkleRoot }: ChainBlock): vo
   }
 }
 
-/** The checks of a block that need the blocks before it, and the clock. Throws `RejectedError`. */
-export function checkBlockInContext(block: ChainBlock, context: LockContext, nowS: number): void {
-  const { bits, timestamp, version } = block.header;
+/** The checks of a block's header that need the blocks before it, and the clock. Throws `RejectedError`. */
+export function checkHeaderInContext({ header }: ChainBlock, context: LockContext, nowS: number): void {
+  const { bits, timestamp, version } = header;
   if (bits !== REGTEST_BITS) throw new RejectedError('consensus', 'bad-diffbits', 'incorrect proof of work');
   if (timestamp <= context.previousMedianTimeS) {
     throw new RejectedError('consensus', 'time-too-old', "block's timestamp is too early");
@@ -98,6 +104,10 @@ export function checkBlockInContext(block: ChainBlock, context: LockContext, now
     const hex = (version >>> 0).toString(16).padStart(8, '0');
     throw new RejectedError('consensus', `bad-version(0x${hex})`, `rejected nVersion=0x${hex} block`);
   }
+}
+
+/** The checks of what stands in a block that need the blocks before it. Throws `RejectedError`. */
+export function checkBlockInContext(block: ChainBlock, context: LockContext): void {
   for (const { transaction } of block.transactions) {
     if (!isFinal(transaction, context)) {
       throw new RejectedError('consensus', 'bad-txns-nonfinal', 'non-final transaction');
@@ -110,6 +120,18 @@ export function checkBlockInContext(block: ChainBlock, context: LockContext, now
   }
   checkWitnessCommitment(block);
   if (block.weight > MAX_BLOCK_WEIGHT) throw new RejectedError('consensus', 'bad-blk-weight', 'weight limit failed');
+}
+
+/**
+ * The same block with the witness that its coinbase must have, if it has a witness commitment and lacks only that:
+ * bitcoind adds it to the blocks that miners submit.
+ */
+export function withCoinbaseWitness(block: ChainBlock): ChainBlock {
+  const [coinbase] = block.header.transactions ?? [];
+  const isWanted = coinbase?.outs.some(isWitnessCommitment) === true && !coinbase.hasWitnesses();
+  if (!isWanted || coinbase.ins.length === 0) return block;
+  coinbase.setWitness(0, [new Uint8Array(32)]);
+  return describeBlock(block.header);
 }
 
 /** The height as a coinbase's script must begin with it (BIP 34): the shortest push of the number. */
@@ -136,24 +158,37 @@ function checkOwn(transaction: ChainTransaction): void {
 
 function checkWitnessCommitment({ header, transactions }: ChainBlock): void {
   const coinbase = transactions[0]?.transaction;
-  const commitment = coinbase?.outs.findLast(
-    ({ script }) => script.length >= 38 && equals(script.subarray(0, 6), WITNESS_COMMITMENT_PREFIX),
-  );
+  const commitment = coinbase?.outs.findLast(isWitnessCommitment);
   if (commitment === undefined) {
     if (transactions.some(({ transaction }) => transaction.hasWitnesses())) {
-      throw new RejectedError('consensus', 'unexpected-witness', 'unexpected witness data found');
+      throw new RejectedError('mutated', 'unexpected-witness', 'unexpected witness data found');
     }
     return;
   }
   const witness = coinbase?.ins[0]?.witness ?? [];
   const [reserved] = witness;
   if (witness.length !== 1 || reserved?.length !== 32) {
-    throw new RejectedError('consensus', 'bad-witness-nonce-size', 'invalid witness reserved value size');
+    throw new RejectedError('mutated', 'bad-witness-nonce-size', 'invalid witness reserved value size');
   }
   const root = Block.calculateMerkleRoot(header.transactions ?? [], true);
   if (!equals(root, commitment.script.subarray(6, 38))) {
-    throw new RejectedError('consensus', 'bad-witness-merkle-match', 'witness merkle commitment mismatch');
+    throw new RejectedError('mutated', 'bad-witness-merkle-match', 'witness merkle commitment mismatch');
   }
+}
+
+function isWitnessCommitment({ script }: TxOutput): boolean {
+  return script.length >= 38 && equals(script.subarray(0, 6), WITNESS_COMMITMENT_PREFIX);
+}
+
+/** Whether the hash meets the target that the header names, and that target is no easier than regtest's. */
+function hasProofOfWork(header: Block): boolean {
+  const { bits } = header;
+  const exponent = bits >>> 24;
+  const mantissa = BigInt(bits & 0x7fffff);
+  const target = exponent <= 3 ? mantissa >> BigInt(8 * (3 - exponent)) : mantissa << BigInt(8 * (exponent - 3));
+  // The top bit of the mantissa is its sign.
+  if ((bits & 0x800000) !== 0 || target === 0n || target > REGTEST_TARGET) return false;
+  return BigInt(`0x${header.getId()}`) <= target;
 }
 
 function strippedSize(header: Block): number {

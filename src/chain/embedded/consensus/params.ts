@@ -11,6 +11,7 @@ export const MEDIAN_TIME_SPAN = 11;
 export const SUBSIDY_HALVING_INTERVAL = 150;
 /** Compact form of the easiest target there is: every second hash meets it, and the difficulty never changes. */
 export const REGTEST_BITS = 0x207fffff;
+export const REGTEST_TARGET = 0x7fffffn << 232n;
 
 /** Regtest's first block: 80 bytes of header, and the one transaction that every Bitcoin network begins with. */
 export const REGTEST_GENESIS_HEX = [

@@ -71,7 +71,8 @@ function transactionOf(chain: EmbeddedChain, text: string): ChainTransaction {
 /** As in bitcoind null is success, and any text says why not. */
 function submitBlock(chain: EmbeddedChain, given: Arguments): string | null {
   try {
-    return chain.submitBlock(parseHex(given.string(0), 'Block decode failed')) ? null : 'duplicate';
+    const outcome = chain.submitBlock(parseHex(given.string(0), 'Block decode failed'));
+    return outcome === 'connected' ? null : outcome;
   } catch (error) {
     if (error instanceof BlockDecodeError) throw new ChainRpcError(RpcCode.deserialization, 'Block decode failed');
     if (error instanceof RejectedError) return error.reason;
