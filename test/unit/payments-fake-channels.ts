@@ -1,5 +1,5 @@
 import { toString } from 'uint8arrays';
-import type { HtlcNotice } from '../../machines/channel/effects.ts';
+import type { HtlcNotice, ReturnCode } from '../../machines/channel/effects.ts';
 import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { decodeJson, encodeJson } from '../../protocols/json.ts';
@@ -133,6 +133,37 @@ export class FakeChannels implements TurnParticipant<ChannelTurnEvent> {
         this.#change(end, { offered });
       }
     }
+  }
+
+  /** What we offered came to nothing: it was withdrawn, and its number is free again, or the chain gave it back. */
+  giveBack(index: number, id: bigint, code: ReturnCode, turn: Turn): void {
+    const end = this.ends.get(index)!;
+    const { [String(id)]: held, ...offered } = end.offered;
+    if (held === undefined) throw new Error(`no HTLC ${id} is offered`);
+    const { details } = held;
+    const nextLocalId = code === 'temporary_channel_failure' ? id : end.nextLocalId;
+    this.#change(end, { offered, nextLocalId, localMsat: end.localMsat + details.amountMsat });
+    this.#tell(end, turn, { type: 'htlcReturned', htlc: details, code });
+  }
+
+  /** The chain shows the preimage of what we offered. */
+  payOnChain(index: number, htlc: HtlcDetails, paymentPreimage: Uint8Array, turn: Turn): void {
+    this.#tell(this.ends.get(index)!, turn, { type: 'htlcFulfilled', htlc, paymentPreimage });
+  }
+
+  /** What we received ends on chain: as it was decided, or it goes back to the peer. */
+  endOnChain(index: number, id: bigint, end: 'paid' | 'givenBack', turn: Turn): void {
+    const row = this.ends.get(index)!;
+    const { [String(id)]: held, ...received } = row.received;
+    if (held === undefined) throw new Error(`no HTLC ${id} is received`);
+    const removal = end === 'paid' ? held.removal : ({ kind: 'failed', reason: new Uint8Array() } as const);
+    if (removal === undefined) throw new Error('who did not decide it is not paid');
+    this.#change(row, { received, localMsat: row.localMsat + (end === 'paid' ? held.details.amountMsat : 0n) });
+    this.#tell(row, turn, { type: 'htlcEnded', htlc: held.details, removal });
+  }
+
+  shutDown(index: number): void {
+    this.#change(this.ends.get(index)!, { isShuttingDown: true });
   }
 
   /** BOLT 2, "Message Retransmission", in short. */
