@@ -103,6 +103,10 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     return this.#options.store.pastHtlcs(channelIndex, commitmentNumber);
   }
 
+  get hasFrozen(): boolean {
+    return this.#frozen.size > 0;
+  }
+
   isFrozen(channelIndex: number): boolean {
     return this.#frozen.has(channelIndex);
   }

@@ -5,14 +5,22 @@ import type { Logger } from '../logging.ts';
  * - `no_fee_coins`: a transaction cannot be made, or not at the fee that it should pay, for want of coins;
  * - `fee_budget_exceeded`: getting a transaction into a block in time would cost more than it is worth;
  * - `broadcast_rejected`: the chain has refused a transaction for some blocks;
- * - `deadline_missed`: an output that a peer can take by now is not yet ours.
+ * - `deadline_missed`: an output that a peer can take by now is not yet ours;
+ * - `peer_cheated`: a peer broadcast a commitment that it had revoked;
+ * - `state_lost`: a channel goes on without us, since this node lost what it knew of it;
+ * - `funding_lost`: somebody spent a channel's funding in a way that this node cannot explain;
+ * - `chain_away`: the chain backend does not answer, so that deadlines pass unseen.
  */
 export type AlarmCode =
   | 'fee_reserve_low'
   | 'no_fee_coins'
   | 'fee_budget_exceeded'
   | 'broadcast_rejected'
-  | 'deadline_missed';
+  | 'deadline_missed'
+  | 'peer_cheated'
+  | 'state_lost'
+  | 'funding_lost'
+  | 'chain_away';
 
 export interface AlarmDetails {
   /** What is wrong and what helps, for people. */

@@ -24,6 +24,9 @@ export class ChainFeed {
   #tip: BlockRef | undefined;
   #savedTip: BlockRef | undefined;
   #rewound: BlockRef | undefined;
+  /** The last block before a channel was frozen, which has seen none since. */
+  #frozenAt: BlockRef | undefined;
+  #savedFrozenAt: BlockRef | undefined;
 
   constructor(options: { database: Database; wallet: Wallet; channels: ChannelManager }) {
     this.#database = options.database;
@@ -31,8 +34,11 @@ export class ChainFeed {
     this.#channels = options.channels;
     this.#database.migrate('chain', [
       { name: 'tip', sql: 'CREATE TABLE chain_tip (id INTEGER PRIMARY KEY CHECK (id = 0), height INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;' },
+      { name: 'what a frozen channel saw last', sql: 'CREATE TABLE frozen_at (height INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;' },
     ]);
     this.#savedTip = this.#database.get<{ height: number; hash: string }>('SELECT height, hash FROM chain_tip');
+    this.#frozenAt = this.#database.get<{ height: number; hash: string }>('SELECT height, hash FROM frozen_at');
+    this.#savedFrozenAt = this.#frozenAt;
     this.#tip = this.#savedTip;
   }
 
@@ -41,9 +47,15 @@ export class ChainFeed {
     return this.#tip;
   }
 
-  /** Where the chain is followed from at a first start, which must not change with the next one. To be called within a turn. */
-  startAt(tip: BlockRef): void {
-    this.#tip ??= tip;
+  /**
+   * Where the chain is followed from at a start; at the first one, which must not change with the next one, from `tip`. A channel that was
+   * frozen has to see what it missed, as a cheater's commitment: all go back to where it was, and take what they know already once more. To be
+   * called within a turn.
+   */
+  startAt(tip: BlockRef): BlockRef {
+    if (this.#frozenAt !== undefined) this.rewindTo(this.#frozenAt);
+    this.#frozenAt = undefined;
+    return (this.#tip ??= tip);
   }
 
   /** The chain is to be followed anew from there: see `Wallet.rewindTo`. To be called within a turn, before following begins. */
@@ -55,12 +67,14 @@ export class ChainFeed {
   /** To be called within a turn. */
   handle(event: ChainEvent, turn: Turn): void {
     this.#pending.push(event);
+    if (this.#channels.hasFrozen) this.#frozenAt ??= this.#savedTip;
     if (event.type === 'blockConnected') this.#connected(event.block, turn);
     else this.#disconnected(event.block, event.below, turn);
   }
 
   persist(): void {
     if (this.#rewound !== undefined) this.#wallet.rewindTo(this.#rewound);
+    if (this.#frozenAt !== this.#savedFrozenAt) this.#saveFrozenAt();
     for (const event of this.#pending) this.#wallet.handleChainEvent(event);
     if (this.#tip === undefined || this.#tip === this.#savedTip) return;
     this.#database.run('INSERT OR REPLACE INTO chain_tip (id, height, hash) VALUES (0, ?, ?)', this.#tip.height, this.#tip.hash);
@@ -70,12 +84,20 @@ export class ChainFeed {
     this.#pending = [];
     this.#rewound = undefined;
     this.#savedTip = this.#tip;
+    this.#savedFrozenAt = this.#frozenAt;
   }
 
   reset(): void {
     this.#pending = [];
     this.#rewound = undefined;
     this.#tip = this.#savedTip;
+    this.#frozenAt = this.#savedFrozenAt;
+  }
+
+  #saveFrozenAt(): void {
+    this.#database.run('DELETE FROM frozen_at');
+    if (this.#frozenAt === undefined) return;
+    this.#database.run('INSERT INTO frozen_at (height, hash) VALUES (?, ?)', this.#frozenAt.height, this.#frozenAt.hash);
   }
 
   #connected(block: Block, turn: Turn): void {

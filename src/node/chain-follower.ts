@@ -34,8 +34,7 @@ export class ChainFollower {
     const { chain, dispatcher, feed, onEnd } = this.#options;
     const tip = await chain.tip();
     // A first start has no history to look at: the wallet's addresses were never given out.
-    const from = feed.tip ?? tip;
-    await dispatcher.inTurn(() => feed.startAt(from));
+    const from = await dispatcher.inTurn(() => feed.startAt(tip));
     await new Promise<void>((resolve, reject) => {
       const take = async (event: ChainEvent): Promise<void> => {
         await this.#take(event);

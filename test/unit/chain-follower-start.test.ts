@@ -25,7 +25,11 @@ function setUp(stoppedAt: number | undefined, tip: number) {
   };
   const feed: Pick<ChainFeed, 'tip' | 'startAt' | 'handle'> = {
     tip: stoppedAt === undefined ? undefined : at(stoppedAt),
-    startAt: ({ height }) => void log.push(`from ${height}`),
+    startAt: (now) => {
+      const from = stoppedAt === undefined ? now : at(stoppedAt);
+      log.push(`from ${from.height}`);
+      return from;
+    },
     handle: (event) => void (event.type === 'blockConnected' && log.push(`block ${event.block.height}`)),
   };
   const follower = new ChainFollower({

@@ -1,0 +1,76 @@
+import type { LiveChannel } from '../channels/live-channel.ts';
+import type { ChannelManager } from '../channels/channel-manager.ts';
+import type { SweepRequest } from '../sweep/sweeper.ts';
+import type { AlarmCode, Alarms } from './alarms.ts';
+
+export interface EndingsOptions {
+  readonly channels: ChannelManager;
+  readonly sweeper: { update(request: SweepRequest): Promise<void> };
+  readonly alarms: Pick<Alarms, 'raise' | 'clear'>;
+  readonly blockHeight: () => number;
+  /** Calls back soon: many channels may change in one turn. */
+  readonly schedule: (run: () => void) => void;
+}
+
+/** What an owner should know of a channel that ended as none should. */
+const alarming: Readonly<Record<string, { readonly code: AlarmCode; readonly message: string }>> = {
+  revoked: { code: 'peer_cheated', message: 'the peer broadcast a commitment that it had revoked; all of it is being taken' },
+  unknown: { code: 'funding_lost', message: 'a transaction that this node cannot explain has spent the funding: find out who else has its keys' },
+  ahead: { code: 'state_lost', message: 'this node has lost state of the channel; what the peer closed it with pays us, but for HTLCs' },
+  fallenBehind: { code: 'state_lost', message: 'this node has lost state of the channel and waits for the peer to close it' },
+};
+
+/**
+ * Channels that end on chain, between the turns: what they may claim and what waits for a block goes to the sweeper, after
+ * each block and each turn that changed one. Nothing is remembered here: all of it follows from the channels as they are on disk.
+ */
+export class Endings {
+  readonly #options: EndingsOptions;
+  #isScheduled = false;
+  #isStopped = false;
+
+  constructor(options: EndingsOptions) {
+    this.#options = options;
+  }
+
+  /** A turn that touched the channel is on disk. */
+  changed(channel: LiveChannel): void {
+    this.#warn(channel);
+    if (isEnding(channel)) this.update();
+  }
+
+  /** There is another block, or the node has started. */
+  update(): void {
+    if (this.#isScheduled || this.#isStopped) return;
+    this.#isScheduled = true;
+    this.#options.schedule(() => {
+      this.#isScheduled = false;
+      if (!this.#isStopped) void this.#options.sweeper.update(this.#request());
+    });
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #request(): SweepRequest {
+    const ending = [...this.#options.channels.all()].filter(isEnding);
+    return {
+      height: this.#options.blockHeight(),
+      claims: ending.flatMap(({ index, claims }) => claims.map((claim) => ({ channelIndex: index, claim }))),
+      bumps: ending.flatMap(({ index, bump }) => (bump === undefined ? [] : [{ channelIndex: index, bump }])),
+    };
+  }
+
+  #warn(channel: LiveChannel): void {
+    const { alarms } = this.#options;
+    const { index, isEnded, value: { lifecycle } } = channel;
+    const place = typeof lifecycle === 'object' && 'closing' in lifecycle ? lifecycle.closing : lifecycle;
+    const due = typeof place === 'string' && !isEnded ? alarming[place] : undefined;
+    const key = `channel-${index}`;
+    for (const { code } of Object.values(alarming)) if (code !== due?.code) alarms.clear(code, key);
+    if (due !== undefined) alarms.raise(due.code, key, { message: `channel ${index}: ${due.message}`, channelIndex: index });
+  }
+}
+
+const isEnding = ({ lifecycle }: LiveChannel): boolean => lifecycle === 'failed' || lifecycle === 'closing';
