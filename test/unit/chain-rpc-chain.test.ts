@@ -129,8 +129,9 @@ describe('the chain over a backend', () => {
     const chain = TestChain.funded(8, { maxMempoolBytes: 12_000 });
     const node = over(chain);
     await node.submitPackage([]);
+    const filler = { script: new Key(9).script, value: 1_000n };
     const bulky = (feeSat: bigint) =>
-      spend([chain.fund()], { feeSat, outputs: Array(100).fill({ script: new Key(9).script, value: 1_000n }) });
+      spend([chain.fund()], { feeSat, outputs: Array.from({ length: 100 }, () => filler) });
     for (const feeSat of [20_000n, 20_001n, 20_002n, 20_003n]) chain.send(bulky(feeSat));
     const parent = bulky(4_000n);
     const child = spend([output(parent, 100, chain.miner)], { feeSat: 60_000n });
