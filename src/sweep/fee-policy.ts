@@ -13,6 +13,9 @@ export const INCREMENTAL_FEERATE_PER_KW = 253;
 /** Where the fee begins to grow beyond the estimate: BOLT 5's `security_delay` and BOLT 2's fulfillment deadline. */
 export const URGENT_BLOCKS = 18;
 
+/** Over how many blocks the fee grows at the fastest, where a deadline is near or missed from the start. */
+const LEAST_GROWTH_BLOCKS = 4;
+
 /** The confirmation targets that estimates are asked for. The last is for what nothing is lost by waiting for. */
 export const ESTIMATE_TARGETS = [2, 6, 12, 36, 144] as const;
 
@@ -41,24 +44,37 @@ export function leastFeerate(estimates: FeeEstimates): number {
   return Math.min(...ESTIMATE_TARGETS.map((target) => bounded(estimates[target])));
 }
 
+/** How pressing a transaction is. */
+export interface Haste {
+  /** That of the last block. */
+  readonly height: number;
+  /** A block below it must hold the transaction; undefined where nothing is lost by waiting. */
+  readonly deadline: number | undefined;
+  /** Since when it has been tried. */
+  readonly sinceHeight: number;
+}
+
+/** The blocks that may still hold the transaction in time: below 1 it is too late. */
+export function blocksLeft({ height, deadline }: Pick<Haste, 'height' | 'deadline'>): number | undefined {
+  return deadline === undefined ? undefined : deadline - 1 - height;
+}
+
 /**
- * The feerate for a transaction that must be in a block below `deadline`: the estimate, and in the last 18 blocks more and
- * more of what the budget allows, by the cube of the blocks gone, so that most of it is spent only at the very end.
- * `budgetFeeratePerKw` is what the budget comes to on this weight. The answer exceeds neither that nor `MAX_FEERATE_PER_KW`;
- * it may be below the estimate, where the budget does not reach it.
+ * The feerate for a transaction: the estimate, and in the last 18 blocks, for as long as it has been tried in vain, more and
+ * more of what the budget allows. That goes by the cube of the time gone, so that most is spent only at the very end, and
+ * whatever is tried for the first time pays no more than the estimate. `budgetFeeratePerKw` is what the budget comes to
+ * on this weight: the answer exceeds neither that nor `MAX_FEERATE_PER_KW`, and may thus be below the estimate.
  */
-export function wantedFeerate(
-  estimates: FeeEstimates,
-  blocksLeft: number | undefined,
-  budgetFeeratePerKw: number,
-): number {
+export function wantedFeerate(estimates: FeeEstimates, haste: Haste, budgetFeeratePerKw: number): number {
   const limit = Math.min(budgetFeeratePerKw, MAX_FEERATE_PER_KW);
-  const estimate = estimateFor(estimates, blocksLeft);
-  if (blocksLeft === undefined || blocksLeft >= URGENT_BLOCKS || limit <= estimate) return Math.min(estimate, limit);
-  // A deadline that is 1 block away needs the next block: all is at stake.
-  const gone = URGENT_BLOCKS - Math.max(blocksLeft, 1);
-  const growth = (BigInt(limit - estimate) * BigInt(gone) ** 3n) / BigInt(URGENT_BLOCKS - 1) ** 3n;
-  return estimate + Number(growth);
+  const left = blocksLeft(haste);
+  const estimate = estimateFor(estimates, left);
+  if (haste.deadline === undefined || limit <= estimate) return Math.min(estimate, limit);
+  const end = haste.deadline - 1;
+  const start = Math.max(haste.sinceHeight, end - URGENT_BLOCKS);
+  const span = Math.max(end - start, LEAST_GROWTH_BLOCKS);
+  const gone = Math.min(Math.max(haste.height - start, 0), span);
+  return estimate + Number((BigInt(limit - estimate) * BigInt(gone) ** 3n) / BigInt(span) ** 3n);
 }
 
 /** What may be paid: half of the value at stake, but of what was stolen all, since nothing of it is ours otherwise. */
@@ -74,8 +90,8 @@ export function replacementFee(old: { readonly feeSat: bigint; readonly weight: 
 }
 
 /**
- * Whether a transaction that pays `current` should be replaced by one that pays `wanted`: when a quarter more is wanted, or
- * in the last blocks any more that a replacement must pay anyway.
+ * Whether a transaction that pays `current` should be replaced by one that pays `wanted`: when a quarter more is wanted,
+ * or in the last blocks whatever a replacement must pay anyway.
  */
 export function isWorthReplacing(current: number, wanted: number, blocksLeft: number | undefined): boolean {
   if (blocksLeft !== undefined && blocksLeft <= URGENT_BLOCKS) return wanted >= current + INCREMENTAL_FEERATE_PER_KW;

@@ -1,26 +1,24 @@
 import { claimInputWeight, outputWeight } from '../../machines/onchain/claim-transaction.ts';
 import type { Claim } from '../../machines/onchain/claim.ts';
-import { budgetSat, feeOf, URGENT_BLOCKS } from './fee-policy.ts';
+import { blocksLeft, budgetSat, feeOf, URGENT_BLOCKS } from './fee-policy.ts';
 import { outpointKey, type ChannelClaim } from './sweep.ts';
 
 /** A quarter of what nodes relay, so that a transaction stays cheap to replace. */
 const MAX_WEIGHT = 100_000;
 const MAX_CLAIMS = 100;
 
-/** The blocks that may still hold a transaction which must be in one below `deadline`. */
-export function blocksLeft(deadline: number | undefined, height: number): number | undefined {
-  return deadline === undefined ? undefined : deadline - 1 - height;
-}
+/** When what cannot be contested before its deadline has to be prepared for it. */
+const LAST_BLOCKS = 6;
 
 /** The earliest deadline of several. */
 export function earliest(deadlines: readonly (number | undefined)[]): number | undefined {
-  return deadlines.reduce((first, each) => (first === undefined || (each ?? Infinity) < first ? each : first), undefined);
+  const first = Math.min(...deadlines.map((deadline) => deadline ?? Infinity));
+  return first === Infinity ? undefined : first;
 }
 
 /** Whether its deadline is so near that a competing spend of another output must not be able to hold it up. */
 export function isUrgent(deadline: number | undefined, height: number): boolean {
-  const left = blocksLeft(deadline, height);
-  return left !== undefined && left <= URGENT_BLOCKS;
+  return (blocksLeft({ deadline, height }) ?? Infinity) <= URGENT_BLOCKS;
 }
 
 /** Whether the claim takes from a peer that cheated: all of it is a gain. */
@@ -42,10 +40,11 @@ export function isEconomical(claim: Claim, feeratePerKw: number): boolean {
  * all of a transaction invalid, so a peer must not be able to hold up what is urgent by touching what is not (BOLT 5,
  * "Revoked Transaction Close Handling"):
  *
- * - what nobody else can take goes together, whatever its channel;
+ * - what nobody else can ever take goes together, whatever its channel;
  * - HTLC transactions go together by channel and lock time, which the peer's signatures cover; those with a near deadline
  *   apart from the others, but not each alone: each would need a coin of its own for its fee;
- * - what is contested goes together by channel and by what it takes to contest it; alone once its deadline is near;
+ * - what the peer can take, now or once a deadline is over, goes together by channel and by what it takes to contest it;
+ *   but alone once the deadline is near;
  * - what is in `apart` goes alone: its transaction was refused, and one of its inputs is at fault.
  */
 export function groupClaims(
@@ -76,15 +75,17 @@ export function byHaste(a: ChannelClaim, b: ChannelClaim): number {
 
 function groupOf({ channelIndex, claim }: ChannelClaim, height: number, apart: ReadonlySet<string>): string {
   const key = outpointKey(claim.outpoint);
-  const urgent = isUrgent(claim.deadline, height);
+  const { deadline, isContested } = claim;
+  const urgent = isUrgent(deadline, height);
   if (apart.has(key)) return `alone ${key}`;
   if (claim.pairedOutput !== undefined) {
     return `htlc transactions ${channelIndex} ${claim.lockTime} ${urgent ? 'urgent' : 'in time'}`;
   }
-  if (!claim.isContested && !isPenalty(claim)) return 'uncontested';
+  if (!isContested && deadline === undefined) return 'uncontested';
+  const isAlone = isContested ? urgent : (blocksLeft({ deadline, height }) ?? Infinity) <= LAST_BLOCKS;
   // The kind says what it takes to contest a claim: a revoked HTLC may be spent by its HTLC transaction at any time, but
   // `to_local` only after its delay.
-  return urgent ? `alone ${key}` : `contested ${channelIndex} ${claim.witness.kind}`;
+  return isAlone ? `alone ${key}` : `contested ${channelIndex} ${claim.witness.kind}`;
 }
 
 function bounded(claims: readonly ChannelClaim[]): ChannelClaim[][] {

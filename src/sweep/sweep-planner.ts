@@ -4,6 +4,7 @@ import { WalletError } from '../wallet/errors.ts';
 import type { Rejection } from './broadcaster.ts';
 import { BudgetExceededError } from './errors.ts';
 import {
+  blocksLeft,
   estimateFor,
   type FeeEstimates,
   feerateOf,
@@ -11,7 +12,7 @@ import {
   leastFeerate,
   wantedFeerate,
 } from './fee-policy.ts';
-import { blocksLeft, byHaste, groupClaims, isEconomical, isUrgent, mayStayTogether } from './grouping.ts';
+import { byHaste, groupClaims, isEconomical, isUrgent, mayStayTogether } from './grouping.ts';
 import { anchorJob, budgetFeerate, claimJob, effectiveFeerate, type Job } from './job.ts';
 import type { SweepAlarms } from './sweep-alarms.ts';
 import type { SweepBook } from './sweep-book.ts';
@@ -48,6 +49,8 @@ export class SweepPlanner {
   readonly #options: SweepPlannerOptions;
   /** Claims whose transaction was refused: they share none with others. */
   readonly #apart = new Set<string>();
+  /** The heights since which claims have been there. */
+  readonly #since = new Map<string, number>();
   #postponed = new Set<string>();
   #urgent = new Set<string>();
 
@@ -71,6 +74,8 @@ export class SweepPlanner {
     const { claims, parents, height } = round;
     this.#postponed = new Set();
     for (const key of this.#apart) if (!claims.has(key)) this.#apart.delete(key);
+    for (const key of this.#since.keys()) if (!claims.has(key)) this.#since.delete(key);
+    for (const key of claims.keys()) if (!this.#since.has(key)) this.#since.set(key, height);
     book.settle((key) => claims.has(key), height);
     for (const sweep of book.active()) this.#improve(sweep, round);
 
@@ -102,13 +107,12 @@ export class SweepPlanner {
       if (this.#make(job, this.#wanted(job, round), round, sweep) === 'made') return;
     }
     const job = jobOf(claims, round);
-    const left = blocksLeft(job.deadline, round.height);
     const wanted = this.#wanted(job, round);
     if (rejection?.kind === 'fee') {
       // What stands in the way is not known: half as much again, until it is enough.
       const raised = Math.min(Math.max(wanted, Math.ceil(sweep.feeratePerKw * 1.5)), budgetFeerate(job));
       this.#make(job, raised, round, sweep);
-    } else if (isWorthReplacing(sweep.feeratePerKw, wanted, left)) {
+    } else if (isWorthReplacing(sweep.feeratePerKw, wanted, blocksLeft({ ...round, deadline: job.deadline }))) {
       this.#make(job, wanted, round, sweep);
     }
   }
@@ -133,12 +137,18 @@ export class SweepPlanner {
 
   /** The feerate for a job now, no more than its budget. */
   #wanted(job: Job, { estimates, height }: Round): number {
-    const left = blocksLeft(job.deadline, height);
+    const { deadline, claims } = job;
+    const sinceHeight = Math.min(
+      ...claims.map(({ claim: { outpoint } }) => {
+        const key = outpointKey(outpoint);
+        return this.#options.book.takerOf(key)?.firstHeight ?? this.#since.get(key) ?? height;
+      }),
+    );
     const limit = budgetFeerate(job);
-    if (isUrgent(job.deadline, height) && limit < estimateFor(estimates, left)) {
+    if (isUrgent(deadline, height) && limit < estimateFor(estimates, blocksLeft({ height, deadline }))) {
       this.#alarm('fee_budget_exceeded', job, TOO_EXPENSIVE);
     }
-    return wantedFeerate(estimates, left, limit);
+    return wantedFeerate(estimates, { height, deadline, sinceHeight }, limit);
   }
 
   /** Makes and books the transaction of a job; with too few coins for its feerate, at the highest that they allow. */
@@ -196,7 +206,7 @@ export class SweepPlanner {
       if (!isUrgent(claim.deadline, height)) continue;
       const sweep = this.#options.book.takerOf(key);
       if (sweep !== undefined) this.#urgent.add(sweep.txid);
-      if ((blocksLeft(claim.deadline, height) ?? 1) > 0 || this.#postponed.has(key)) continue;
+      if ((blocksLeft({ height, deadline: claim.deadline }) ?? 1) > 0 || this.#postponed.has(key)) continue;
       const message = `no block holds our spend of ${key} (${claim.amountSat} sat) yet: the peer can take it by now`;
       this.#options.alarms.raise('deadline_missed', channelIndex, message);
     }
