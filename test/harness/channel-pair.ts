@@ -14,6 +14,7 @@ import type { ChannelData } from '../../machines/channel/data.ts';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import type { AddHtlcCommand, ExternalChannelEvent, FundingDepth } from '../../machines/channel/events.ts';
 import { defaultPolicy, type ChannelPolicy } from '../../machines/channel/policy.ts';
+import { recoveredChannelData, staticChannelOf } from '../../machines/channel/recovering.ts';
 import { fundingOutput } from '../../machines/commitment/funding.ts';
 import { createSigner } from '../../src/keys/signer.ts';
 import type { Signer } from '../../src/keys/signer-api.ts';
@@ -123,6 +124,25 @@ export class Party {
   /** As after kill -9: what is on disk comes back through its JSON, what was on its way is lost. */
   restart(): void {
     this.actor = restoreChannel(throughJson(snapshotOf(this.actor)), this.#environment());
+    this.outbox = [];
+    this.life = this.effects.length;
+    this.send({ type: 'restored' });
+  }
+
+  /** As after a restore from a backup: nothing is left but what never changes. */
+  loseState(): void {
+    const known = staticChannelOf(this.data);
+    if (known === undefined) throw new Error(`${this.name} has no funded channel to lose`);
+    const { localNodeId, chainHash } = this.data;
+    this.actor = createChannel(recoveredChannelData(known, { localNodeId, chainHash, policy: this.policy }), this.#environment());
+    this.outbox = [];
+    this.life = this.effects.length;
+    this.send({ type: 'recover' });
+  }
+
+  /** As after a start on an old copy of the database. */
+  putBack(old: Party): void {
+    this.actor = restoreChannel(throughJson(snapshotOf(old.actor)), this.#environment());
     this.outbox = [];
     this.life = this.effects.length;
     this.send({ type: 'restored' });
