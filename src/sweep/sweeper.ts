@@ -32,7 +32,7 @@ export interface SweepStatus {
   readonly feeratePerKw: number;
   readonly feeSat: bigint;
   /** The chain's height when the output was first claimed; the transaction may have been replaced since. */
-  readonly broadcastHeight: number;
+  readonly firstHeight: number;
 }
 
 /** For how many blocks the chain may refuse a transaction before that is an alarm: in general, and near its deadline. */
@@ -87,7 +87,7 @@ export class Sweeper {
     const sweep = this.#book.takerOf(outpointKey(outpoint));
     if (sweep === undefined) return undefined;
     const { txid, feeratePerKw, feeSat, firstHeight } = sweep;
-    return { txid, feeratePerKw, feeSat, broadcastHeight: firstHeight };
+    return { txid, feeratePerKw, feeSat, firstHeight };
   }
 
   /** Whether the output is left where it is for now, since taking it would cost more than it is worth. */
