@@ -21,7 +21,7 @@ interface Totals {
 }
 
 /** Whether `state` puts an update into that version of the commitment. */
-function stageIn(state: HtlcState, side: Side, version: Version): 'before' | 'in' | 'gone' {
+export function stageIn(state: HtlcState, side: Side, version: Version): 'before' | 'in' | 'gone' {
   if (version === 'latest') return stageOf(state, side);
   if (version === 'previous') return stageOf(stateBefore(state, signingStep(side)), side);
   if (version === 'next') return stageOf(stateAfter(state, signingStep(side)), side);

@@ -1,14 +1,16 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { equals } from 'uint8arrays';
-import { FORMAT } from './balances.ts';
+import { FORMAT, stageIn } from './balances.ts';
 import { deriveCommitmentKeys } from '../commitment/keys.ts';
 import { toLocalScript } from '../commitment/scripts.ts';
+import type { HtlcRemoval } from '../htlc/htlc.machine.ts';
+import type { HtlcRow } from '../htlc/htlc-table.ts';
 import { secondStage } from '../onchain/ending-outputs.ts';
 import type { OutputEffect, OutputEvent, OutputRow } from '../onchain/output.ts';
 import { resolve } from '../onchain/resolver.ts';
 import { inputSpending, preimageIn, spenderOf } from '../onchain/spend.ts';
 import { negotiated, type ChannelContext, type Step } from './context.ts';
-import type { EndingCommitment } from './data.ts';
+import type { ChannelData, EndingCommitment } from './data.ts';
 import type { ChannelEffect } from './effects.ts';
 import type { BlockConnected, FundingSpent } from './events.ts';
 import { endingOf } from './spending.ts';
@@ -150,7 +152,7 @@ function takeAll(
 }
 
 /** What an output's chart tells, as the actors that pay, get paid and forward hear it. */
-function noticesOf({ htlcs }: ChannelContext, row: OutputRow, effect: OutputEffect): ChannelEffect[] {
+function noticesOf({ data, htlcs }: ChannelContext, row: OutputRow, effect: OutputEffect): ChannelEffect[] {
   const found = row.htlc && htlcs.get(row.htlc.direction, row.htlc.id);
   if (found === undefined) return [];
   const { details: htlc, removal } = found;
@@ -160,10 +162,23 @@ function noticesOf({ htlcs }: ChannelContext, row: OutputRow, effect: OutputEffe
     return isPaid ? [] : [{ type: 'htlcReturned', htlc, code: 'permanent_channel_failure' }];
   }
   if (effect.type === 'fulfilled') return [];
-  const isOurs = effect.to === 'us' && row.paymentPreimage !== undefined;
-  const lost = { kind: 'failed', reason: new Uint8Array() } as const;
-  const end = isOurs ? ({ kind: 'fulfilled', paymentPreimage: row.paymentPreimage } as const) : (removal ?? lost);
+  const isPaid = row.kind === 'no_output' ? isPaidWithoutOutput(data, found) : effect.to === 'us';
+  // That we decided to fulfill it is not enough: the chain may have given it back to the peer.
+  const end: HtlcRemoval =
+    isPaid && row.paymentPreimage !== undefined
+      ? { kind: 'fulfilled', paymentPreimage: row.paymentPreimage }
+      : { kind: 'failed', reason: new Uint8Array() };
   return [{ type: 'htlcEnded', htlc, removal: end }];
+}
+
+/**
+ * BOLT 5, "HTLC Output Handling": an HTLC that we received and fulfilled may have no output because it was too small, and then it is lost, or because the
+ * commitment has paid it to us. A revoked commitment is all ours; of one that we cannot rebuild nothing better is known.
+ */
+function isPaidWithoutOutput({ ending, remoteCommitmentNumber }: ChannelData, { state }: HtlcRow): boolean {
+  if (ending?.perCommitmentPoint === undefined || ending.perCommitmentSecret !== undefined) return true;
+  const isPrevious = ending.owner === 'remote' && ending.commitmentNumber < remoteCommitmentNumber;
+  return stageIn(state, ending.owner, isPrevious ? 'previous' : 'latest') === 'gone';
 }
 
 const isOf = ({ outpoint, kind }: OutputRow, { txid }: EndingCommitment): boolean =>
