@@ -3,6 +3,7 @@
  * the interface that the node implements are all derived from it.
  */
 import type { z } from 'zod';
+import { backupMethods } from './contract/backup.ts';
 import { channelsMethods } from './contract/channels.ts';
 import { graphMethods } from './contract/graph.ts';
 import { nodeMethods } from './contract/node.ts';
@@ -16,6 +17,7 @@ export const contract = {
   ...walletMethods,
   ...peersMethods,
   ...channelsMethods,
+  ...backupMethods,
   ...paymentsMethods,
   ...graphMethods,
 };

@@ -14,12 +14,20 @@ export interface MethodSpec<Input extends z.ZodObject = z.ZodObject, Output exte
     readonly method: 'GET' | 'POST' | 'DELETE';
     /** `/v1/…`, with `{field}` for the fields of the input that stand in the path. */
     readonly path: `/v1/${string}`;
+    /** Where the body may be larger than those of other methods. */
+    readonly bodyLimitBytes?: number;
   };
   readonly input: Input;
   readonly output: Output;
   readonly cli: {
     /** Fields given by position, in order; all others are options. */
     readonly args: readonly (keyof z.output<Input> & string)[];
+    /** Where the verb is not the method's name: a word within a group of verbs. */
+    readonly verb?: `${string} ${string}`;
+    /** A text field for which the command line names a file that holds it. */
+    readonly readsFile?: keyof z.output<Input> & string;
+    /** A text field of the output, which `--out <file>` writes to a file; without it, it alone is printed. */
+    readonly writesFile?: keyof z.output<Output> & string;
     /**
      * Options that are not just `--kebab-case-of-the-field <value>`; `<sat>` takes decimals of a sat for an msat field.
      */

@@ -143,6 +143,7 @@ function addRoute(app: FastifyInstance, name: MethodName, api: Api, waiters: Pay
   app.route({
     method: spec.http.method,
     url: spec.http.path.replace(/\{(\w+)\}/g, ':$1'),
+    ...(spec.http.bodyLimitBytes !== undefined && { bodyLimit: spec.http.bodyLimitBytes }),
     async handler(request, reply) {
       const input = parseInput(spec, request);
       let output = await call(input);

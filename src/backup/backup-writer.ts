@@ -102,12 +102,13 @@ export class BackupWriter {
   }
 
   /** The backup as it should be now. */
-  text(): string {
+  current(): { readonly text: string; readonly numChannels: number } {
     const { owner, randomBytes } = this.#options;
-    const text = encodeBackup(this.#content(), owner, randomBytes(NONCE_BYTES));
+    const content = this.#content();
+    const text = encodeBackup(content, owner, randomBytes(NONCE_BYTES));
     // What could not be read back would be found out when it is too late.
     decodeBackup(text, owner);
-    return text;
+    return { text, numChannels: content.channels.length };
   }
 
   #demand(): void {
@@ -118,8 +119,11 @@ export class BackupWriter {
   #write(): void {
     const { file, onWritten, onProblem } = this.#options;
     if (file === undefined) return;
+    let numChannels: number;
     try {
-      file.write(this.text());
+      const current = this.current();
+      file.write(current.text);
+      numChannels = current.numChannels;
     } catch (error) {
       // Not again in each turn: the disk may stay as it is for long.
       this.#hasFailed = true;
@@ -127,7 +131,7 @@ export class BackupWriter {
       return;
     }
     this.#isDue = false;
-    onWritten(this.#listed.size);
+    onWritten(numChannels);
   }
 
   #content(): BackupContent {

@@ -44,7 +44,10 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     .showHelpAfterError('(add --help for what is possible)')
     .exitOverride()
     .addHelpText('after', `${exitStatusHelp}\n\nExample:\n  $ runnel getinfo`);
-  for (const verb of createVerbs(run)) program.addCommand(verb.copyInheritedSettings(program));
+  for (const verb of createVerbs(run)) {
+    program.addCommand(verb.copyInheritedSettings(program));
+    for (const inner of verb.commands) inner.copyInheritedSettings(program);
+  }
 
   try {
     await program.parseAsync(args, { from: 'user' });

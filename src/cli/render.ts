@@ -1,6 +1,7 @@
 /** The API's answers for people: short tables and lists, amounts in sat with three decimals where they are msat. */
 import type { MethodName, Output } from '../api/contract.ts';
 import { formatMsat } from './amounts.ts';
+import { renderBackup } from './render-backup.ts';
 import { renderChannel, renderChannels, renderJournal } from './render-channels.ts';
 import {
   renderDecoded,
@@ -86,6 +87,8 @@ const renderers: Renderers = {
       'No channels; the policy holds for those to come.',
     ),
   close: (channel) => list({ channel: channel.channelId, state: channel.state }),
+  exportbackup: ({ backup }) => backup.trimEnd(),
+  verifybackup: renderBackup,
   invoice: renderInvoice,
   invoices: renderInvoices,
   decode: renderDecoded,

@@ -2,10 +2,12 @@
 import { z } from 'zod';
 import { createClient, findApi, type Client, type Input, type MethodName, type Output } from '../api/client.ts';
 import { contract } from '../api/contract.ts';
+import type { MethodSpec } from '../api/method.ts';
 import { exitStatus, NotDoneError, unreachableHint } from './exit.ts';
+import { readNamedFile, writeNamedFile } from './files.ts';
 import { createProgress, followChannel, followPayment, type Progress } from './follow.ts';
 import { render } from './render.ts';
-import { json } from './text.ts';
+import { harmless, json } from './text.ts';
 import type { Surroundings } from './main.ts';
 import type { VerbCall } from './verbs.ts';
 
@@ -45,8 +47,21 @@ export async function runVerb(call: VerbCall, settings: Settings): Promise<void>
   } else if (call.wait && (call.name === 'open' || call.name === 'close')) {
     print('channel', await runAndWait(client, progress, call.name, call.input));
   } else {
-    print(call.name, await (client[call.name] as (input: unknown) => Promise<unknown>)(call.input));
+    const spec: MethodSpec = contract[call.name];
+    const output = await (client[call.name] as (input: unknown) => Promise<unknown>)(withFile(spec, call.input));
+    const { writesFile } = spec.cli;
+    if (call.out !== undefined && writesFile !== undefined) {
+      writeNamedFile(call.out, String((output as Record<string, unknown>)[writesFile]));
+      settings.surroundings.err(`written to ${harmless(call.out)}\n`);
+    } else print(call.name, output);
   }
+}
+
+/** The input with the text of the file that stands where the text should. */
+function withFile({ cli: { readsFile } }: MethodSpec, input: unknown): unknown {
+  if (readsFile === undefined) return input;
+  const fields = input as Record<string, unknown>;
+  return { ...fields, [readsFile]: readNamedFile(String(fields[readsFile])) };
 }
 
 async function runPayment(

@@ -12,10 +12,16 @@ export const waitingVerbs: Partial<Record<MethodName, string>> = {
   close: 'Wait until the closing transaction is made',
 };
 
+const groupSummaries: Readonly<Record<string, string>> = {
+  backup: 'Export the backup of the channels, or verify one',
+};
+
 export interface VerbCall {
   readonly name: MethodName;
   /** As the client takes it: amounts are bigint. */
   readonly input: unknown;
+  /** A file to write what is asked for to. */
+  readonly out?: string;
   readonly wait: boolean;
 }
 
@@ -29,9 +35,23 @@ export class UsageError extends Error {
   }
 }
 
-/** A command for each method of the contract; `run` is called with what was asked. */
+/** A command for each method of the contract, or for a group of them; `run` is called with what was asked. */
 export function createVerbs(run: (call: VerbCall) => Promise<void>): Command[] {
-  return methodNames.map((name) => createVerb(name, contract[name], run));
+  const groups = new Map<string, Command>();
+  return methodNames.flatMap((name) => {
+    const spec: MethodSpec = contract[name];
+    const command = createVerb(name, spec, run);
+    const [group, word] = spec.cli.verb?.split(' ') ?? [];
+    if (group === undefined || word === undefined) return [command];
+    const known = groups.get(group);
+    if (known !== undefined) {
+      known.addCommand(command.name(word));
+      return [];
+    }
+    const made = new Command(group).addCommand(command.name(word));
+    groups.set(group, made.summary(groupSummaries[group] ?? group).description(`${groupSummaries[group] ?? group}.`));
+    return [made];
+  });
 }
 
 function createVerb(name: MethodName, spec: MethodSpec, run: (call: VerbCall) => Promise<void>): Command {
@@ -45,7 +65,7 @@ function createVerb(name: MethodName, spec: MethodSpec, run: (call: VerbCall) =>
   for (const key of spec.cli.args) {
     const field = fields.find((candidate) => candidate.key === key)?.field;
     if (field === undefined) throw new TypeError(`${name} has no field ${key}`);
-    const title = kebabCase(key);
+    const title = spec.cli.readsFile === key ? 'file' : kebabCase(key);
     const argument = new Argument(
       field.optional ? `[${title}]` : `<${title}>`,
       describeArgument(field, spec.cli.flags?.[key]),
@@ -71,8 +91,10 @@ function createVerb(name: MethodName, spec: MethodSpec, run: (call: VerbCall) =>
   const waiting = waitingVerbs[name];
   if (waiting !== undefined) command.option('--wait', waiting);
 
+  if (spec.cli.writesFile !== undefined) command.option('--out <file>', 'Write it to this file');
+
   return command.action(async () => {
-    const { wait, ...options } = command.opts<Record<string, unknown>>();
+    const { wait, out, ...options } = command.opts<Record<string, unknown>>();
     const given: Record<string, unknown> = {};
     spec.cli.args.forEach((key, index) => {
       given[key] = command.processedArgs[index] as unknown;
@@ -85,7 +107,7 @@ function createVerb(name: MethodName, spec: MethodSpec, run: (call: VerbCall) =>
       );
       throw new UsageError(problems.join('\n'), spec.cli.example);
     }
-    await run({ name, input: result.data, wait: wait === true });
+    await run({ name, input: result.data, wait: wait === true, ...(typeof out === 'string' && { out }) });
   });
 }
 

@@ -110,8 +110,8 @@ export class Backups {
   }
 
   /** The backup as it is now. */
-  text(): string {
-    return this.#writer.text();
+  current(): { readonly text: string; readonly numChannels: number } {
+    return this.#writer.current();
   }
 
   /** What a backup holds, and what restoring it here would do. Throws `BackupError` for one that could not be restored. */

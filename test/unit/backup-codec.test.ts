@@ -122,7 +122,7 @@ describe('what a sealed backup holds is checked all the same', () => {
     ['more than all bitcoin', { ...content, channels: [{ ...channel, fundingSatoshis: 2_100_000_000_000_001n }] }],
     ['an amount that is no bigint', { ...content, channels: [{ ...channel, fundingSatoshis: 5 }] }],
     ['an address that is none', { ...content, channels: [{ ...channel, addresses: ['rm -rf /'] }] }],
-    ['too many addresses', { ...content, channels: [{ ...channel, addresses: new Array(9).fill('/ip4/1.2.3.4/tcp/1') }] }],
+    ['too many addresses', { ...content, channels: [{ ...channel, addresses: Array.from({ length: 9 }, () => '/ip4/1.2.3.4/tcp/1') }] }],
     ['no peer', { ...content, channels: [{ ...channel, remote: undefined }] }],
   ];
   it.each(wrong)('%s', (_, value) => expect(codeOf(seal(value))).toBe('backup_damaged'));

@@ -5,6 +5,7 @@ import { ApiError } from '../../api/errors.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import type { Node } from '../node.ts';
 import { aliasOf, sums } from './channel-views.ts';
+import { backupApi } from './backup-api.ts';
 import { channelsApi } from './channels-api.ts';
 import { graphApi } from './graph-api.ts';
 import { paymentsApi } from './payments-api.ts';
@@ -21,6 +22,7 @@ export function nodeApi(node: Node): NodeApi {
     ...walletApi(node),
     ...peersApi(node),
     ...channelsApi(node),
+    ...backupApi(node),
     ...graphApi(node),
     ...paymentsApi(node),
   };
