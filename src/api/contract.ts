@@ -9,6 +9,7 @@ import { graphMethods } from './contract/graph.ts';
 import { nodeMethods } from './contract/node.ts';
 import { paymentsMethods } from './contract/payments.ts';
 import { peersMethods } from './contract/peers.ts';
+import { pendingMethods } from './contract/pending.ts';
 import { walletMethods } from './contract/wallet.ts';
 
 /** In the order in which help shows them. */
@@ -17,6 +18,7 @@ export const contract = {
   ...walletMethods,
   ...peersMethods,
   ...channelsMethods,
+  ...pendingMethods,
   ...backupMethods,
   ...paymentsMethods,
   ...graphMethods,

@@ -16,6 +16,8 @@ export const errorKinds = {
   /** It contradicts what is: done already, being done, in use. */
   conflict: 409,
   tooLarge: 413,
+  /** The stream of events, asked for without an upgrade to a WebSocket. */
+  upgradeRequired: 426,
   /** Understood, and not possible by the rules or the state of things: no route, not enough funds, the peer refused. */
   refused: 422,
   /** A bug in the node. */
@@ -136,6 +138,12 @@ const known: readonly { readonly code: RegExp; readonly kind?: ErrorKind; readon
     code: /^insufficient_funds$/,
     kind: 'refused',
     hint: 'see `runnel balance`; `runnel newaddress` makes an address to fund the wallet at',
+  },
+  { code: /^amount_missing$/, hint: 'say how much with --amount <sat>' },
+  {
+    code: /^listen_failed$/,
+    kind: 'unavailable',
+    hint: 'give another address with --listen, such as --listen /ip4/0.0.0.0/tcp/9736',
   },
   { code: /^fee_estimate_unavailable$/, kind: 'unavailable', hint: 'give a feerate with --feerate' },
   { code: /^invalid_/, kind: 'invalid' },

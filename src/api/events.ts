@@ -1,7 +1,8 @@
 /** The events that the node tells the API's listeners, and the hub through which it tells them. */
 import { z } from 'zod';
-import { channelState, connectionState } from './contract/channel-types.ts';
+import { channelState, connectionState } from './contract/channel-state.ts';
 import { invoiceStatus, paymentStatus } from './contract/payments.ts';
+import { outputKind, outputState } from './contract/pending-types.ts';
 import {
   blockHeight,
   channelId,
@@ -9,7 +10,9 @@ import {
   hash32,
   msat,
   nodeId,
+  outpoint,
   paymentHash,
+  sat,
   shortChannelId,
   stateValue,
   u64,
@@ -42,6 +45,13 @@ export const eventSchemas = {
     amountMsat: msat,
     state: z.string().meta({ description: 'State that the HTLC has now' }),
   }),
+  output: event('output', {
+    channelId,
+    kind: outputKind,
+    outpoint: outpoint.optional().meta({ description: 'Absent for an HTLC that has no output' }),
+    state: outputState.meta({ description: 'State that the output has now' }),
+    amountSat: sat,
+  }),
   payment: event('payment', {
     paymentHash,
     status: paymentStatus,
@@ -49,6 +59,12 @@ export const eventSchemas = {
     feeMsat: msat,
     attempt: count.meta({ description: 'Attempts made so far' }),
     message: z.string().optional().meta({ description: 'Why the last attempt or the payment failed' }),
+  }),
+  alarm: event('alarm', {
+    code: z.string(),
+    message: z.string(),
+    raised: z.boolean().meta({ description: 'False once it is over' }),
+    channelId: channelId.optional(),
   }),
   backup: event('backup', { numChannels: count.meta({ description: 'Channels in the backup that was just written' }) }),
   invoice: event('invoice', { paymentHash, status: invoiceStatus, receivedMsat: msat.optional() }),
@@ -62,7 +78,9 @@ export const eventSchema = z
     eventSchemas.peer,
     eventSchemas.channel,
     eventSchemas.htlc,
+    eventSchemas.output,
     eventSchemas.payment,
+    eventSchemas.alarm,
     eventSchemas.backup,
     eventSchemas.invoice,
   ])

@@ -22,6 +22,7 @@ const BODY_LIMIT_BYTES = 65_536;
 /** A request must have come whole by then. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const PAY_TIMEOUT_SECONDS = 60;
+const EVENTS_PATH = '/v1/events';
 /** So long may requests in hand take once the server closes; then their connections end. */
 const CLOSE_GRACE_MS = 5_000;
 /** After the node has given up trying, the failure still has to come back. */
@@ -90,12 +91,18 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   app.get('/openapi.json', { config: { public: true } }, async () => description);
 
   const stream = new EventStream(events, logger);
+  // With an upgrade it never comes here.
+  app.get(EVENTS_PATH, (_, reply) => {
+    void reply.header('Upgrade', 'websocket').header('Connection', 'Upgrade');
+    const hint = 'connect a WebSocket, with the token as a header or as the subprotocol token.<token>';
+    throw new ApiError('upgradeRequired', 'upgrade_required', `${EVENTS_PATH} is a stream: expected an upgrade to a WebSocket`, { hint });
+  });
   app.server.on('upgrade', (request, socket, head) => {
     socket.on('error', (error) => logger.debug({ err: error }, 'API: upgrade failed'));
     try {
       check(request, false);
       const url = new URL(request.url ?? '/', 'http://127.0.0.1');
-      if (url.pathname !== '/v1/events') {
+      if (url.pathname !== EVENTS_PATH) {
         throw new ApiError(
           'notFound',
           'unknown_route',

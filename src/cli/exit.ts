@@ -33,6 +33,7 @@ const statusOfKind: Readonly<Record<ErrorKind, ExitStatus>> = {
   notFound: exitStatus.failed,
   conflict: exitStatus.failed,
   tooLarge: exitStatus.usage,
+  upgradeRequired: exitStatus.usage,
   refused: exitStatus.failed,
   internal: exitStatus.internal,
   unavailable: exitStatus.failed,

@@ -68,9 +68,7 @@ export async function followChannel(
       if (reached(channel)) return channel;
       const failure = failed(channel);
       if (failure !== undefined) throw new NotDoneError(exitStatus.failed, 'channel_failed', failure);
-      const { fundingConfirmations, minimumDepth } = channel;
-      const depth = `${fundingConfirmations} of ${minimumDepth} confirmations`;
-      progress.show(`${channel.state} … ${channel.state === 'confirming' ? depth : ''}`);
+      progress.show(`${channel.pending?.text ?? channel.state} …`);
       return undefined;
     };
     const concerns = (event: NodeEvent): boolean =>

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { dataDirectory } from '../config/data-directory.ts';
 import { exitStatus, exitStatusHelp, reportFailure, type ExitStatus } from './exit.ts';
+import { json } from './text.ts';
 import { packageVersion } from './version.ts';
 import { createVerbs, type VerbCall } from './verbs.ts';
 
@@ -40,7 +41,11 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     .option('--datadir <path>', 'data folder of the node (default: RUNNEL_DIR, or ~/.runnel)')
     .option('--json', 'print JSON, for scripts')
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ writeOut: (text) => surroundings.out(text), writeErr: (text) => surroundings.err(text) })
+    .configureOutput({
+      writeOut: (text) => surroundings.out(text),
+      // As JSON it is said once, below.
+      writeErr: (text) => (wantsJson(args) ? undefined : surroundings.err(text)),
+    })
     .showHelpAfterError('(add --help for what is possible)')
     .exitOverride()
     .addHelpText('after', `${exitStatusHelp}\n\nExample:\n  $ runnel getinfo`);
@@ -53,8 +58,21 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     await program.parseAsync(args, { from: 'user' });
     return exitStatus.done;
   } catch (error) {
+    if (!(error instanceof CommanderError)) return reportFailure(error, settings());
     // Commander has said already what is wrong; asked-for help and version are no errors.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitStatus.done : exitStatus.usage;
-    return reportFailure(error, settings());
+    if (error.exitCode === 0) return exitStatus.done;
+    if (wantsJson(args)) surroundings.err(`${usageJson(error)}\n`);
+    return exitStatus.usage;
   }
+}
+
+/** Whether errors are to be JSON, read off a command line that may be wrong anywhere. */
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return (end === -1 ? args : args.slice(0, end)).includes('--json');
+}
+
+function usageJson({ code, message }: CommanderError): string {
+  const what = code === 'commander.help' ? 'expected a verb, got none' : message.replace(/^error: /, '');
+  return json({ code: 'usage', message: what, hint: 'add --help for what is possible' });
 }

@@ -1,6 +1,7 @@
 /** Channels and their journals for people. */
 import type { Output, StateValue } from '../api/client.ts';
 import { formatMsat } from './amounts.ts';
+import { renderPendingBody } from './render-pending.ts';
 import { list, section, table, type Cell } from './text.ts';
 
 type Channel = Output<'channel'>;
@@ -20,7 +21,7 @@ export function renderChannels({ channels }: Output<'channels'>): string {
     channels.map((channel) => [
       channel.shortChannelId ?? channel.channelId.slice(0, 16),
       channel.alias ?? channel.nodeId.slice(0, 12),
-      channel.error === undefined ? channel.state : `${channel.state} (!)`,
+      stateOf(channel),
       channel.connection,
       channel.capacitySat,
       formatMsat(channel.localMsat),
@@ -30,6 +31,28 @@ export function renderChannels({ channels }: Output<'channels'>): string {
       channel.numHtlcs,
     ]),
     'No channels; `runnel open <node id> <amount in sat>` opens one.',
+  );
+}
+
+/** Of a channel that ends, by what and how far it has come; `(!)` marks one that stands still. */
+function stateOf({ state, closing, error }: Output<'channels'>['channels'][number]): string {
+  if (closing === undefined || state === 'closed') return error === undefined ? state : `${state} (!)`;
+  const { kind, confirmations, confirmationsNeeded } = closing;
+  return `${state} (${kind}), ${confirmations}/${confirmationsNeeded}`;
+}
+
+/** What a close has begun. */
+export function renderClose({ channelId, state, closingTxid, ifForced }: Output<'close'>): string {
+  const facts = list({ channel: channelId, state, 'closing transaction': closingTxid });
+  if (closingTxid !== undefined) {
+    return `${facts}\n\nOur commitment transaction is broadcast; \`runnel pending\` tells when our money comes back.`;
+  }
+  if (ifForced === undefined) return facts;
+  const { delayBlocks, feeSat } = ifForced;
+  return (
+    `${facts}\n\nThe peer is offline: the channel closes when it is back. \`runnel close --force ${channelId.slice(0, 16)}\` ` +
+    `does not wait for it: then\nour money waits ${delayBlocks} blocks, and the commitment transaction costs us ` +
+    `${feeSat} sat, beside the fee of fetching our money.`
   );
 }
 
@@ -58,6 +81,7 @@ export function renderChannel(channel: Channel): string {
       'closing transaction': channel.closingTxid,
     }),
   ];
+  if (channel.pending !== undefined) parts.push(section('pending', renderPendingBody(channel.pending)));
   if (commitments !== undefined) {
     const { local, remote } = commitments;
     const rows = sides([

@@ -2,7 +2,8 @@
 import type { MethodName, Output } from '../api/contract.ts';
 import { formatMsat } from './amounts.ts';
 import { renderBackup } from './render-backup.ts';
-import { renderChannel, renderChannels, renderJournal } from './render-channels.ts';
+import { renderChannel, renderChannels, renderClose, renderJournal } from './render-channels.ts';
+import { renderAlarms, renderPending } from './render-pending.ts';
 import {
   renderDecoded,
   renderInvoice,
@@ -16,8 +17,8 @@ import { list, section, table, time } from './text.ts';
 type Renderers = { readonly [Name in MethodName]: (output: Output<Name>) => string };
 
 const renderers: Renderers = {
-  getinfo: (info) =>
-    list({
+  getinfo: (info) => {
+    const facts = list({
       'node id': info.nodeId,
       alias: info.alias,
       version: info.version,
@@ -27,10 +28,12 @@ const renderers: Renderers = {
       peers: info.numPeers,
       'active channels': info.numActiveChannels,
       'inactive channels': info.numInactiveChannels,
-      'pending channels': info.numPendingChannels,
+      'pending channels': info.numPendingChannels === 0 ? 0 : `${info.numPendingChannels}, ${info.numClosingChannels} of them closing (see \`runnel pending\`)`,
       graph: `${info.numGraphNodes} nodes, ${info.numGraphChannels} channels`,
       'API port': info.apiPort,
-    }),
+    });
+    return info.alarms.length === 0 ? facts : `${facts}\n\n${section('ALARMS', renderAlarms(info.alarms))}`;
+  },
   debuglevel: ({ level }) => `log level ${level}`,
   stop: () => 'The node is stopping.',
   newaddress: ({ address }) => address,
@@ -86,7 +89,8 @@ const renderers: Renderers = {
       ]),
       'No channels; the policy holds for those to come.',
     ),
-  close: (channel) => list({ channel: channel.channelId, state: channel.state }),
+  close: renderClose,
+  pending: renderPending,
   exportbackup: ({ backup }) => backup.trimEnd(),
   verifybackup: renderBackup,
   invoice: renderInvoice,

@@ -9,7 +9,7 @@ import { createProgress, followChannel, followPayment, type Progress } from './f
 import { render } from './render.ts';
 import { harmless, json } from './text.ts';
 import type { Surroundings } from './main.ts';
-import type { VerbCall } from './verbs.ts';
+import type { VerbCall, Waiting } from './verbs.ts';
 
 interface Settings {
   readonly json: boolean;
@@ -44,8 +44,10 @@ export async function runVerb(call: VerbCall, settings: Settings): Promise<void>
     const payment = await runPayment(client, progress, call.name, call.input);
     print(call.name, payment);
     checkPayment(payment);
-  } else if (call.wait && (call.name === 'open' || call.name === 'close')) {
-    print('channel', await runAndWait(client, progress, call.name, call.input));
+  } else if (call.waiting !== undefined && call.name === 'open') {
+    print('channel', await openAndWait(client, progress, call.input as Input<'open'>));
+  } else if (call.waiting !== undefined && call.name === 'close') {
+    print('channel', await closeAndWait(client, progress, call.input as Input<'close'>, call.waiting));
   } else {
     const spec: MethodSpec = contract[call.name];
     const output = await (client[call.name] as (input: unknown) => Promise<unknown>)(withFile(spec, call.input));
@@ -94,32 +96,38 @@ function checkPayment({ status, failure, paymentHash }: Output<'payment'>): void
 
 /** The states that a channel may pass on the way to what is waited for. */
 const OPENING: ReadonlySet<string> = new Set(['opening', 'confirming']);
-const CLOSING_TOGETHER: ReadonlySet<string> = new Set(['normal', 'shuttingDown', 'negotiatingClose']);
+const CLOSING_TOGETHER: ReadonlySet<string> = new Set(['normal', 'shuttingDown', 'negotiatingClose', 'closing', 'closed']);
 
-async function runAndWait(
-  client: Client,
-  progress: Progress,
-  name: 'open' | 'close',
-  input: unknown,
-): Promise<Output<'channel'>> {
-  if (name === 'open') {
-    return followChannel(
-      client,
-      progress,
-      async () => (await client.open(input as Input<'open'>)).channelId,
-      ({ state }) => state === 'normal',
-      ({ state, error }) =>
-        OPENING.has(state) && error === undefined ? undefined : `the channel did not open: ${error ?? `it is ${state}`}`,
-    );
-  }
+function openAndWait(client: Client, progress: Progress, input: Input<'open'>): Promise<Output<'channel'>> {
   return followChannel(
     client,
     progress,
-    async () => (await client.close(input as Input<'close'>)).channelId,
-    ({ state }) => state === 'closing' || state === 'closed',
+    async () => (await client.open(input)).channelId,
+    ({ state }) => state === 'normal',
     ({ state, error }) =>
-      CLOSING_TOGETHER.has(state) && error === undefined
-        ? undefined
-        : `the channel did not close together: ${error ?? `it is ${state}`}`,
+      OPENING.has(state) && error === undefined ? undefined : `the channel did not open: ${error ?? `it is ${state}`}`,
+  );
+}
+
+/**
+ * Until the closing transaction is in a block, or all is final. A forced close ends with whichever commitment comes
+ * first; one together with the peer fails where it comes to that.
+ */
+function closeAndWait(client: Client, progress: Progress, input: Input<'close'>, waiting: Waiting): Promise<Output<'channel'>> {
+  const isAsAsked = ({ state, closing, error }: Output<'channel'>): boolean =>
+    input.force === true ||
+    (CLOSING_TOGETHER.has(state) && error === undefined && (closing === undefined || closing.kind === 'mutual'));
+  const hasCome = ({ state, closing }: Output<'channel'>): boolean =>
+    state === 'closed' || (waiting === 'reached' && (closing?.confirmations ?? 0) > 0);
+  return followChannel(
+    client,
+    progress,
+    async () => (await client.close(input)).channelId,
+    (channel) => isAsAsked(channel) && hasCome(channel),
+    (channel) => {
+      const { state, error } = channel;
+      if (state === 'fallenBehind') return `the channel cannot be closed by this node: ${error ?? 'it lost state'}`;
+      return isAsAsked(channel) ? undefined : `the channel did not close together: ${error ?? `it is ${state}`}`;
+    },
   );
 }

@@ -6,10 +6,16 @@ import type { MethodSpec } from '../api/method.ts';
 import { fieldOf, jsonFromText, type Field } from '../api/text-input.ts';
 import { parseAmountMsat } from './amounts.ts';
 
-/** Verbs that may wait for more than the node's answer. */
-export const waitingVerbs: Partial<Record<MethodName, string>> = {
-  open: 'Wait until the channel is usable',
-  close: 'Wait until the closing transaction is made',
+/** For what a verb waits beyond the node's answer. */
+export type Waiting = 'reached' | 'resolved';
+
+/** Verbs that may wait for more than the node's answer: the flags, what they wait for, and the help. */
+const waitingVerbs: Partial<Record<MethodName, readonly { flag: string; waiting: Waiting; help: string }[]>> = {
+  open: [{ flag: '--wait', waiting: 'reached', help: 'Wait until the channel is usable' }],
+  close: [
+    { flag: '--wait', waiting: 'reached', help: 'Wait until the closing transaction is in a block' },
+    { flag: '--wait-resolved', waiting: 'resolved', help: 'Wait until all of it is final, 100 blocks deep' },
+  ],
 };
 
 const groupSummaries: Readonly<Record<string, string>> = {
@@ -22,7 +28,7 @@ export interface VerbCall {
   readonly input: unknown;
   /** A file to write what is asked for to. */
   readonly out?: string;
-  readonly wait: boolean;
+  readonly waiting: Waiting | undefined;
 }
 
 /** The arguments or options of a call are wrong; the message says how, `usage` what is right. */
@@ -88,13 +94,19 @@ function createVerb(name: MethodName, spec: MethodSpec, run: (call: VerbCall) =>
     optionKeys.set(option.attributeName(), key);
     names.set(key, option.long ?? flags);
   }
-  const waiting = waitingVerbs[name];
-  if (waiting !== undefined) command.option('--wait', waiting);
+  const waits = (waitingVerbs[name] ?? []).map(({ flag, waiting, help }) => {
+    const option = new Option(flag, help);
+    command.addOption(option);
+    return { waiting, attribute: option.attributeName() };
+  });
 
   if (spec.cli.writesFile !== undefined) command.option('--out <file>', 'Write it to this file');
 
   return command.action(async () => {
-    const { wait, out, ...options } = command.opts<Record<string, unknown>>();
+    const { out, ...options } = command.opts<Record<string, unknown>>();
+    // The last that is asked for is the longest.
+    const waiting = waits.findLast(({ attribute }) => options[attribute] === true)?.waiting;
+    for (const { attribute } of waits) delete options[attribute];
     const given: Record<string, unknown> = {};
     spec.cli.args.forEach((key, index) => {
       given[key] = command.processedArgs[index] as unknown;
@@ -107,7 +119,7 @@ function createVerb(name: MethodName, spec: MethodSpec, run: (call: VerbCall) =>
       );
       throw new UsageError(problems.join('\n'), spec.cli.example);
     }
-    await run({ name, input: result.data, wait: wait === true, ...(typeof out === 'string' && { out }) });
+    await run({ name, input: result.data, waiting, ...(typeof out === 'string' && { out }) });
   });
 }
 

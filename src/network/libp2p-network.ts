@@ -17,13 +17,14 @@ import { configuredAddress, createNode, nodeKey } from './create-node.ts';
 import type { NodeServices } from './create-node.ts';
 import { deadline } from './deadline.ts';
 import { dialPeer } from './dial-peer.ts';
-import { NetworkError, messageOf } from './errors.ts';
+import { NetworkError } from './errors.ts';
 import type { NetworkErrorCode } from './errors.ts';
 import { GossipTopic } from './gossip-topic.ts';
 import { abortConnection, closeConnections } from './hang-up.ts';
 import { defaultNetworkLimits } from './limits.ts';
 import type { NetworkLimits } from './limits.ts';
 import { LinkTable } from './link-table.ts';
+import { listenError } from './listen-error.ts';
 import type { Network, NetworkHandlers, NodeId } from './network.ts';
 import { answerSync, requestSync } from './sync-stream.ts';
 
@@ -128,8 +129,7 @@ class Libp2pNetwork implements Network {
       await node.start();
     } catch (error) {
       this.#running = undefined;
-      const message = `could not listen on ${listen.join(', ')}: ${messageOf(error)}`;
-      throw new NetworkError('listen_failed', message, { listen }, { cause: error });
+      throw listenError(listen, error);
     }
     if (this.#stopping.signal.aborted) {
       await node.stop();

@@ -1,51 +1,84 @@
 import type { ChannelStateValue } from '../../machines/channel/channel.ts';
 import { channelIdOf } from '../../machines/channel/context.ts';
 import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
+import type { OutputRow } from '../../machines/onchain/output.ts';
 import { encodeJson } from '../../protocols/json.ts';
 import { formatScid } from '../../protocols/gossip/short-channel-id.ts';
 import type { NodeEvent } from '../api/events.ts';
 import { hexOf } from '../channels/channel-store.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
+import { outpointKey } from '../sweep/sweep.ts';
+import type { Alarm } from './alarms.ts';
+
+/** What of a channel is looked at. */
+export type EventfulChannel = Pick<LiveChannel, 'index' | 'data' | 'value' | 'lifecycle' | 'isEnded'>;
 
 /** Of the chart's regions, those whose moves are news to a user: the dance of each payment is told by its HTLCs. */
 const told = ({ lifecycle, connection, announcement }: ChannelStateValue): string => encodeJson({ lifecycle, connection, announcement });
 
-/** What a turn changed in a channel, for the API's listeners. */
-export function channelEvents(
-  channel: LiveChannel,
-  before: ChannelStateValue,
-  htlcs: ReadonlyMap<string, HtlcRow | undefined>,
-  timeMs: number,
-): NodeEvent[] {
-  const { data, value } = channel;
-  const channelId = hexOf(channelIdOf(data));
-  const events: NodeEvent[] = [...htlcs.values()].flatMap((htlc) =>
-    htlc === undefined
-      ? []
-      : [
-          {
-            type: 'htlc',
-            timeMs,
-            channelId,
-            htlcId: htlc.details.id,
-            direction: htlc.details.direction,
-            paymentHash: hexOf(htlc.details.paymentHash),
-            amountMsat: htlc.details.amountMsat,
-            state: htlc.state,
-          },
-        ],
-  );
-  if (told(before) === told(value)) return events;
-  events.push({
-    type: 'channel',
-    timeMs,
-    channelId,
-    nodeId: hexOf(data.remoteNodeId),
-    ...(data.shortChannelId !== undefined && { shortChannelId: formatScid(data.shortChannelId) }),
-    state: channel.lifecycle,
-    stateValue: value,
-    connection: value.connection,
-    ...(data.failure && { error: data.failure.reason }),
-  });
-  return events;
+/** What turns change in channels, for the API's listeners. */
+export class ChannelEvents {
+  /** The watched outputs as they were told last, by channel index. */
+  readonly #outputs = new Map<number, readonly OutputRow[]>();
+
+  /** `channels` are those that came back from disk: what they have by then is no news. */
+  constructor(channels: Iterable<EventfulChannel>) {
+    for (const { index, data } of channels) this.#outputs.set(index, data.outputs);
+  }
+
+  /** What a turn changed in a channel, in order: its HTLCs, its outputs on chain, its state. */
+  of(
+    channel: EventfulChannel,
+    before: ChannelStateValue,
+    htlcs: ReadonlyMap<string, HtlcRow | undefined>,
+    timeMs: number,
+  ): NodeEvent[] {
+    const channelId = hexOf(channelIdOf(channel.data));
+    const moved = [...htlcs.values()].flatMap((htlc) => (htlc === undefined ? [] : [htlcEvent(channelId, htlc, timeMs)]));
+    return [...moved, ...this.#outputEvents(channel, channelId, timeMs), ...channelEvent(channel, channelId, before, timeMs)];
+  }
+
+  #outputEvents({ index, data: { outputs }, isEnded }: EventfulChannel, channelId: string, timeMs: number): NodeEvent[] {
+    const last = this.#outputs.get(index) ?? [];
+    if (isEnded) this.#outputs.delete(index);
+    else this.#outputs.set(index, outputs);
+    if (last === outputs) return [];
+    const states = new Map(last.map((row) => [nameOf(row), row.state]));
+    return outputs.flatMap((row) => (states.get(nameOf(row)) === row.state ? [] : [outputEvent(channelId, row, timeMs)]));
+  }
 }
+
+function htlcEvent(channelId: string, { details, state }: HtlcRow, timeMs: number): NodeEvent {
+  const { id, direction, paymentHash, amountMsat } = details;
+  return { type: 'htlc', timeMs, channelId, htlcId: id, direction, paymentHash: hexOf(paymentHash), amountMsat, state };
+}
+
+function outputEvent(channelId: string, { kind, outpoint, state, amountSat }: OutputRow, timeMs: number): NodeEvent {
+  return { type: 'output', timeMs, channelId, kind, ...(outpoint && { outpoint: outpointKey(outpoint) }), state, amountSat };
+}
+
+function channelEvent({ data, value, lifecycle }: EventfulChannel, channelId: string, before: ChannelStateValue, timeMs: number): NodeEvent[] {
+  if (told(before) === told(value)) return [];
+  return [
+    {
+      type: 'channel',
+      timeMs,
+      channelId,
+      nodeId: hexOf(data.remoteNodeId),
+      ...(data.shortChannelId !== undefined && { shortChannelId: formatScid(data.shortChannelId) }),
+      state: lifecycle,
+      stateValue: value,
+      connection: value.connection,
+      ...(data.failure && { error: data.failure.reason }),
+    },
+  ];
+}
+
+/** An alarm that is raised or over, for the API's listeners. */
+export function alarmEvent({ code, message }: Alarm, raised: boolean, channel: EventfulChannel | undefined, timeMs: number): NodeEvent {
+  return { type: 'alarm', timeMs, code, message, raised, ...(channel && { channelId: hexOf(channelIdOf(channel.data)) }) };
+}
+
+/** Which output a row stands for, from one turn to the next. */
+const nameOf = ({ outpoint, htlc }: OutputRow): string =>
+  outpoint === undefined ? `${htlc?.direction} ${htlc?.id}` : outpointKey(outpoint);

@@ -27,6 +27,9 @@ const nodeId = `02${hash}`;
 const block = (height: number) => ({ type: 'block', timeMs: 1, height, hash }) as const satisfies NodeEvent;
 const samples: readonly NodeEvent[] = [
   block(1),
+  { type: 'output', timeMs: 1, channelId: hash, kind: 'htlc', outpoint: `${hash}:3`, state: 'claimable', amountSat: 5n },
+  { type: 'backup', timeMs: 1, numChannels: 3 },
+  { type: 'alarm', timeMs: 1, code: 'no_fee_coins', message: 'fund the wallet', raised: true, channelId: hash },
   { type: 'peer', timeMs: 1, nodeId, connected: false, reason: 'gone' },
   {
     type: 'channel',

@@ -126,18 +126,55 @@ describe('waiting', () => {
     );
   });
 
-  it('close --wait ends when the closing transaction is made', async () => {
-    const states = ['shuttingDown', 'negotiatingClose', 'closing'] as const;
+  type Channel = typeof opened;
+  const closing = (kind: 'mutual' | 'local' | 'remote', confirmations: number): Partial<Channel> => ({
+    state: 'closing',
+    closing: { kind, txid: 'ab'.repeat(32), confirmations, confirmationsNeeded: 100, blocksLeft: 100 - confirmations, text: kind },
+    ...(confirmations > 0 && { closingTxid: 'ab'.repeat(32) }),
+  });
+  const shuttingDown: Partial<Channel> = { state: 'shuttingDown' };
+  const failed: Partial<Channel> = { state: 'failed', error: 'this node was told to', closing: { ...closing('local', 0).closing! } };
+  const closed: Partial<Channel> = { ...closing('mutual', 100), state: 'closed' };
+
+  /** Answers with one look after another; returns how often it was looked at. */
+  async function passing(looks: readonly Partial<Channel>[]): Promise<() => number> {
     let looked = 0;
     await start({
       channel: () => {
-        const state = states[looked++] ?? 'normal';
+        const look = looks[looked++] ?? { state: 'abandoned' as const };
         setImmediate(changed);
-        return Promise.resolve({ ...opened, state, closingTxid: 'ab'.repeat(32) });
+        return Promise.resolve({ ...opened, ...look });
       },
     });
+    return () => looked;
+  }
+
+  it('close --wait ends when a block holds the closing transaction', async () => {
+    const looked = await passing([shuttingDown, closing('mutual', 0), closing('mutual', 1)]);
     const { status, stdout } = await runnel(...close, '--wait');
-    expect(status).toBe(0);
+    expect([status, looked()]).toEqual([0, 3]);
     expect(stdout).toContain('ab'.repeat(32));
+  });
+
+  it('close --wait-resolved ends when all is final', async () => {
+    const looked = await passing([shuttingDown, closing('mutual', 1), closing('mutual', 99), closed]);
+    expect((await runnel(...close, '--wait-resolved')).status).toBe(0);
+    expect(looked()).toBe(4);
+  });
+
+  it.each([
+    ['fails', failed, 'this node was told to'],
+    ['ends by a commitment', closing('remote', 1), 'it is closing'],
+    ['has lost state', { state: 'fallenBehind' } as const, 'cannot be closed by this node'],
+  ])('close --wait is status 1 when the channel %s', async (_, look, why) => {
+    await passing([shuttingDown, look]);
+    expect(await runnel(...close, '--wait')).toMatchObject({ status: 1, stderr: expect.stringContaining(why) });
+  });
+
+  it.each(['local', 'remote', 'mutual'] as const)('close --force --wait ends with any transaction in a block: %s', async (kind) => {
+    const looked = await passing([failed, failed, closing(kind, 1)]);
+    const { status } = await runnel(...close, '--force', '--wait');
+    expect([status, looked()]).toEqual([0, 3]);
+    expect(fake.calls.find(({ name }) => name === 'close')?.input).toMatchObject({ force: true });
   });
 });

@@ -4,29 +4,8 @@ import {
   blockHeight, channelId, commitmentNumber, count, hash32, hex, integer, msat, nodeId, outpoint, paymentHash, sat,
   shortChannelId, stateValue, txid, u16, u32, u64,
 } from '../fields.ts';
-
-/**
- * Where in its life a channel is: the states of the channel statechart's lifecycle, without those inside them.
- * `stateValue` beside it is the statechart's whole answer.
- */
-export const channelState = z
-  .enum([
-    'opening',
-    'confirming',
-    'normal',
-    'shuttingDown',
-    'negotiatingClose',
-    'failed',
-    'fallenBehind',
-    'closing',
-    'closed',
-    'abandoned',
-  ])
-  .meta({ id: 'ChannelState' });
-
-export const connectionState = z
-  .enum(['offline', 'reestablishing', 'online', 'refusing'])
-  .meta({ description: "The channel statechart's connection: refusing once the channel has failed" });
+import { channelState, connectionState } from './channel-state.ts';
+import { pendingChannel, pendingClosing } from './pending-types.ts';
 
 export const policy = z
   .object({
@@ -60,6 +39,8 @@ export const channelSummary = z
     receivableMsat: msat.meta({ description: 'What the peer can send now' }),
     numHtlcs: count,
     error: z.string().optional().meta({ description: 'Why the channel failed or is frozen' }),
+    closing: pendingClosing.optional().meta({ description: 'The transaction that ends it, once there is one' }),
+    limboSat: sat.optional().meta({ description: 'Ours and not yet in the wallet, of a channel that closes' }),
   })
   .meta({ id: 'Channel' });
 
@@ -131,7 +112,8 @@ export const channelDetail = channelSummary
     limits: z.object({ local: limits, remote: limits.optional() }),
     policies: z.object({ local: policy, remote: policy.optional() }),
     htlcs: z.array(htlc),
-    closingTxid: txid.optional(),
+    closingTxid: txid.optional().meta({ description: 'Of the transaction in a block that spends the funding output' }),
+    pending: pendingChannel.optional().meta({ description: 'What is pending, unless the channel is open or abandoned' }),
     journalTail: z.array(journalEntry).meta({ description: 'The last entries of the journal, oldest first' }),
   })
   .meta({ id: 'ChannelDetail' });

@@ -16,7 +16,8 @@ import {
   txid,
 } from '../fields.ts';
 import { method } from '../method.ts';
-import { channelDetail, channelState, channelSummary, journalEntry, policy } from './channel-types.ts';
+import { channelState } from './channel-state.ts';
+import { channelDetail, channelSummary, journalEntry, policy } from './channel-types.ts';
 import { ADDRESS, BOB, CHANNEL, FUNDING_TXID, HASH, OUTPOINT, SCID } from './examples.ts';
 
 const exampleSummary = {
@@ -113,6 +114,19 @@ const exampleDetail = {
   journalTail: [exampleEntry],
 } satisfies z.input<typeof channelDetail>;
 
+const closeResult = channelSummary
+  .extend({
+    closingTxid: txid.optional().meta({ description: 'Of a forced close: our commitment transaction' }),
+    ifForced: z
+      .object({
+        delayBlocks: count.meta({ description: 'After the commitment is in a block, our money waits so many more' }),
+        feeSat: sat.meta({ description: 'What the commitment costs us; that of fetching our money comes on top' }),
+      })
+      .optional()
+      .meta({ description: 'Where the peer is offline: what it would cost to go on without it (force)' }),
+  })
+  .meta({ id: 'ChannelClose' });
+
 export const channelsMethods = {
   open: method({
     summary: 'Open a channel with a connected peer, funded from the on-chain wallet',
@@ -205,17 +219,28 @@ export const channelsMethods = {
     },
   }),
   close: method({
-    summary: 'Close a channel together with the peer',
+    summary: 'Close a channel together with the peer, or with --force without it',
     description:
-      'Starts the mutual close of BOLT 2 and returns. HTLCs in flight are settled first; --wait waits for the closing ' +
-      'transaction.',
+      'Starts the mutual close of BOLT 2 and returns. HTLCs in flight are settled first, and the peer must be there. ' +
+      'With --force our latest commitment transaction goes to the chain instead: our money comes back after the ' +
+      "peer's delay, and HTLCs are resolved on chain. --wait waits for the closing transaction to be in a block.",
     http: { method: 'POST', path: '/v1/channels/{channel}/close' },
-    input: z.strictObject({
-      channel: channelRef,
-      address: bitcoinAddress.optional().meta({ description: "Pay our part here (default: the node's wallet)" }),
-      feeratePerKw: feeratePerKw.optional().meta({ description: 'Feerate to begin with, in sat per kw' }),
-    }),
-    output: channelSummary,
+    input: z
+      .strictObject({
+        channel: channelRef,
+        address: bitcoinAddress.optional().meta({ description: "Pay our part here (default: the node's wallet)" }),
+        feeratePerKw: feeratePerKw.optional().meta({ description: 'Feerate to begin with, in sat per kw' }),
+        force: z.boolean().optional().meta({ description: 'Close without the peer, by our commitment transaction' }),
+      })
+      .refine(({ force, address }) => force !== true || address === undefined, {
+        error: "expected none with force: what a forced close pays goes to the node's wallet",
+        path: ['address'],
+      })
+      .refine(({ force, feeratePerKw: given }) => force !== true || given === undefined, {
+        error: 'expected none with force: the commitment transaction has its feerate, which the node raises itself',
+        path: ['feeratePerKw'],
+      }),
+    output: closeResult,
     cli: { args: ['channel'], flags: { feeratePerKw: '--feerate <sat per kw>' }, example: `runnel close ${SCID}` },
     example: { input: { channel: SCID, address: ADDRESS }, output: { ...exampleSummary, state: 'shuttingDown' } },
   }),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { blockHeight, count, hash32, nodeId, u16 } from '../fields.ts';
 import { method } from '../method.ts';
 import { ALICE, BLOCK_HASH } from './examples.ts';
+import { alarm } from './pending-types.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export const logLevel = z.enum(logLevels);
@@ -23,9 +24,11 @@ const nodeInfo = z
     numActiveChannels: count.meta({ description: 'Normal, with the peer online' }),
     numInactiveChannels: count.meta({ description: 'Normal, with the peer offline' }),
     numPendingChannels: count.meta({ description: 'Opening or closing' }),
+    numClosingChannels: count.meta({ description: 'Of these, those on their way into the chain: see `pending`' }),
     numGraphNodes: count,
     numGraphChannels: count,
     apiPort: u16,
+    alarms: z.array(alarm).meta({ description: 'Where the node cannot go on by itself' }),
   })
   .meta({ id: 'NodeInfo' });
 
@@ -53,9 +56,11 @@ export const nodeMethods = {
         numActiveChannels: 2,
         numInactiveChannels: 0,
         numPendingChannels: 0,
+        numClosingChannels: 0,
         numGraphNodes: 5,
         numGraphChannels: 5,
         apiPort: 9737,
+        alarms: [],
       },
     },
   }),

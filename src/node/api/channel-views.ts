@@ -3,40 +3,31 @@ import { commitmentSpec, spendableMsat } from '../../../machines/channel/balance
 import { channelIdOf, negotiated } from '../../../machines/channel/context.ts';
 import type { ChannelData, SideParameters } from '../../../machines/channel/data.ts';
 import type { ChannelSnapshot } from '../../../machines/channel/channel.ts';
-import { HtlcTable } from '../../../machines/htlc/htlc-table.ts';
+import type { HtlcTable } from '../../../machines/htlc/htlc-table.ts';
 import { stageOf, type Side } from '../../../machines/htlc/htlc-states.ts';
-import { decodeAlias } from '../../../protocols/gossip/node-announcement.ts';
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
-import { decodeGossip, isGossip } from '../../../protocols/gossip/gossip-message.ts';
 import type { Output } from '../../api/contract.ts';
 import { entryText, type ChainedEntry } from '../../channels/journal.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import { lifecycleOf } from '../../channels/live-channel.ts';
+import { displayTxid } from '../../sweep/sweep.ts';
 import type { Node } from '../node.ts';
+import { hereOf, pendingOf } from './pending-api.ts';
+import { aliasOf, type ShownChannel } from './shown-channel.ts';
+
+export { displayTxid };
 
 export type ChannelSummary = Output<'channels'>['channels'][number];
 export type ChannelDetail = Output<'channel'>;
 type JournalEntryView = Output<'journal'>['entries'][number];
 
-/** A channel as the API looks at it: live, or ended and read from disk. */
-export interface ShownChannel {
-  readonly snapshot: Omit<ChannelSnapshot, 'htlcs'>;
-  readonly htlcs: HtlcTable;
-  readonly error: string | undefined;
-}
+/** The states in which there is, or may be, a transaction that ends the channel. */
+const ENDING: ReadonlySet<string> = new Set(['shuttingDown', 'negotiatingClose', 'failed', 'fallenBehind', 'closing', 'closed']);
 
-/** The transaction id in display order. */
-export const displayTxid = (txid: Uint8Array): string => hexOf(Uint8Array.from(txid).reverse());
-
-/** What a node calls itself in its announcement. */
-export function aliasOf(node: Node, nodeId: string): string | undefined {
-  const raw = node.gossip.store.nodeAnnouncement(nodeId);
-  const gossip = raw && decodeGossip(raw);
-  return gossip && isGossip(gossip, 'node_announcement') ? decodeAlias(gossip.message.alias) : undefined;
-}
-
-export function summaryOf(node: Node, { snapshot, htlcs, error }: ShownChannel): ChannelSummary {
+export function summaryOf(node: Node, shown: ShownChannel, here = hereOf(node)): ChannelSummary {
+  const { snapshot, htlcs, error } = shown;
   const { data, value } = snapshot;
+  const pending = ENDING.has(lifecycleOf(value)) ? pendingOf(node, shown, here).view : undefined;
   const nodeId = hexOf(data.remoteNodeId);
   const isNegotiated = data.remote !== undefined;
   const inFlight = sums(htlcs);
@@ -60,6 +51,7 @@ export function summaryOf(node: Node, { snapshot, htlcs, error }: ShownChannel):
     receivableMsat: isNegotiated && lifecycleOf(value) === 'normal' ? spendableMsat(negotiated(data), htlcs, 'remote') : 0n,
     numHtlcs: htlcs.size,
     ...(reason !== undefined && { error: reason }),
+    ...(pending && { ...(pending.closing && { closing: pending.closing }), limboSat: pending.totals.limboSat }),
   };
 }
 
@@ -76,6 +68,7 @@ export function sums(htlcs: HtlcTable): { offeredMsat: bigint; receivedMsat: big
 export function detailOf(node: Node, shown: ShownChannel, journalTail: readonly JournalEntryView[]): ChannelDetail {
   const { data, value } = shown.snapshot;
   const { htlcs } = shown;
+  const lifecycle = lifecycleOf(value);
   const isSigned = data.localSignatures !== undefined;
   return {
     ...summaryOf(node, shown),
@@ -96,6 +89,7 @@ export function detailOf(node: Node, shown: ShownChannel, journalTail: readonly 
       inRemoteCommitment: stageOf(state, 'remote') === 'in',
     })),
     ...(data.fundingSpend && { closingTxid: txidOf(data.fundingSpend.transaction) }),
+    ...(lifecycle !== 'normal' && lifecycle !== 'abandoned' && { pending: pendingOf(node, shown).view }),
     journalTail: [...journalTail],
   };
 }

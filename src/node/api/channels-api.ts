@@ -1,48 +1,39 @@
 import { ApiError } from '../../api/errors.ts';
 import { parseChannelRef, type ChannelRef } from '../../api/fields.ts';
 import type { NodeApi } from '../../api/contract.ts';
-import { HtlcTable } from '../../../machines/htlc/htlc-table.ts';
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import { channelIdOf } from '../../../machines/channel/context.ts';
 import type { ChannelData } from '../../../machines/channel/data.ts';
-import { hexOf, mustLoad } from '../../channels/channel-store.ts';
-import type { LiveChannel } from '../../channels/live-channel.ts';
-import { addressToScript, bitcoinNetwork } from '../../wallet/address.ts';
+import { hexOf } from '../../channels/channel-store.ts';
+import { lifecycleOf, type LiveChannel } from '../../channels/live-channel.ts';
+import { displayTxid } from '../../sweep/sweep.ts';
 import { COMMITMENT_TARGET_BLOCKS } from '../fee-updater.ts';
 import type { Node } from '../node.ts';
-import { detailOf, displayTxid, entryView, localPolicy, summaryOf, type ShownChannel } from './channel-views.ts';
+import { detailOf, entryView, localPolicy, summaryOf } from './channel-views.ts';
+import { closeChannel } from './close-api.ts';
+import { hereOf } from './pending-api.ts';
+import { shownEnded, shownLive, type ShownChannel } from './shown-channel.ts';
 
 const JOURNAL_TAIL = 10;
 const JOURNAL_PAGE = 100;
-/** Blocks within which a funding or closing transaction should confirm, where the user names no feerate. */
+/** Blocks within which a funding transaction should confirm, where the user names no feerate. */
 const FUNDING_TARGET_BLOCKS = 6;
 
 type Methods = Pick<NodeApi, 'open' | 'channels' | 'channel' | 'journal' | 'setpolicy' | 'close'>;
 
 /** Channels through the API. */
 export function channelsApi(node: Node): Methods {
-  const { chain, chainName } = node.options;
+  const { chain } = node.options;
 
-  const shownLive = (channel: LiveChannel): ShownChannel => ({
-    snapshot: { value: channel.value, data: channel.data },
-    htlcs: channel.htlcs,
-    error: node.channels.isFrozen(channel.index) ? 'frozen after a fault in this node: restart it, and report it' : undefined,
-  });
-  const shownEnded = (index: number): ShownChannel => {
-    const snapshot = mustLoad(node.channelStore, index);
-    const htlcs = new HtlcTable(snapshot.htlcs);
-    return { snapshot, htlcs, error: undefined };
-  };
-  const ended = (): ShownChannel[] => node.channelStore.indexes('ended').map(shownEnded);
-
-  const findLive = (ref: string): LiveChannel => {
-    const matches = [...node.channels.all()].filter(({ data }) => isNamed(data, parseChannelRef(ref)));
-    return one(matches, ref);
-  };
   const find = (ref: string): ShownChannel => {
     const parsed = parseChannelRef(ref);
-    const live = [...node.channels.all()].filter(({ data }) => isNamed(data, parsed)).map(shownLive);
-    return one(live.length > 0 ? live : ended().filter(({ snapshot }) => isNamed(snapshot.data, parsed)), ref);
+    const live = [...node.channels.all()].filter(({ data }) => isNamed(data, parsed)).map((channel) => shownLive(node, channel));
+    return one(live.length > 0 ? live : shownEnded(node).filter(({ snapshot }) => isNamed(snapshot.data, parsed)), ref);
+  };
+  const findLive = (ref: string): LiveChannel => {
+    const { live, snapshot } = find(ref);
+    if (live !== undefined) return live;
+    throw new ApiError('conflict', 'channel_closed', `the channel is ${lifecycleOf(snapshot.value)}: it is over`);
   };
 
   return {
@@ -61,8 +52,9 @@ export function channelsApi(node: Node): Methods {
     },
 
     async channels({ nodeId, state, closed }) {
-      const all = [...[...node.channels.all()].map(shownLive), ...(closed === true ? ended() : [])];
-      const channels = all.map((shown) => summaryOf(node, shown));
+      const all = [...[...node.channels.all()].map((channel) => shownLive(node, channel)), ...(closed === true ? shownEnded(node) : [])];
+      const here = hereOf(node);
+      const channels = all.map((shown) => summaryOf(node, shown, here));
       return { channels: channels.filter((channel) => (nodeId ?? channel.nodeId) === channel.nodeId && (state ?? channel.state) === channel.state) };
     },
 
@@ -95,18 +87,7 @@ export function channelsApi(node: Node): Methods {
       return { channels };
     },
 
-    async close({ channel: ref, address, feeratePerKw }) {
-      const channel = findLive(ref);
-      if (channel.lifecycle !== 'normal' && channel.lifecycle !== 'confirming') {
-        throw new ApiError('conflict', 'channel_not_open', `the channel is ${channel.lifecycle}: it cannot be asked to close`);
-      }
-      const scriptpubkey = address === undefined ? undefined : addressToScript(address, bitcoinNetwork(chainName));
-      const feerate = feeratePerKw ?? (await chain.feeratePerKw(FUNDING_TARGET_BLOCKS));
-      await node.dispatcher.inTurn((turn) => {
-        turn.dispatch({ to: 'channel', channelIndex: channel.index, event: { type: 'close', scriptpubkey, feeratePerKw: feerate } });
-      });
-      return summaryOf(node, shownLive(channel));
-    },
+    close: ({ channel: ref, ...options }) => closeChannel(node, findLive(ref), options),
   };
 }
 

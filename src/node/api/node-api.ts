@@ -4,11 +4,13 @@ import type { NodeApi } from '../../api/contract.ts';
 import { ApiError } from '../../api/errors.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import type { Node } from '../node.ts';
-import { aliasOf, sums } from './channel-views.ts';
+import { channelBalances } from './channel-balances.ts';
 import { backupApi } from './backup-api.ts';
 import { channelsApi } from './channels-api.ts';
 import { graphApi } from './graph-api.ts';
 import { paymentsApi } from './payments-api.ts';
+import { alarmsOf, isClosing, pendingApi } from './pending-api.ts';
+import { aliasOf } from './shown-channel.ts';
 
 const WITHDRAW_TARGET_BLOCKS = 6;
 
@@ -22,6 +24,7 @@ export function nodeApi(node: Node): NodeApi {
     ...walletApi(node),
     ...peersApi(node),
     ...channelsApi(node),
+    ...pendingApi(node),
     ...backupApi(node),
     ...graphApi(node),
     ...paymentsApi(node),
@@ -48,8 +51,10 @@ async function getinfo(node: Node): ReturnType<NodeApi['getinfo']> {
     numActiveChannels: active.length,
     numInactiveChannels: normal.length - active.length,
     numPendingChannels: channels.length - normal.length,
+    numClosingChannels: channels.filter(isClosing).length,
     numGraphNodes: node.graph.nodeCount,
     numGraphChannels: node.graph.channelCount,
+    alarms: alarmsOf(node),
   };
 }
 
@@ -60,20 +65,7 @@ function walletApi(node: Node): WalletMethods {
     newaddress: async () => ({ address: node.wallet.newAddress().address }),
     balance: async () => {
       const { confirmedSat, unconfirmedSat, immatureSat, reservedSat } = node.wallet.balance();
-      const channels = { localMsat: 0n, remoteMsat: 0n, offeredHtlcsMsat: 0n, receivedHtlcsMsat: 0n, openingMsat: 0n, closingMsat: 0n };
-      for (const { data, lifecycle, htlcs } of node.channels.all()) {
-        const { offeredMsat, receivedMsat } = sums(htlcs);
-        const localMsat = data.toLocalMsat - offeredMsat;
-        channels.offeredHtlcsMsat += offeredMsat;
-        channels.receivedHtlcsMsat += receivedMsat;
-        if (lifecycle === 'opening' || lifecycle === 'confirming') channels.openingMsat += localMsat;
-        else if (lifecycle !== 'normal') channels.closingMsat += localMsat;
-        else {
-          channels.localMsat += localMsat;
-          channels.remoteMsat += data.toRemoteMsat - receivedMsat;
-        }
-      }
-      return { onchain: { confirmedSat, unconfirmedSat: unconfirmedSat + immatureSat, reservedSat }, channels };
+      return { onchain: { confirmedSat, unconfirmedSat: unconfirmedSat + immatureSat, reservedSat }, channels: channelBalances(node) };
     },
     utxos: async () => ({
       utxos: node.wallet.listUnspent().map(({ txid, outputIndex, amountSat, address, confirmations, reserved }) => ({

@@ -1,0 +1,114 @@
+/** What is pending, for people. */
+import type { Output } from '../api/client.ts';
+import { formatMsat } from './amounts.ts';
+import { list, section, table } from './text.ts';
+
+type Pending = Output<'pending'>;
+type PendingChannel = Pending['channels'][number];
+type Alarm = Pending['alarms'][number];
+
+export function renderPending({ channels, deadlines, alarms, totals, blockHeight }: Pending): string {
+  const parts = [
+    ...(alarms.length > 0 ? [section('ALARMS', renderAlarms(alarms))] : []),
+    ...channels.map(renderPendingChannel),
+    ...(deadlines.length > 0 ? [section('HTLCs that expire soon', renderDeadlines(deadlines))] : []),
+  ];
+  if (channels.length > 0) parts.push(section(`all together, at height ${blockHeight}`, renderTotals(totals)));
+  return parts.length === 0 ? `Nothing is pending at height ${blockHeight}.` : parts.join('\n\n');
+}
+
+export function renderAlarms(alarms: readonly Alarm[]): string {
+  return table(
+    ['ALARM', 'CHANNEL', 'MESSAGE'],
+    alarms.map(({ code, channelId, message }) => [code, channelId?.slice(0, 16), message]),
+    'none',
+  );
+}
+
+/** One channel: what it does, the transaction that ends it, and what hangs on that. */
+export function renderPendingChannel(channel: PendingChannel): string {
+  const { shortChannelId, channelId, alias, nodeId, state } = channel;
+  return section(
+    `channel ${shortChannelId ?? channelId.slice(0, 16)} with ${alias ?? nodeId.slice(0, 12)}: ${state}`,
+    renderPendingBody(channel),
+  );
+}
+
+/** The same without its title. */
+export function renderPendingBody(channel: PendingChannel): string {
+  const { closing, confirmations, confirmationsNeeded, outputs, totals } = channel;
+  const bump = closing?.bump;
+  const facts = list({
+    pending: channel.text,
+    why: channel.reason?.text,
+    funding: confirmations === undefined ? undefined : `${confirmations} of ${confirmationsNeeded ?? 0} confirmations`,
+    'closing transaction': closing?.txid,
+    'waits since': closing?.sinceMs === undefined ? undefined : new Date(closing.sinceMs).toISOString().slice(0, 19).replace('T', ' '),
+    'closing fee': closing?.feeSat === undefined ? undefined : `${closing.feeSat} sat${feerate(closing.feeratePerKw)}`,
+    'fee raised by': bump && `${bump.txid}, ${bump.feeSat} sat, both at${feerate(bump.feeratePerKw)}`,
+  });
+  const parts = [facts];
+  if (outputs.length > 0) parts.push(renderOutputs(outputs));
+  if (closing !== undefined || totals.limboSat > 0n) parts.push(renderTotals(totals));
+  return parts.join('\n\n');
+}
+
+function renderOutputs(outputs: PendingChannel['outputs']): string {
+  return table(
+    ['OUTPUT', 'SAT', 'WHAT', 'STATE', 'WAITS FOR'],
+    outputs.map(({ outpoint, amountSat, what, state, text }) => [
+      outpoint === undefined ? undefined : shortOutpoint(outpoint),
+      amountSat,
+      what,
+      stateText[state],
+      text,
+    ]),
+    'none',
+  );
+}
+
+/** The states of an output's statechart in words. */
+const stateText: Readonly<Record<PendingChannel['outputs'][number]['state'], string>> = {
+  unconfirmed: 'not in a block',
+  waiting: 'waits',
+  claimable: 'can be taken',
+  claimed: 'taken by us',
+  claimBuried: 'taken by us',
+  taken: 'taken by the peer',
+  takeBuried: 'taken by the peer',
+  buried: 'buried',
+  resolved: 'over',
+};
+
+function renderDeadlines(deadlines: Pending['deadlines']): string {
+  return table(
+    ['CHANNEL', 'HTLC', 'SAT', 'EXPIRY', 'BLOCKS LEFT', 'PAYMENT HASH'],
+    deadlines.map((htlc) => [
+      htlc.shortChannelId ?? htlc.channelId.slice(0, 16),
+      `${htlc.direction} ${htlc.htlcId}`,
+      formatMsat(htlc.amountMsat),
+      htlc.cltvExpiry,
+      htlc.blocksLeft,
+      htlc.paymentHash,
+    ]),
+    'none',
+  );
+}
+
+function renderTotals({ limboSat, recoveredSat, lostSat, feesSat }: Pending['totals']): string {
+  return list({
+    'ours, not yet in the wallet (sat)': limboSat,
+    'back in the wallet (sat)': recoveredSat,
+    'lost (sat)': lostSat,
+    'fees paid on chain (sat)': feesSat,
+  });
+}
+
+/** Sat per 1,000 weight units as people quote them: 253 is 1 sat/vB. */
+function feerate(perKw: number | undefined): string {
+  if (perKw === undefined) return '';
+  const tenths = Math.floor((perKw * 4) / 100);
+  return ` (${Math.floor(tenths / 10)}.${tenths % 10} sat/vB)`;
+}
+
+const shortOutpoint = (outpoint: string): string => `${outpoint.slice(0, 16)}…${outpoint.slice(64)}`;

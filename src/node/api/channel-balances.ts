@@ -1,0 +1,35 @@
+import type { Output } from '../../api/contract.ts';
+import type { LiveChannel } from '../../channels/live-channel.ts';
+import type { Node } from '../node.ts';
+import { sums } from './channel-views.ts';
+import { hereOf, pendingOf } from './pending-api.ts';
+import { shownLive } from './shown-channel.ts';
+
+type ChannelBalances = Output<'balance'>['channels'];
+
+/** What is in the channels, beside the wallet. On chain an HTLC is an output among others: it counts as closing or not at all. */
+export function channelBalances(node: Node): ChannelBalances {
+  const total = { localMsat: 0n, remoteMsat: 0n, offeredHtlcsMsat: 0n, receivedHtlcsMsat: 0n, openingMsat: 0n, closingMsat: 0n };
+  const here = hereOf(node);
+  for (const channel of node.channels.all()) {
+    if (isOnChain(channel)) {
+      total.closingMsat += pendingOf(node, shownLive(node, channel), here).view.totals.limboSat * 1000n;
+      continue;
+    }
+    const { data, lifecycle, htlcs } = channel;
+    const { offeredMsat, receivedMsat } = sums(htlcs);
+    const localMsat = data.toLocalMsat - offeredMsat;
+    total.offeredHtlcsMsat += offeredMsat;
+    total.receivedHtlcsMsat += receivedMsat;
+    if (lifecycle === 'opening' || lifecycle === 'confirming') total.openingMsat += localMsat;
+    else if (lifecycle !== 'normal') total.closingMsat += localMsat;
+    else {
+      total.localMsat += localMsat;
+      total.remoteMsat += data.toRemoteMsat - receivedMsat;
+    }
+  }
+  return total;
+}
+
+/** Its end is a transaction, made or to be made. */
+const isOnChain = ({ lifecycle }: LiveChannel): boolean => lifecycle === 'failed' || lifecycle === 'closing';

@@ -1,0 +1,36 @@
+import type { ChannelSnapshot } from '../../../machines/channel/channel.ts';
+import { HtlcTable } from '../../../machines/htlc/htlc-table.ts';
+import { decodeGossip, isGossip } from '../../../protocols/gossip/gossip-message.ts';
+import { decodeAlias } from '../../../protocols/gossip/node-announcement.ts';
+import { mustLoad } from '../../channels/channel-store.ts';
+import type { LiveChannel } from '../../channels/live-channel.ts';
+import type { Node } from '../node.ts';
+
+/** A channel as the API looks at it: live, or ended and read from disk. */
+export interface ShownChannel {
+  readonly snapshot: Omit<ChannelSnapshot, 'htlcs'>;
+  readonly htlcs: HtlcTable;
+  readonly live: LiveChannel | undefined;
+  readonly error: string | undefined;
+}
+
+export function shownLive(node: Node, live: LiveChannel): ShownChannel {
+  const { value, data, htlcs, index } = live;
+  const error = node.channels.isFrozen(index) ? 'frozen after a fault in this node: restart it, and report it' : undefined;
+  return { snapshot: { value, data }, htlcs, live, error };
+}
+
+/** The channels that are over, oldest first. */
+export function shownEnded(node: Node): ShownChannel[] {
+  return node.channelStore.indexes('ended').map((index) => {
+    const snapshot = mustLoad(node.channelStore, index);
+    return { snapshot, htlcs: new HtlcTable(snapshot.htlcs), live: undefined, error: undefined };
+  });
+}
+
+/** What a node calls itself in its announcement. */
+export function aliasOf(node: Node, nodeId: string): string | undefined {
+  const raw = node.gossip.store.nodeAnnouncement(nodeId);
+  const gossip = raw && decodeGossip(raw);
+  return gossip && isGossip(gossip, 'node_announcement') ? decodeAlias(gossip.message.alias) : undefined;
+}
