@@ -20,7 +20,6 @@ describe.skipIf(!hasBitcoind)('the embedded chain and bitcoind', () => {
         await oneBlock(world);
         if (done % 10 === 0) await world.pair.compareState(`block ${done}`);
       }
-      console.log(world.pair.compared, world.pair.known, world.pair.height);
       await world.pair.expectSame(SEED);
       expect(world.pair.height).toBeGreaterThan(120);
     } finally {

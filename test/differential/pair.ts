@@ -123,10 +123,16 @@ export class ChainPair {
     return hashes;
   }
 
-  /** Compares tip and mempool, the entries of the mempool included. */
+  /** Compares tip and mempool, each entry of the mempool by itself. */
   async compareState(label: string): Promise<void> {
     await this.same(label, 'getbestblockhash');
-    await this.same(label, 'getrawmempool', true);
+    const [own, other] = (await this.ask('getrawmempool', [true])).map((answer) =>
+      'result' in answer ? (answer.result as Record<string, unknown>) : {},
+    );
+    for (const txid of new Set([...Object.keys(own!), ...Object.keys(other!)])) {
+      const [embedded, bitcoind] = [own!, other!].map((entries) => ({ result: unordered(entries[txid]) }));
+      this.note({ label, method: 'getmempoolentry', params: [txid], embedded: embedded!, bitcoind: bitcoind! });
+    }
   }
 
   /** Fails with what differed: each kind of difference once, with how often it came. */
@@ -161,6 +167,13 @@ function normalised(method: string, result: unknown): unknown {
   if (method === 'getrawmempool' && Array.isArray(result)) return result.toSorted();
   if (method === 'generateblock') return 'a block';
   return withoutExtraFields(method, result);
+}
+
+/** A mempool entry with its relatives in order. */
+function unordered(entry: unknown): unknown {
+  if (typeof entry !== 'object' || entry === null) return null;
+  const sorted = Object.entries(entry).map(([name, value]) => [name, Array.isArray(value) ? value.toSorted() : value]);
+  return Object.fromEntries(sorted);
 }
 
 function equal(a: unknown, b: unknown): boolean {

@@ -16,7 +16,6 @@ describe.skipIf(!hasBitcoind)('the embedded chain and bitcoind', () => {
     try {
       let judged = 0;
       while (judged < CASES) judged += await round(world);
-      console.log(judged, world.pair.compared, world.pair.known, world.pair.height);
       await world.pair.expectSame(SEED);
       expect(world.pair.compared).toBeGreaterThan(CASES);
     } finally {

@@ -147,7 +147,7 @@ export class World {
     const draft = this.plan(label, inputs, [...paired, ...outputs, { script: this.miner.script, value: 0n }], lockTime);
     const feeSat = (feerate * BigInt(signed(draft).virtualSize()) + 999n) / 1_000n;
     const rest = amountIn(inputs) - amountOut(draft.outputs) - feeSat;
-    const paid = draft.outputs.with(-1, { script: this.miner.script, value: rest < 0n ? 0n : rest });
+    const paid = [...paired, ...outputs, { script: this.miner.script, value: rest < 0n ? 0n : rest }];
     return { ...draft, outputs: paid, seconds: ordered.map(({ second }) => second) };
   }
 

@@ -279,9 +279,30 @@ describe('a block', () => {
   it('cannot be read from other bytes', () => {
     const chain = TestChain.funded();
     const hex = changed(chain, [], () => {});
-    for (const bad of ['', '00', 'zz', hex.slice(0, 160), hex.slice(0, -2), `${hex}00`]) {
+    for (const bad of ['', '00', 'zz', hex.slice(0, 160), hex.slice(0, -2)]) {
       expect(chain.failure('submitblock', bad), bad).toEqual({ code: -22, message: 'Block decode failed' });
     }
+    // bitcoind does not look at what comes after it.
+    expect(chain.call('submitblock', `${hex}00`)).toBe(null);
+  });
+
+  it('on a header that is right and cannot hold it is remembered as wrong, with all that builds on it', () => {
+    const chain = TestChain.funded();
+    const hex = changed(chain, [], (block) => {
+      block.transactions![0]!.ins[0]!.script = Uint8Array.of(1, 7, 0);
+    });
+    expect(chain.call('submitblock', hex)).toBe('bad-cb-height');
+    expect(chain.call('submitblock', hex)).toBe('duplicate-invalid');
+  });
+
+  it('is given the witness that its coinbase lacks', () => {
+    const chain = TestChain.funded();
+    const withoutWitness = (block: Block) => {
+      block.transactions![0]!.ins[0]!.witness = [];
+    };
+    const hex = changed(chain, [], withoutWitness, { commit: false });
+    expect(chain.call('submitblock', hex)).toBe(null);
+    expect(chain.call('getblock', chain.tip, 2).tx[0].vin[0].txinwitness).toEqual(['00'.repeat(32)]);
   });
 });
 

@@ -15,14 +15,14 @@ import { sigopsCost } from './consensus/sigops.ts';
 import type { ChainTransaction } from './consensus/transaction.ts';
 import { RejectedError } from './rejection.ts';
 
-/**
- * What following the best branch changed: blocks that left the active chain (tip first), and blocks that joined it
- * (lowest first).
- */
-export interface ChainChange {
+/** One move of the active chain: blocks that left it (tip first), then blocks that joined it (lowest first). */
+export interface ChainMove {
   readonly disconnected: readonly BlockNode[];
   readonly connected: readonly BlockNode[];
 }
+
+/** Told of each move when it is made. */
+export type OnMove = (move: ChainMove) => void;
 
 /**
  * The tree of blocks, the active chain in it (the longest valid branch: all blocks have the same work), and its unspent
@@ -121,31 +121,36 @@ export class ChainState {
     return this.#insert(block, previous, trusted);
   }
 
-  /** Makes the best branch the active one: the longest without a failed block, of equals the one that came first. */
-  activate(): ChainChange {
-    const before = this.tip;
-    for (let best = this.#best(); best !== this.tip; best = this.#best()) this.#moveTo(best);
-    return this.#changeSince(before);
+  /**
+   * Makes the best branch the active one: the longest without a failed block, of equals the one that came first. That
+   * takes more than one move if a block on the way turns out to break a rule.
+   */
+  activate(onMove: OnMove): void {
+    for (let best = this.#best(); best !== this.tip; best = this.#best()) onMove(this.#moveTo(best));
   }
 
-  /** Marks a block and its descendants as not to be followed (`invalidateblock`), then follows the best branch left. */
-  invalidate(node: BlockNode): ChainChange {
+  /**
+   * Marks a block and its descendants as not to be followed (`invalidateblock`), then follows the best branch left. If
+   * the block is on the active chain, each block down to it is taken off in a move of its own.
+   */
+  invalidate(node: BlockNode, onMove: OnMove): void {
+    while (this.isActive(node)) onMove({ disconnected: [this.#disconnectTip()], connected: [] });
     markFailed(node, new RejectedError('consensus', 'invalidated', 'marked invalid by invalidateblock'));
-    return this.activate();
+    this.activate(onMove);
   }
 
   /**
    * Forgets every failure of a block, its ancestors and its descendants (`reconsiderblock`), then follows the best
    * branch.
    */
-  reconsider(node: BlockNode): ChainChange {
+  reconsider(node: BlockNode, onMove: OnMove): void {
     for (let ancestor: BlockNode | undefined = node; ancestor !== undefined; ancestor = ancestor.previous) {
       ancestor.failure = undefined;
     }
     forEachDescendant(node, (descendant) => {
       descendant.failure = undefined;
     });
-    return this.activate();
+    this.activate(onMove);
   }
 
   /** Checks that a block would connect to the tip, without adding it. Throws `RejectedError`. */
@@ -178,23 +183,29 @@ export class ChainState {
   }
 
   /**
-   * Moves the active chain towards `target`, and stops at a block that turns out to break a rule: that one is then
-   * marked.
+   * Moves the active chain towards `target`. It stops at a block that turns out to break a rule, which is then marked,
+   * and, as bitcoind does, once it is higher than before.
    */
-  #moveTo(target: BlockNode): void {
+  #moveTo(target: BlockNode): ChainMove {
+    const before = this.tip.height;
     const path: BlockNode[] = [];
     let fork = target;
     for (; !this.isActive(fork); fork = fork.previous ?? this.genesis) path.push(fork);
-    while (this.tip !== fork) this.#disconnectTip();
+    const disconnected: BlockNode[] = [];
+    while (this.tip !== fork) disconnected.push(this.#disconnectTip());
+    const connected: BlockNode[] = [];
     for (const node of path.reverse()) {
       try {
         this.#connect(node);
+        connected.push(node);
+        if (node.height > before) break;
       } catch (error) {
         if (!(error instanceof RejectedError)) throw error;
         markFailed(node, error);
-        return;
+        break;
       }
     }
+    return { disconnected, connected };
   }
 
   #connect(node: BlockNode): void {
@@ -252,7 +263,7 @@ export class ChainState {
     }
   }
 
-  #disconnectTip(): void {
+  #disconnectTip(): BlockNode {
     const node = this.#active.pop();
     if (node?.spent === undefined) throw new Error('the active chain holds a block that was never connected');
     const { transactions } = node.block;
@@ -267,13 +278,7 @@ export class ChainState {
       this.#transactions.delete(transaction.txid);
     }
     node.spent = undefined;
-  }
-
-  #changeSince(before: BlockNode): ChainChange {
-    const disconnected: BlockNode[] = [];
-    let fork = before;
-    for (; !this.isActive(fork); fork = fork.previous ?? this.genesis) disconnected.push(fork);
-    return { disconnected, connected: this.#active.slice(fork.height + 1) };
+    return node;
   }
 }
 

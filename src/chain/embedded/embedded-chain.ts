@@ -1,7 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { RunnelError } from '../../../protocols/errors.ts';
 import type { BlockNode } from './block-node.ts';
-import { type ChainChange, ChainState } from './chain-state.ts';
+import { type ChainMove, ChainState } from './chain-state.ts';
 import { type ChainBlock, decodeBlock, withCoinbaseWitness } from './consensus/block.ts';
 import { checkSpend, spentCoins } from './consensus/coins.ts';
 import { isFinal, sequenceLocksMet } from './consensus/locks.ts';
@@ -15,6 +15,8 @@ import { mineBlock, selectTransactions } from './miner.ts';
 import { RejectedError } from './rejection.ts';
 
 const DEFAULT_MAX_MEMPOOL_BYTES = 300_000_000;
+/** Of how many blocks `invalidateblock` takes the transactions back into the mempool; those of deeper ones are gone. */
+const MAX_INVALIDATED_READMITTED = 10;
 
 /** What happened to the chain, in order: replaying it gives the same chain. */
 export type ChainRecord =
@@ -142,7 +144,11 @@ export class EmbeddedChain {
     if (node.previous === undefined) return;
     this.#write(() => {
       this.#log?.append({ type: 'invalidate', hash: node.hash });
-      this.#updateMempool(this.state.invalidate(node));
+      let moves = 0;
+      this.state.invalidate(node, (move) => {
+        moves++;
+        this.#updateMempool(move, moves <= MAX_INVALIDATED_READMITTED);
+      });
     });
   }
 
@@ -150,7 +156,7 @@ export class EmbeddedChain {
   reconsider(node: BlockNode): void {
     this.#write(() => {
       this.#log?.append({ type: 'reconsider', hash: node.hash });
-      this.#updateMempool(this.state.reconsider(node));
+      this.state.reconsider(node, (move) => this.#updateMempool(move));
     });
   }
 
@@ -177,32 +183,31 @@ export class EmbeddedChain {
 
   #add(block: ChainBlock): BlockNode {
     const node = this.state.accept(block, this.nowS, false);
-    const change = this.state.activate();
+    // Following it may move the chain even if it breaks a rule, when it stands on a branch that was better up to it.
+    this.state.activate((move) => this.#updateMempool(move));
     if (node.failure !== undefined) {
-      // Following it may still have moved the chain, if it stood on a branch that was found to be better up to this
-      // block.
-      this.#updateMempool(change);
+      // What is wrong with a block before it is not said of this one.
+      if (node.previous?.failure !== undefined) return node;
       throw node.failure;
     }
     this.#log?.append({ type: 'block', raw: block.raw, verified: this.state.isActive(node) });
-    this.#updateMempool(change);
     return node;
   }
 
   #replay(record: ChainRecord): void {
     if (record.type === 'block') {
       this.state.accept(decodeBlock(record.raw), Infinity, record.verified);
-      this.state.activate();
+      this.state.activate(() => {});
       return;
     }
     const node = this.state.find(record.hash);
     if (node === undefined) throw new RejectedError('missing_inputs', 'unknown block in the history', record.hash);
-    if (record.type === 'invalidate') this.state.invalidate(node);
-    else this.state.reconsider(node);
+    if (record.type === 'invalidate') this.state.invalidate(node, () => {});
+    else this.state.reconsider(node, () => {});
   }
 
   /** Brings the mempool in line with the active chain after blocks joined or left it. */
-  #updateMempool({ disconnected, connected }: ChainChange): void {
+  #updateMempool({ disconnected, connected }: ChainMove, readmits = true): void {
     const { nowS } = this;
     for (const node of connected) {
       for (const transaction of node.block.transactions) {
@@ -214,21 +219,28 @@ export class EmbeddedChain {
       this.floor.blockConnected(nowS);
     }
     if (disconnected.length > 0) {
-      for (const node of [...disconnected].reverse()) this.#readmit(node);
+      for (const node of [...disconnected].reverse()) this.#readmit(node, readmits);
       this.#dropInvalid();
     }
     this.floor.trim(nowS);
   }
 
-  #readmit(node: BlockNode): void {
+  /** Takes a disconnected block's transactions back into the mempool, or drops what depends on them. */
+  #readmit(node: BlockNode, readmits: boolean): void {
     for (const transaction of node.block.transactions) {
-      if (transaction.isCoinbase || this.state.locate(transaction.txid) !== undefined) continue;
-      try {
-        this.accept(transaction, { mode: 'reorg' });
-      } catch (error) {
-        if (!(error instanceof RejectedError)) throw error;
-        this.mempool.removeWithDescendants(this.mempool.children(transaction));
-      }
+      if (this.state.locate(transaction.txid) !== undefined) continue;
+      const isBack = readmits && !transaction.isCoinbase && this.#acceptsAgain(transaction);
+      if (!isBack) this.mempool.removeWithDescendants(this.mempool.children(transaction));
+    }
+  }
+
+  #acceptsAgain(transaction: ChainTransaction): boolean {
+    try {
+      this.accept(transaction, { mode: 'reorg' });
+      return true;
+    } catch (error) {
+      if (error instanceof RejectedError) return false;
+      throw error;
     }
   }
 
