@@ -3,7 +3,7 @@ import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import type { NodeApi } from '../../api/contract.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import type { Node } from '../node.ts';
-import { displayTxid } from './channel-views.ts';
+import { displayTxid } from '../../sweep/sweep.ts';
 
 /** The backup of the channels through the API. */
 export function backupApi({ backups, options }: Node): Pick<NodeApi, 'exportbackup' | 'verifybackup'> {
