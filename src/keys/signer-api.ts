@@ -1,4 +1,3 @@
-import type { Psbt } from 'bitcoinjs-lib';
 import type { Basepoints } from '../../machines/commitment/keys.ts';
 
 /**
@@ -121,8 +120,6 @@ export interface AddressPath {
 /** The on-chain wallet's keys. */
 export interface OnchainSigner {
   publicKey(path: AddressPath): Uint8Array;
-  /** Signs input i (P2WPKH, SIGHASH_ALL) with the key at `paths[i]`. Throws if an input does not belong to its key. */
-  signPsbt(psbt: Psbt, paths: readonly AddressPath[]): void;
-  /** For an input of a transaction that is not the wallet's alone. */
-  signInput(sighash: Uint8Array, path: AddressPath): Uint8Array;
+  /** Signs the BIP 143 hash of an input (SIGHASH_ALL) with the key at `path`. */
+  signInput(sighash: Uint8Array, path: AddressPath): { readonly signature: Uint8Array; readonly publicKey: Uint8Array };
 }

@@ -1,4 +1,3 @@
-import type { Psbt } from 'bitcoinjs-lib';
 import type { HDKey } from '@scure/bip32';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import { backupCipher } from './backup-cipher.ts';
@@ -47,14 +46,9 @@ function onchainSigner(account: HDKey): OnchainSigner {
   const secretAt = ({ chain, index }: AddressPath): Uint8Array => secretOf(chains[chain].deriveChild(index));
   return {
     publicKey: (path) => secp256k1.publicKey(secretAt(path)),
-    signPsbt(psbt: Psbt, paths) {
-      if (paths.length !== psbt.inputCount)
-        throw new RangeError(`${paths.length} key paths for ${psbt.inputCount} inputs`);
-      for (const [input, path] of paths.entries()) {
-        const secret = secretAt(path);
-        psbt.signInput(input, { publicKey: secp256k1.publicKey(secret), sign: (hash) => secp256k1.sign(hash, secret) });
-      }
+    signInput(sighash, path) {
+      const secret = secretAt(path);
+      return { signature: secp256k1.sign(sighash, secret), publicKey: secp256k1.publicKey(secret) };
     },
-    signInput: (sighash, path) => secp256k1.sign(sighash, secretAt(path)),
   };
 }

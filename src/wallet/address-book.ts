@@ -1,6 +1,6 @@
 import { address, payments, type Network } from 'bitcoinjs-lib';
 import type { AddressPath, OnchainSigner } from '../keys/signer-api.ts';
-import type { WalletStore } from './store.ts';
+import type { AddressStore } from './address-store.ts';
 
 /** An address of the wallet's with its output script. */
 export interface WalletAddress {
@@ -12,13 +12,13 @@ export interface WalletAddress {
 
 /** BIP84's two chains of P2WPKH addresses: which were given out, and which are watched. */
 export class AddressBook {
-  readonly #store: WalletStore;
+  readonly #store: AddressStore;
   readonly #signer: OnchainSigner;
   readonly #network: Network;
   readonly #gapLimit: number;
 
   /** `gapLimit`: how many addresses are watched beyond the last one in use (BIP44). */
-  constructor(store: WalletStore, signer: OnchainSigner, network: Network, gapLimit: number) {
+  constructor(store: AddressStore, signer: OnchainSigner, network: Network, gapLimit: number) {
     this.#store = store;
     this.#signer = signer;
     this.#network = network;
@@ -30,8 +30,19 @@ export class AddressBook {
     const index = this.#store.nextIndex(chain);
     this.#store.setNextIndex(chain, index + 1);
     this.watchGap(chain);
-    const script = this.scriptAt({ chain, index });
-    return { script, address: this.addressOf(script), index };
+    return this.#at({ chain, index });
+  }
+
+  /**
+   * The change address that channels pay out to: the same one until a block pays to it, so that transactions that are
+   * replaced again and again leave no gap that a restore from the seed does not look beyond.
+   */
+  payout(): WalletAddress {
+    const index = this.#store.payoutIndex();
+    if (index !== undefined && !this.#store.isPaid({ chain: 1, index })) return this.#at({ chain: 1, index });
+    const fresh = this.next(1);
+    this.#store.setPayoutIndex(fresh.index);
+    return fresh;
   }
 
   /** Notes that the chain has a transaction for an address. Answers whether more are watched than before. */
@@ -61,6 +72,11 @@ export class AddressBook {
 
   addressOf(script: Uint8Array): string {
     return address.fromOutputScript(script, this.#network);
+  }
+
+  #at(path: AddressPath): WalletAddress {
+    const script = this.scriptAt(path);
+    return { script, address: this.addressOf(script), index: path.index };
   }
 
   #derive(path: AddressPath): Uint8Array {

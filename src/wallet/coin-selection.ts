@@ -19,12 +19,12 @@ export interface Selection {
  * A spent P2WPKH output: outpoint, empty script, sequence (41 bytes), then a witness of a 72-byte signature and a
  * public key.
  */
-const INPUT_WEIGHT = 4 * 41 + (1 + 1 + 72 + 1 + 33);
-const P2WPKH_SCRIPT_LENGTH = 22;
+export const INPUT_WEIGHT = 4 * 41 + (1 + 1 + 72 + 1 + 33);
+export const P2WPKH_SCRIPT_LENGTH = 22;
 /** Bitcoin Core's MAX_STANDARD_TX_WEIGHT: nodes relay nothing larger. */
 const MAX_WEIGHT = 400_000;
 /** BOLT 3, "Dust Limits": that of P2WPKH, our change. */
-const CHANGE_DUST_SAT = 294n;
+export const CHANGE_DUST_SAT = 294n;
 
 /** The weight of a transaction that spends P2WPKH coins to outputs of these scripts' lengths, at its largest. */
 export function transactionWeight(inputCount: number, scriptLengths: readonly number[]): number {
@@ -61,7 +61,7 @@ export function dustLimit(script: Uint8Array): bigint {
  */
 export function selectCoins(coins: readonly Coin[], payments: readonly Payment[], feeratePerKw: number): Selection {
   const lengths = payments.map(({ script }) => script.length);
-  const amountSat = payments.reduce((sum, payment) => sum + payment.amountSat, 0n);
+  const amountSat = sumOf(payments);
   // coinselect counts in whole numbers: weight units for bytes and millisatoshis for values make the feerate one, too.
   const { inputs } = coinSelect(
     coins.map((coin) => ({ coin, value: toMsatNumber(coin.amountSat), script: { length: INPUT_WEIGHT - 41 } })),
@@ -83,14 +83,23 @@ export function selectCoins(coins: readonly Coin[], payments: readonly Payment[]
   );
 }
 
-/** All coins that are worth their own fee, to one script. Throws as `selectCoins`. */
-export function selectAll(coins: readonly Coin[], script: Uint8Array, feeratePerKw: number): Selection {
+/**
+ * All coins that are worth their own fee, to one script, but for a change of `keptSat` (0, or no dust). Throws as
+ * `selectCoins`.
+ */
+export function selectAll(
+  coins: readonly Coin[],
+  script: Uint8Array,
+  feeratePerKw: number,
+  keptSat: bigint,
+): Selection {
   const inputFee = feeFor(INPUT_WEIGHT, feeratePerKw);
   const worthy = coins.filter((coin) => coin.amountSat > inputFee);
-  const feeSat = feeFor(standardWeight(worthy.length, [script.length]), feeratePerKw);
-  if (total(worthy) < feeSat + dustLimit(script))
-    throw insufficientFunds(coins, dustLimit(script), [script.length], feeratePerKw);
-  return { coins: worthy, feeSat, changeSat: 0n };
+  const lengths = keptSat === 0n ? [script.length] : [script.length, P2WPKH_SCRIPT_LENGTH];
+  const feeSat = feeFor(standardWeight(worthy.length, lengths), feeratePerKw);
+  if (sumOf(worthy) < feeSat + keptSat + dustLimit(script))
+    throw insufficientFunds(coins, dustLimit(script) + keptSat, lengths, feeratePerKw);
+  return { coins: worthy, feeSat, changeSat: keptSat };
 }
 
 /** The exact fee, and change where it is worth an output. */
@@ -100,23 +109,27 @@ function complete(
   lengths: readonly number[],
   feeratePerKw: number,
 ): Selection {
-  const leftSat = total(coins) - amountSat;
+  const leftSat = sumOf(coins) - amountSat;
   const changeFeeSat = feeFor(standardWeight(coins.length, [...lengths, P2WPKH_SCRIPT_LENGTH]), feeratePerKw);
   if (leftSat - changeFeeSat >= CHANGE_DUST_SAT)
     return { coins, feeSat: changeFeeSat, changeSat: leftSat - changeFeeSat };
   return { coins, feeSat: leftSat, changeSat: 0n };
 }
 
-function total(coins: readonly Coin[]): bigint {
+export function sumOf(coins: readonly { readonly amountSat: bigint }[]): bigint {
   return coins.reduce((sum, coin) => sum + coin.amountSat, 0n);
 }
 
 function standardWeight(inputCount: number, lengths: readonly number[]): number {
-  const weight = transactionWeight(inputCount, lengths);
+  return relayedWeight(transactionWeight(inputCount, lengths), inputCount);
+}
+
+/** The weight, unless it is more than nodes relay: then throws `WalletError` `transaction_too_large`. */
+export function relayedWeight(weight: number, inputCount: number): number {
   if (weight <= MAX_WEIGHT) return weight;
   throw new WalletError(
     'transaction_too_large',
-    `the transaction would need ${inputCount} coins and weigh ${weight}, ${MAX_WEIGHT} is allowed ` +
+    `the transaction would have ${inputCount} inputs and weigh ${weight}, ${MAX_WEIGHT} is allowed ` +
       '(send less, or merge coins first)',
     { weight, inputCount },
   );
@@ -128,7 +141,7 @@ function insufficientFunds(
   lengths: readonly number[],
   feeratePerKw: number,
 ): WalletError {
-  const availableSat = total(coins);
+  const availableSat = sumOf(coins);
   const neededSat = amountSat + feeFor(transactionWeight(Math.max(coins.length, 1), lengths), feeratePerKw);
   return new WalletError(
     'insufficient_funds',

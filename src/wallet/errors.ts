@@ -2,6 +2,10 @@ import { RunnelError } from '../../protocols/errors.ts';
 
 export type WalletErrorCode =
   | 'insufficient_funds'
+  | 'fee_reserve'
+  | 'fee_too_low'
+  | 'not_bumpable'
+  | 'unknown_transaction'
   | 'invalid_address'
   | 'invalid_amount'
   | 'invalid_feerate'

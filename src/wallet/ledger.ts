@@ -24,10 +24,14 @@ export class Ledger {
     else this.#disconnect(event.block);
   }
 
-  /** A transaction of ours, or one that pays us, which no block holds yet. Idempotent. */
+  /**
+   * A transaction of ours, or one that pays us, which no block holds yet; those without a block that spend the same
+   * give way to it. Idempotent.
+   */
   addUnconfirmed(transaction: Transaction): void {
     if (this.#store.transaction(transaction.getId()) !== undefined) return;
     this.#put(transaction, undefined, false);
+    this.#settleRivalries();
   }
 
   /** Takes an unconfirmed transaction, and all that builds on it, out of the books. */
@@ -35,6 +39,7 @@ export class Ledger {
     const known = this.#store.transaction(txid);
     if (known === undefined || known.blockHeight !== undefined) return;
     this.#delete(txid);
+    this.#settleRivalries();
   }
 
   #connect(block: Block): void {
@@ -42,6 +47,7 @@ export class Ledger {
     // Again where an address came into use: the gap that is watched grew, and what now is watched may be in this very
     // block.
     while (this.#scan(block));
+    this.#settleRivalries();
     this.#store.setTip(block.height, block.hash);
   }
 
@@ -61,6 +67,7 @@ export class Ledger {
     // A coinbase is part of its block alone: it and what builds on it can never stand in another one.
     for (const txid of this.#store.coinbasesAt(block.height)) this.#delete(txid);
     this.#store.disconnect(block.height);
+    this.#settleRivalries();
     this.#store.setTip(block.height - 1, undefined);
   }
 
@@ -87,10 +94,27 @@ export class Ledger {
     }
   }
 
+  /**
+   * Of unconfirmed transactions that spend the same, such as a sweep and its replacement after a reorg, one can count:
+   * the one that came last, be it booked or given back by a block, since that is what miners have. The others, and what
+   * builds on them, wait for whether it stays.
+   */
+  #settleRivalries(): void {
+    this.#store.replaceDisplaced();
+    const displaced = new Set<string>();
+    for (const { standing, rival } of this.#store.rivalries()) {
+      if (displaced.has(standing) || displaced.has(rival)) continue;
+      for (const txid of [rival, ...this.#store.descendants(rival)]) {
+        displaced.add(txid);
+        this.#store.displace(txid);
+      }
+    }
+  }
+
   /** Books the transaction if it concerns us. Answers whether more scripts are watched than before. */
   #put(transaction: Transaction, blockHeight: number | undefined, isCoinbase: boolean): boolean {
     const inputs = isCoinbase ? [] : outpoints(transaction);
-    const spent = inputs.map((outpoint) => this.#store.outputAmount(outpoint));
+    const spent = inputs.map((outpoint) => this.#store.output(outpoint)?.amountSat);
     const outputs = this.#ownOutputs(transaction);
     if (outputs.length === 0 && spent.every((amount) => amount === undefined)) return false;
     const feeSat = isCoinbase ? undefined : feeOf(transaction, spent);

@@ -18,6 +18,11 @@ export interface Outpoint {
   readonly outputIndex: number;
 }
 
+/** An output of the wallet's, spent or not. */
+export interface OwnOutput extends AddressPath {
+  readonly amountSat: bigint;
+}
+
 /** A transaction as the wallet keeps it. */
 export interface StoredTransaction {
   readonly txid: string;
@@ -27,7 +32,14 @@ export interface StoredTransaction {
   readonly raw: Uint8Array | undefined;
   /** None for a coinbase. */
   readonly inputs: readonly Outpoint[];
-  readonly outputs: readonly (AddressPath & { readonly outputIndex: number; readonly amountSat: bigint })[];
+  readonly outputs: readonly (OwnOutput & { readonly outputIndex: number })[];
+}
+
+/** How a transaction may be replaced by one that pays a higher fee. */
+export interface Replaceable {
+  /** The output that the fee is taken from, if there is one: the change; or the payment, where everything was sent. */
+  readonly feeOutput: number | undefined;
+  readonly sendsAll: boolean;
 }
 
 /** One line of the wallet's history. */
@@ -37,6 +49,6 @@ export interface HistoryEntry {
   /** What it brought us (positive) or took from us (negative, the fee included). */
   readonly netSat: bigint;
   readonly feeSat: bigint | undefined;
-  /** A block holds another transaction in its place. */
+  /** A block holds another transaction in its place, or another one waits that is to replace it. */
   readonly conflicted: boolean;
 }

@@ -1,6 +1,5 @@
 import type { Database } from '../storage/database.ts';
-import type { AddressPath } from '../keys/signer-api.ts';
-import type { Coin, HistoryEntry, Outpoint, StoredTransaction } from './records.ts';
+import type { Coin, HistoryEntry, Outpoint, OwnOutput, StoredTransaction } from './records.ts';
 import { walletMigrations } from './schema.ts';
 
 interface CoinRow {
@@ -15,9 +14,12 @@ interface CoinRow {
 }
 
 const COIN_COLUMNS = 'txid, output_index, amount_sat, chain, address_index, block_height, is_coinbase, reference';
-const NEXT_COLUMN = ['next_receive', 'next_change'] as const;
 
-/** The wallet's rows: every SQL statement of the wallet is here, and no decision. */
+/** The `conflict_height` of what gives way to a transaction that waits for a block itself. */
+const DISPLACED = -1;
+const NEXT_ARRIVAL = '(SELECT COALESCE(MAX(arrival), 0) + 1 FROM wallet_transactions)';
+
+/** The rows of the wallet's transactions, coins and reservations; no decision. */
 export class WalletStore {
   readonly #database: Database;
 
@@ -43,55 +45,14 @@ export class WalletStore {
     return this.#database.get<{ height: number | null }>(sql)?.height ?? undefined;
   }
 
-  /** The index of the chain's next address to give out. */
-  nextIndex(chain: 0 | 1): number {
-    return this.#database.get<{ next: number }>(`SELECT ${NEXT_COLUMN[chain]} AS next FROM wallet_state`)?.next ?? 0;
-  }
-
-  setNextIndex(chain: 0 | 1, index: number): void {
-    this.#database.run(`UPDATE wallet_state SET ${NEXT_COLUMN[chain]} = ?`, index);
-  }
-
-  /** How many of a chain's scripts are watched: those from index 0 on. */
-  watchedCount(chain: 0 | 1): number {
-    return (
-      this.#database.get<{ count: number }>('SELECT COUNT(*) AS count FROM wallet_scripts WHERE chain = ?', chain)
-        ?.count ?? 0
-    );
-  }
-
-  watch(script: Uint8Array, { chain, index }: AddressPath): void {
-    this.#database.run(
-      'INSERT INTO wallet_scripts (script, chain, address_index) VALUES (?, ?, ?)',
-      script,
-      chain,
-      index,
-    );
-  }
-
-  /** Whose script this is, if it is one of ours. */
-  pathOf(script: Uint8Array): AddressPath | undefined {
-    return this.#database.get<{ chain: 0 | 1; index: number }>(
-      'SELECT chain, address_index AS "index" FROM wallet_scripts WHERE script = ?',
-      script,
-    );
-  }
-
-  scriptAt({ chain, index }: AddressPath): Uint8Array | undefined {
-    return this.#database.get<{ script: Uint8Array }>(
-      'SELECT script FROM wallet_scripts WHERE chain = ? AND address_index = ?',
-      chain,
-      index,
-    )?.script;
-  }
-
-  /** The amount of one of our outputs, spent or not. */
-  outputAmount({ txid, outputIndex }: Outpoint): bigint | undefined {
-    return this.#database.get<{ amount_sat: bigint }>(
-      'SELECT amount_sat FROM wallet_outputs WHERE txid = ? AND output_index = ?',
+  /** One of our outputs, spent or not. */
+  output({ txid, outputIndex }: Outpoint): OwnOutput | undefined {
+    const row = this.#database.get<{ amount_sat: bigint; chain: 0 | 1; address_index: number }>(
+      'SELECT amount_sat, chain, address_index FROM wallet_outputs WHERE txid = ? AND output_index = ?',
       txid,
       outputIndex,
-    )?.amount_sat;
+    );
+    return row && { amountSat: row.amount_sat, chain: row.chain, index: row.address_index };
   }
 
   /** The unspent outputs, oldest first. */
@@ -107,7 +68,8 @@ export class WalletStore {
   putTransaction(transaction: StoredTransaction): void {
     const { txid, blockHeight, isCoinbase, feeSat, raw } = transaction;
     this.#database.run(
-      `INSERT INTO wallet_transactions (txid, block_height, is_coinbase, fee_sat, raw) VALUES (?, ?, ?, ?, ?)
+      `INSERT INTO wallet_transactions (txid, block_height, is_coinbase, fee_sat, raw, arrival)
+       VALUES (?, ?, ?, ?, ?, ${NEXT_ARRIVAL})
        ON CONFLICT (txid) DO UPDATE SET block_height = excluded.block_height, conflict_height = NULL,
          fee_sat = COALESCE(excluded.fee_sat, fee_sat), raw = COALESCE(excluded.raw, raw)`,
       txid,
@@ -184,19 +146,53 @@ export class WalletStore {
     return { count: row?.count ?? 0, isOwn: row?.foreign_count === 0 };
   }
 
-  /** Puts unconfirmed transactions in conflict with what a block of this height holds; earlier conflicts stay. */
+  /** Puts an unconfirmed transaction in conflict with what a block of this height holds; earlier conflicts stay. */
   setConflict(txid: string, height: number): void {
     this.#database.run(
       `UPDATE wallet_transactions SET conflict_height = ?
-       WHERE txid = ? AND block_height IS NULL AND conflict_height IS NULL`,
+       WHERE txid = ? AND block_height IS NULL AND (conflict_height IS NULL OR conflict_height = ${DISPLACED})`,
       height,
       txid,
     );
   }
 
-  /** Takes a block's effects back, but for its coinbase. */
+  /** Puts a standing unconfirmed transaction in conflict with one that waits for a block itself. */
+  displace(txid: string): void {
+    this.#database.run(
+      `UPDATE wallet_transactions SET conflict_height = ${DISPLACED}
+       WHERE txid = ? AND block_height IS NULL AND conflict_height IS NULL`,
+      txid,
+    );
+  }
+
+  /** Undoes all of `displace`. */
+  replaceDisplaced(): void {
+    this.#database.run(
+      `UPDATE wallet_transactions SET conflict_height = NULL WHERE conflict_height = ${DISPLACED}`,
+    );
+  }
+
+  /** Pairs of standing unconfirmed transactions that spend the same, the one that came last first. */
+  rivalries(): { readonly standing: string; readonly rival: string }[] {
+    return this.#database.all(
+      `SELECT DISTINCT a.txid AS standing, b.txid AS rival
+       FROM wallet_transactions a
+       JOIN wallet_inputs ai ON ai.txid = a.txid
+       JOIN wallet_inputs bi ON bi.spent_txid = ai.spent_txid AND bi.spent_index = ai.spent_index AND bi.txid <> a.txid
+       JOIN wallet_transactions b ON b.txid = bi.txid
+       WHERE a.block_height IS NULL AND a.conflict_height IS NULL
+         AND b.block_height IS NULL AND b.conflict_height IS NULL
+         AND (a.arrival, a.rowid) > (b.arrival, b.rowid)
+       ORDER BY a.arrival DESC, a.rowid DESC`,
+    );
+  }
+
+  /** Takes a block's effects back, but for its coinbase; its transactions arrive anew. */
   disconnect(height: number): void {
-    this.#database.run('UPDATE wallet_transactions SET block_height = NULL WHERE block_height = ?', height);
+    this.#database.run(
+      `UPDATE wallet_transactions SET block_height = NULL, arrival = ${NEXT_ARRIVAL} WHERE block_height = ?`,
+      height,
+    );
     this.#database.run('UPDATE wallet_transactions SET conflict_height = NULL WHERE conflict_height = ?', height);
   }
 
@@ -208,12 +204,13 @@ export class WalletStore {
     this.#database.run('DELETE FROM wallet_transactions WHERE txid = ?', txid);
   }
 
-  /** The unconfirmed transactions that are kept whole, parents before children. */
+  /** The unconfirmed transactions that are kept whole, parents before children; those that gave way to others too. */
   unconfirmedRaw(): Uint8Array[] {
     return this.#database
       .all<{ raw: Uint8Array }>(
         `SELECT raw FROM wallet_transactions
-         WHERE block_height IS NULL AND conflict_height IS NULL AND raw IS NOT NULL ORDER BY rowid`,
+         WHERE block_height IS NULL AND (conflict_height IS NULL OR conflict_height = ${DISPLACED})
+           AND raw IS NOT NULL ORDER BY rowid`,
       )
       .map(({ raw }) => raw);
   }
@@ -271,7 +268,8 @@ export class WalletStore {
     this.#database.run(
       `UPDATE wallet_state SET next_change = MAX(
          COALESCE((SELECT MAX(address_index) + 1 FROM wallet_outputs WHERE chain = 1), 0),
-         COALESCE((SELECT MAX(change_index) + 1 FROM wallet_reservations), 0))`,
+         COALESCE((SELECT MAX(change_index) + 1 FROM wallet_reservations), 0),
+         COALESCE(payout_index + 1, 0))`,
     );
   }
 

@@ -1,16 +1,18 @@
-import { Psbt, type Transaction } from 'bitcoinjs-lib';
+import { payments, script as scripts, Transaction } from 'bitcoinjs-lib';
+import { fromString } from 'uint8arrays/from-string';
 import { compare } from 'uint8arrays/compare';
+import { equals } from 'uint8arrays/equals';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import type { OnchainSigner } from '../keys/signer-api.ts';
 import type { Payment } from './coin-selection.ts';
-import type { Coin } from './records.ts';
+import type { Outpoint, OwnOutput } from './records.ts';
 
 /** BIP 125: the transaction may be replaced by one that pays more. */
-const REPLACEABLE = 0xfffffffd;
+export const REPLACEABLE = 0xfffffffd;
 
-export interface SpendableCoin extends Coin {
-  readonly script: Uint8Array;
-}
+/** An output of the wallet's with all that its witness takes. */
+export type SigningCoin = OwnOutput & { readonly script: Uint8Array };
+export type SpendableCoin = SigningCoin & Outpoint;
 
 /**
  * A signed transaction of these coins and outputs, in BIP 69's order, so that which output is the change does not show.
@@ -22,26 +24,44 @@ export function buildTransaction(
   lockTime: number,
   signer: OnchainSigner,
 ): Transaction {
-  const psbt = new Psbt();
-  psbt.setVersion(2);
-  psbt.setLocktime(lockTime);
-  for (const { script, amountSat } of [...outputs].sort(byAmountAndScript))
-    psbt.addOutput({ script, value: amountSat });
   const inputs = [...coins].sort((a, b) =>
     a.txid === b.txid ? a.outputIndex - b.outputIndex : a.txid < b.txid ? -1 : 1,
   );
-  for (const { txid, outputIndex } of inputs) psbt.addInput({ hash: txid, index: outputIndex, sequence: REPLACEABLE });
-  // Apart, since addInput takes the scripts of all earlier inputs to pieces: seconds for some hundreds of them.
-  for (const [index, { script, amountSat }] of inputs.entries())
-    psbt.updateInput(index, { witnessUtxo: { script, value: amountSat } });
-  signer.signPsbt(psbt, inputs);
-  if (
-    !psbt.validateSignaturesOfAllInputs((publicKey, hash, signature) => secp256k1.verify(signature, hash, publicKey))
-  ) {
+  const transaction = unsignedTransaction(
+    inputs.map((coin) => ({ ...coin, sequence: REPLACEABLE })),
+    [...outputs].sort(byAmountAndScript),
+    lockTime,
+  );
+  for (const [index, coin] of inputs.entries()) signInput(transaction, index, coin, signer);
+  return transaction;
+}
+
+/** A transaction of version 2 with inputs and outputs as they come, without witnesses. */
+export function unsignedTransaction(
+  inputs: readonly (Outpoint & { readonly sequence: number })[],
+  outputs: readonly Payment[],
+  lockTime: number,
+): Transaction {
+  const transaction = new Transaction();
+  transaction.version = 2;
+  transaction.locktime = lockTime;
+  for (const { txid, outputIndex, sequence } of inputs)
+    transaction.addInput(fromString(txid, 'base16').reverse(), outputIndex, sequence);
+  for (const { script, amountSat } of outputs) transaction.addOutput(script, amountSat);
+  return transaction;
+}
+
+/** Puts the witness of an input in its place: P2WPKH (BIP 143), SIGHASH_ALL. */
+export function signInput(transaction: Transaction, index: number, coin: SigningCoin, signer: OnchainSigner): void {
+  // BIP 143: the script code of a P2WPKH output is that of P2PKH.
+  const { output: scriptCode } = payments.p2pkh({ hash: coin.script.subarray(2) });
+  if (scriptCode === undefined) throw new TypeError('bitcoinjs-lib made no script of a hash');
+  const sighash = transaction.hashForWitnessV0(index, scriptCode, coin.amountSat, Transaction.SIGHASH_ALL);
+  const { signature, publicKey } = signer.signInput(sighash, coin);
+  const { output } = payments.p2wpkh({ pubkey: publicKey });
+  if (output === undefined || !equals(output, coin.script) || !secp256k1.verify(signature, sighash, publicKey))
     throw new TypeError('the signer made a signature that is not valid');
-  }
-  // The library's own limit on fees is by the byte; the caller chose this fee.
-  return psbt.finalizeAllInputs().extractTransaction(true);
+  transaction.setWitness(index, [scripts.signature.encode(signature, Transaction.SIGHASH_ALL), publicKey]);
 }
 
 function byAmountAndScript(a: Payment, b: Payment): number {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { HDKey } from '@scure/bip32';
-import { payments, Psbt, networks, Transaction } from 'bitcoinjs-lib';
+import { payments, networks } from 'bitcoinjs-lib';
 import { fromString } from 'uint8arrays/from-string';
 import { toString } from 'uint8arrays/to-string';
 import { describe, expect, it } from 'vitest';
@@ -147,35 +147,15 @@ describe('a channel signer', () => {
 });
 
 describe('the on-chain signer', () => {
-  const paths = [
-    { chain: 0, index: 3 },
-    { chain: 1, index: 0 },
-  ] as const;
-  const output = (path: (typeof paths)[number]): Uint8Array =>
-    payments.p2wpkh({ pubkey: signer.onchain.publicKey(path) }).output ?? new Uint8Array();
-  const psbt = (): Psbt => {
-    const built = new Psbt();
-    for (const [index, path] of paths.entries()) {
-      built.addInput({
-        hash: new Uint8Array(32).fill(index + 1),
-        index,
-        witnessUtxo: { script: output(path), value: 1_000n },
-      });
+  it('signs with the key at a path of BIP84, and names its public key', () => {
+    for (const { chain, index } of [
+      { chain: 0, index: 3 },
+      { chain: 1, index: 0 },
+    ] as const) {
+      const { signature, publicKey } = signer.onchain.signInput(hash, { chain, index });
+      expect(publicKey).toEqual(secp256k1.publicKey(at(`m/84'/1'/0'/${chain}/${index}`)));
+      expect(publicKey).toEqual(signer.onchain.publicKey({ chain, index }));
+      expect(secp256k1.verify(signature, hash, publicKey)).toBe(true);
     }
-    return built.addOutput({ script: output(paths[0]), value: 1_500n });
-  };
-
-  it('signs each input with its key', () => {
-    const built = psbt();
-    signer.onchain.signPsbt(built, paths);
-    expect(
-      built.validateSignaturesOfAllInputs((key, message, signature) => secp256k1.verify(signature, message, key)),
-    ).toBe(true);
-    expect(built.finalizeAllInputs().extractTransaction()).toBeInstanceOf(Transaction);
-  });
-
-  it("refuses inputs that are not those keys', and lists of another length", () => {
-    expect(() => signer.onchain.signPsbt(psbt(), [paths[1], paths[0]])).toThrow('Can not sign');
-    expect(() => signer.onchain.signPsbt(psbt(), [paths[0]])).toThrow(RangeError);
   });
 });
