@@ -2,7 +2,8 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TOKEN_FILE, writeApiFile } from '../../src/api/access.ts';
-import { contract, methodNames } from '../../src/api/contract.ts';
+import { contract, methodNames, type MethodName } from '../../src/api/contract.ts';
+import type { MethodSpec } from '../../src/api/method.ts';
 import { ApiError } from '../../src/api/errors.ts';
 import { TOKEN } from './api-fake-node.ts';
 import { dataDir, fake, makeFolder, run, runnel, server, start, stop } from './cli-harness.ts';
@@ -10,22 +11,28 @@ import { dataDir, fake, makeFolder, run, runnel, server, start, stop } from './c
 beforeEach(makeFolder);
 afterEach(stop);
 
+/** A method's verb, which may be a word within a group. */
+const verbOf = (name: MethodName): string[] => ((contract[name] as MethodSpec).cli.verb ?? name).split(' ');
+
 describe('every verb', () => {
   it('is listed in the help, which tells the exit statuses', async () => {
     const { status, stdout } = await runnel('--help');
     expect(status).toBe(0);
-    for (const name of methodNames) expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
+    for (const name of methodNames) expect(stdout).toMatch(new RegExp(`^  ${verbOf(name)[0]}\\b`, 'm'));
     expect(stdout).toContain('Exit status:');
   });
 
   it('has help with an example, runs its own example, and prints the answer for people and as JSON', async () => {
     await start();
+    const backupFile = join(dataDir, 'channel.backup');
+    writeFileSync(backupFile, contract.verifybackup.example.input.backup);
     const results = await Promise.all(
       methodNames.map(async (name) => {
-        const [, ...example] = contract[name].cli.example.split(' ');
+        const [, ...words] = contract[name].cli.example.split(' ');
+        const example = words.map((word) => (word === 'channel.backup' ? backupFile : word));
         return {
           name,
-          help: await runnel(name, '--help'),
+          help: await runnel(...verbOf(name), '--help'),
           json: await runnel(...example, '--json'),
           people: await runnel(...example),
         };

@@ -28,7 +28,8 @@ export const backupMethods = {
   exportbackup: method({
     summary: 'Give out the backup of the channels, to be kept somewhere else',
     description:
-      'It is what stands in channel.backup in the data folder: encrypted, and of use to nobody without the seed. It ' +
+      'Printed, or written to the file that --out names. It is what stands in channel.backup in the data folder: ' +
+      'encrypted, and of use to nobody without the seed. It ' +
       'changes when a channel is opened, confirmed or over, which the event `backup` tells. With it and the seed, an ' +
       'empty node asks the peers to close, and gets back what is ours in the channels: see ' +
       '`runneld --restore-backup`.',
@@ -39,7 +40,7 @@ export const backupMethods = {
       verb: 'backup export',
       args: [],
       writesFile: 'backup',
-      example: 'runnel backup export --out /mnt/usb/channel.backup',
+      example: 'runnel backup export',
     },
     example: { input: {}, output: { backup: EXAMPLE, numChannels: 2 } },
   }),
@@ -60,7 +61,7 @@ export const backupMethods = {
       verb: 'backup verify',
       args: ['backup'],
       readsFile: 'backup',
-      example: 'runnel backup verify /mnt/usb/channel.backup',
+      example: 'runnel backup verify channel.backup',
     },
     example: {
       input: { backup: EXAMPLE },
