@@ -36,7 +36,7 @@ describe('hostile input', () => {
   it.each([
     ['a base fee of more bits than a channel_update has', { feeBaseMsat: '4294967296' }],
     ['a fee above the amount', { feeProportionalMillionths: 1_000_001 }],
-    ['a delta with which a forwarded HTLC can be lost', { cltvExpiryDelta: 17 }],
+    ['a delta with which a forwarded HTLC can be lost', { cltvExpiryDelta: 33 }],
     ['a delta that no route can hold', { cltvExpiryDelta: 2_017 }],
   ])('takes no policy with %s: it would be on disk before it is announced', async (_, input) => {
     await start();

@@ -197,7 +197,7 @@ export const channelsMethods = {
         .optional()
         .meta({ description: 'Fee in millionths of the amount' }),
       // As in the configuration: with fewer blocks an HTLC could be lost between its two ends.
-      cltvExpiryDelta: integer(18, 2_016)
+      cltvExpiryDelta: integer(34, 2_016)
         .optional()
         .meta({ description: 'Blocks between the incoming and the outgoing expiry' }),
     }),
