@@ -7,6 +7,8 @@ import { ApiError } from './api/errors.ts';
 import { EventHub, type NodeEvent } from './api/events.ts';
 import type { NodeApi } from './api/contract.ts';
 import type { StartNode } from './api/facade.ts';
+import { requireBackend } from './chain/backend.ts';
+import { zmqBlockNotices } from './chain/block-notices.ts';
 import { HttpChainRpc, type RpcCredentials } from './chain/rpc.ts';
 import { RpcChain } from './chain/rpc-chain.ts';
 import { hexOf } from './channels/channel-store.ts';
@@ -35,7 +37,7 @@ const CHAIN_HASHES: Readonly<Record<Config['network'], string>> = {
 const DATABASE_FILE = 'runnel.db';
 
 /** Starts a node on a data folder, a real chain and the real mesh: see `StartNode`. */
-export const startNode: StartNode = async (config, logger) => {
+export const startNode: StartNode = async (config, logger, signal) => {
   const lock = lockDataFolder(config.dataDir);
   const release: (() => void)[] = [() => lock.release()];
   const releaseAll = (): void => {
@@ -45,16 +47,7 @@ export const startNode: StartNode = async (config, logger) => {
     const database = openDatabase({ path: join(config.dataDir, DATABASE_FILE) });
     release.push(() => database.close());
     const signer = loadSigner(config, logger);
-    const chain = new RpcChain({
-      rpc: new HttpChainRpc(rpcOptions(config)),
-      clock: systemClock,
-      pollIntervalMs: config.chain.pollIntervalMs,
-      onAvailability: (problem) => {
-        if (problem === undefined) logger.info({ component: 'chain' }, 'the chain answers again');
-        else logger.warn({ component: 'chain' }, `the chain does not answer: ${problem.message}`);
-      },
-    });
-    await requireNetwork(chain, config.network);
+    const chain = await openChain(config, logger, signal);
     const chainHash = fromString(CHAIN_HASHES[config.network], 'base16');
     const network = createLibp2pNetwork({
       privateKey: signer.node.libp2pPrivateKey(),
@@ -123,6 +116,33 @@ function loadSigner(config: Config, logger: Logger): Signer {
   return createSigner(seedFromMnemonic(readSeedFile(dataDir, passphrase)), network);
 }
 
+/** The chain of a bitcoind that can be used, once it can be. */
+async function openChain(config: Config, logger: Logger, signal: AbortSignal | undefined): Promise<RpcChain> {
+  const log = logger.child({ component: 'chain' });
+  const options = rpcOptions(config);
+  const rpc = new HttpChainRpc(options);
+  const clock = systemClock;
+  await requireBackend({ rpc, clock, network: config.network, onWaiting: (what) => log.warn(what), signal });
+  return new RpcChain({
+    rpc,
+    clock,
+    pollIntervalMs: config.chain.pollIntervalMs,
+    notices: zmqBlockNotices({
+      rpc,
+      rpcHost: options.host,
+      clock,
+      onChange: (problem) =>
+        problem === undefined
+          ? log.info('bitcoind tells of new blocks by itself')
+          : log.info(`asking for new blocks every ${config.chain.pollIntervalMs} ms: ${problem}`),
+    }),
+    onAvailability: (problem) => {
+      if (problem === undefined) log.info('the chain answers again');
+      else log.warn(`the chain does not answer: ${problem.message}`);
+    },
+  });
+}
+
 function rpcOptions({ chain }: Config): ConstructorParameters<typeof HttpChainRpc>[0] {
   const url = new URL(chain.rpcUrl);
   return { host: url.hostname, port: Number(url.port || 80), credentials: credentialsOf(chain) };
@@ -135,13 +155,6 @@ function credentialsOf({ rpcCookieFile, rpcUser, rpcPassword }: Config['chain'])
     'chain_credentials_missing',
     "how to log in to bitcoind's RPC is not configured: set chain.rpc_cookie_file, or chain.rpc_user and chain.rpc_password",
   );
-}
-
-/** A node on the wrong chain would take worthless coins for real ones. */
-async function requireNetwork(chain: RpcChain, expected: Config['network']): Promise<void> {
-  const actual = await chain.network();
-  if (actual === expected) return;
-  throw new RunnelError('chain_wrong_network', `expected bitcoind to be on ${expected}, but it is on ${actual}`, { expected, actual });
 }
 
 function channelPolicy({ channel }: Config): ChannelPolicy {

@@ -18,6 +18,7 @@ export interface RunningNode {
 
 /**
  * What `src/node.ts` exports. Resolves once the node answers its API; rejects with a `RunnelError` whose message tells
- * the user what is wrong (a locked or damaged data folder, a wrong passphrase, no chain).
+ * the user what is wrong (a locked or damaged data folder, a wrong passphrase, no chain). Waits for a bitcoind that is
+ * still starting or catching up; a `signal` that is aborted meanwhile ends that, and it rejects with the signal's reason.
  */
-export type StartNode = (config: Config, logger: Logger) => Promise<RunningNode>;
+export type StartNode = (config: Config, logger: Logger, signal?: AbortSignal) => Promise<RunningNode>;

@@ -2,7 +2,10 @@ import { Block as RawBlock } from 'bitcoinjs-lib';
 import { fromString, toString } from 'uint8arrays';
 import { z } from 'zod';
 import type { Block, ChainRpc } from './chain.ts';
-import { ChainAnswerError } from './errors.ts';
+import { BlockPrunedError, ChainAnswerError, ChainRpcError } from './errors.ts';
+
+/** bitcoind's code for what has no code of its own. */
+const MISC_ERROR = -1;
 
 const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
 const heightSchema = z.number().int().min(0).max(0x7fffffff);
@@ -12,6 +15,15 @@ export const answers = {
   hash: hashSchema,
   hex: z.string().regex(/^([0-9a-f]{2})*$/),
   blockchainInfo: z.object({ chain: z.string(), blocks: heightSchema, bestblockhash: hashSchema }),
+  /** The same call, by whoever asks how far the backend has come. */
+  progress: z.object({
+    chain: z.string(),
+    blocks: heightSchema,
+    headers: heightSchema,
+    initialblockdownload: z.boolean(),
+  }),
+  networkInfo: z.object({ version: z.number().int() }),
+  zmqNotifications: z.array(z.object({ type: z.string(), address: z.string() })),
   header: z.object({
     hash: hashSchema,
     height: heightSchema,
@@ -53,9 +65,12 @@ export async function ask<T>(
   throw new ChainAnswerError(message, { method });
 }
 
-/** Fetches a block with its transactions, and checks that they are the ones that its hash stands for. */
+/**
+ * Fetches a block with its transactions, and checks that they are the ones that its hash stands for. Throws
+ * `BlockPrunedError` where the backend has deleted it.
+ */
 export async function fetchBlock(rpc: ChainRpc, hash: string, height: number): Promise<Block> {
-  const hex = await ask(rpc, answers.hex, 'getblock', [hash, 0]);
+  const hex = await blockHex(rpc, hash, height);
   let block: RawBlock;
   try {
     block = RawBlock.fromBuffer(fromString(hex, 'base16'));
@@ -67,4 +82,13 @@ export async function fetchBlock(rpc: ChainRpc, hash: string, height: number): P
     throw new ChainAnswerError(`the chain backend's bytes of block ${hash} are not that block`, { hash });
   }
   return { height, hash, previousHash: toString(Uint8Array.from(prevHash).reverse(), 'base16'), transactions };
+}
+
+async function blockHex(rpc: ChainRpc, hash: string, height: number): Promise<string> {
+  try {
+    return await ask(rpc, answers.hex, 'getblock', [hash, 0]);
+  } catch (error) {
+    const isPruned = error instanceof ChainRpcError && error.rpcCode === MISC_ERROR && error.message.includes('pruned');
+    throw isPruned ? new BlockPrunedError(hash, height) : error;
+  }
 }

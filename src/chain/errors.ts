@@ -17,6 +17,52 @@ export class ChainUnavailableError extends RunnelError {
   }
 }
 
+/** bitcoind is there, but still loads what it has on disk. */
+export class ChainStartingError extends ChainUnavailableError {}
+
+/** bitcoind is there, but has not worked through blocks that this node has seen: it reindexes, or downloads them. */
+export class ChainBehindError extends ChainUnavailableError {
+  constructor(tipHeight: number, height: number) {
+    super(
+      `the chain backend is at block ${tipHeight} and still catching up (reindexing, or downloading blocks); ` +
+        `this node has seen block ${height}, and waits`,
+      { tipHeight, height },
+    );
+  }
+}
+
+/** The backend is on another network than the node. */
+export class WrongNetworkError extends RunnelError {
+  constructor(expected: string, actual: string) {
+    super('chain_wrong_network', `expected bitcoind to be on ${expected}, but it is on ${actual}`, { expected, actual });
+  }
+}
+
+/** The backend lacks calls that the node needs. Versions are as `getnetworkinfo` gives them: 280000 is 28.0. */
+export class BackendTooOldError extends RunnelError {
+  constructor(version: number, least: number) {
+    const text = (number: number): string => `${Math.floor(number / 10_000)}.${Math.floor(number / 100) % 100}`;
+    super(
+      'chain_backend_too_old',
+      `bitcoind is version ${text(version)}, but version ${text(least)} or later is needed: ` +
+        'earlier ones do not relay a transaction together with the one that pays for it',
+      { version, least },
+    );
+  }
+}
+
+/** The node needs a block that the backend has deleted. */
+export class BlockPrunedError extends RunnelError {
+  constructor(hash: string, height: number) {
+    super(
+      'chain_block_pruned',
+      `bitcoind has pruned block ${height} (${hash}), which this node has not seen yet. Start it once with -prune=0 -reindex, ` +
+        'which downloads the blocks again, or name another bitcoind that has them; then let it keep more (a larger prune=)',
+      { hash, height },
+    );
+  }
+}
+
 /** The backend answered with something that no bitcoind answers. */
 export class ChainAnswerError extends RunnelError {
   constructor(message: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {

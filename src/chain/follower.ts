@@ -1,24 +1,36 @@
 import { RunnelError } from '../../protocols/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { answers, ask, fetchBlock } from './answers.ts';
-import type { BlockRef, ChainEvent, ChainRpc } from './chain.ts';
-import { ChainRpcError, ReorgTooDeepError, UnknownBlockError } from './errors.ts';
+import type { Block, BlockRef, ChainEvent, ChainRpc } from './chain.ts';
+import { BlockPrunedError, ChainBehindError, ChainRpcError, ReorgTooDeepError, UnknownBlockError } from './errors.ts';
 
 /**
  * How many blocks a reorg may take back: a day's. Deeper ones are not a reorg but another chain, and somebody must look
  * at it.
  */
 export const MAX_REORG_DEPTH = 144;
-const MAX_BACKOFF_MS = 30_000;
+/**
+ * So often it is looked for a block that no notice came of, or whether a backend that did not answer does again, unless
+ * the poll interval is longer.
+ */
+const MAX_INTERVAL_MS = 30_000;
 const BLOCK_NOT_FOUND = -5;
 
 export interface FollowerOptions {
   readonly rpc: ChainRpc;
   readonly clock: Clock;
   readonly pollIntervalMs: number;
-  /** Told when the backend stops answering (with why, once), and when it answers again (undefined). */
+  /** Told when the backend cannot be followed (why, once for each kind of reason), and when it can be again (undefined). */
   readonly onAvailability: (problem: Error | undefined) => void;
+  /** Where the backend tells of new blocks by itself. */
+  readonly notices?: BlockNotices | undefined;
 }
+
+/**
+ * Calls `onBlock` whenever the backend says that there is a new block, and `onListening` when that begins and ceases to
+ * work, as often as it does; until told otherwise it does not. The returned function ends it.
+ */
+export type BlockNotices = (onBlock: () => void, onListening: (isListening: boolean) => void) => () => void;
 
 /** Follows the best chain as `Chain.follow` describes it; the returned function stops it. */
 export function followChain(
@@ -28,7 +40,7 @@ export function followChain(
   onError: (error: Error) => void,
 ): () => void {
   const follower = new Follower(options, from, onEvent, onError);
-  follower.poll();
+  follower.start();
   return () => follower.stop();
 }
 
@@ -49,8 +61,14 @@ class Follower {
   /** The last block that was told of. */
   #current: BlockRef | undefined;
   #stopped = false;
+  #problem: Error | undefined;
   #failures = 0;
+  #isPolling = false;
+  /** There may be something new since the poll that is under way began. */
+  #isDue = false;
+  #isNotified = false;
   #cancelTimer: () => void = () => {};
+  #endNotices: () => void = () => {};
 
   constructor(
     options: FollowerOptions,
@@ -64,13 +82,36 @@ class Follower {
     this.#onError = onError;
   }
 
+  start(): void {
+    this.#poll();
+    const { notices } = this.#options;
+    if (notices === undefined) return;
+    this.#endNotices = notices(
+      () => this.#poll(),
+      (isListening) => {
+        this.#isNotified = isListening;
+        // For what came while nobody listened, and to see whether the backend is still there.
+        this.#poll();
+      },
+    );
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#cancelTimer();
+    this.#endNotices();
   }
 
   /** Brings the handler up to the tip, then sets the timer for the next time. */
-  poll(): void {
+  #poll(): void {
+    if (this.#stopped) return;
+    if (this.#isPolling) {
+      this.#isDue = true;
+      return;
+    }
+    this.#cancelTimer();
+    this.#isPolling = true;
+    this.#isDue = false;
     this.#catchUp().then(
       () => this.#schedule(undefined),
       (error: unknown) => this.#schedule(toError(error)),
@@ -78,6 +119,7 @@ class Follower {
   }
 
   #schedule(problem: Error | undefined): void {
+    this.#isPolling = false;
     if (this.#stopped) return;
     if (problem instanceof FollowingEnded) {
       this.stop();
@@ -85,12 +127,15 @@ class Follower {
       return;
     }
     const { clock, pollIntervalMs, onAvailability } = this.#options;
-    const wasFailing = this.#failures > 0;
+    const before = this.#problem;
+    this.#problem = problem;
     this.#failures = problem === undefined ? 0 : this.#failures + 1;
-    if (wasFailing !== this.#failures > 0) onAvailability(problem);
-    const backoffMs = pollIntervalMs * 2 ** Math.min(this.#failures, 16);
-    const delayMs = Math.min(backoffMs, Math.max(MAX_BACKOFF_MS, pollIntervalMs));
-    this.#cancelTimer = clock.setTimer(delayMs, () => this.poll());
+    if (before?.constructor !== problem?.constructor) onAvailability(problem);
+    if (this.#isDue && problem === undefined) return this.#poll();
+    const longestMs = Math.max(MAX_INTERVAL_MS, pollIntervalMs);
+    const backoffMs = Math.min(pollIntervalMs * 2 ** Math.min(this.#failures, 16), longestMs);
+    const delayMs = this.#isNotified && problem === undefined ? longestMs : backoffMs;
+    this.#cancelTimer = clock.setTimer(delayMs, () => this.#poll());
   }
 
   async #catchUp(): Promise<void> {
@@ -104,7 +149,7 @@ class Follower {
     if (best === this.#current.hash) return;
     let next = await this.#rewind();
     while (next !== undefined && !this.#stopped) {
-      const block = await fetchBlock(rpc, next, this.#current.height + 1);
+      const block = await this.#fetch(next, this.#current.height + 1);
       await this.#tell({ type: 'blockConnected', block }, block);
       // The chain may have turned while the block was handled.
       next = await this.#rewind();
@@ -117,7 +162,7 @@ class Follower {
   async #rewind(): Promise<string | undefined> {
     if (this.#current === undefined || this.#stopped) return undefined;
     const left: BlockRef[] = [];
-    let header = await this.#header(this.#current);
+    let header = await this.#currentHeader(this.#current);
     while (header.confirmations < 0 && header.previousblockhash !== undefined) {
       left.push({ height: header.height, hash: header.hash });
       if (left.length > MAX_REORG_DEPTH) {
@@ -143,13 +188,38 @@ class Follower {
     this.#current = { height: current.height, hash: current.hash };
   }
 
+  async #fetch(hash: string, height: number): Promise<Block> {
+    try {
+      return await fetchBlock(this.#options.rpc, hash, height);
+    } catch (error) {
+      throw error instanceof BlockPrunedError ? new FollowingEnded(error) : error;
+    }
+  }
+
+  /**
+   * The header of the last block told of. While the backend reindexes, it does not know that block, or not that it is on
+   * the best chain: that is no reorg, but to be waited for. Rejects with `ChainBehindError` then.
+   */
+  async #currentHeader(current: BlockRef) {
+    const header = await this.#headerIfKnown(current.hash);
+    if (header !== undefined && header.confirmations >= 0) return header;
+    const { initialblockdownload, blocks } = await ask(this.#options.rpc, answers.progress, 'getblockchaininfo');
+    if (initialblockdownload) throw new ChainBehindError(blocks, current.height);
+    // It may have caught up between the two answers.
+    return this.#header(current);
+  }
+
   async #header({ hash, height }: BlockRef) {
+    const header = await this.#headerIfKnown(hash);
+    if (header === undefined) throw new FollowingEnded(new UnknownBlockError(hash, height));
+    return header;
+  }
+
+  async #headerIfKnown(hash: string) {
     try {
       return await ask(this.#options.rpc, answers.header, 'getblockheader', [hash]);
     } catch (error) {
-      if (error instanceof ChainRpcError && error.rpcCode === BLOCK_NOT_FOUND) {
-        throw new FollowingEnded(new UnknownBlockError(hash, height));
-      }
+      if (error instanceof ChainRpcError && error.rpcCode === BLOCK_NOT_FOUND) return undefined;
       throw error;
     }
   }

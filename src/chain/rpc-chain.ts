@@ -5,7 +5,7 @@ import { btcToSat } from './amounts.ts';
 import { answers, ask } from './answers.ts';
 import type { BlockRef, Chain, ChainEvent, ChainRpc, UnspentOutput } from './chain.ts';
 import { BroadcastRejectedError, ChainAnswerError, ChainRpcError, FeeEstimateUnavailableError } from './errors.ts';
-import { followChain } from './follower.ts';
+import { followChain, type BlockNotices } from './follower.ts';
 
 /**
  * BOLT 2's floor: below it a transaction of 1,000 weight would pay less than the 1 sat/vB that it takes to be relayed.
@@ -37,8 +37,10 @@ export interface RpcChainOptions {
   readonly fallbackFeeratePerKw?: number;
   /** No estimate goes above this. */
   readonly maxFeeratePerKw?: number;
-  /** Told when the backend stops answering `follow` (with why, once), and when it answers again (undefined). */
+  /** Told when `follow` cannot go on for now (why, once for each kind of reason), and when it can again (undefined). */
   readonly onAvailability?: (problem: Error | undefined) => void;
+  /** How the backend tells `follow` of new blocks, which then asks less often by itself. */
+  readonly notices?: BlockNotices | undefined;
 }
 
 /** A `Chain` over any `ChainRpc`: bitcoind, or the embedded chain. */
@@ -69,8 +71,8 @@ export class RpcChain implements Chain {
     onEvent: (event: ChainEvent) => Promise<void>,
     onError: (error: Error) => void,
   ): () => void {
-    const { rpc, clock, pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, onAvailability = () => {} } = this.#options;
-    return followChain({ rpc, clock, pollIntervalMs, onAvailability }, from, onEvent, onError);
+    const { rpc, clock, pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, onAvailability = () => {}, notices } = this.#options;
+    return followChain({ rpc, clock, pollIntervalMs, onAvailability, notices }, from, onEvent, onError);
   }
 
   async broadcast(transaction: Transaction): Promise<void> {

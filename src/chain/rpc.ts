@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { z } from 'zod';
 import type { ChainRpc } from './chain.ts';
-import { ChainAnswerError, ChainRpcError, ChainUnavailableError } from './errors.ts';
+import { ChainAnswerError, ChainRpcError, ChainStartingError, ChainUnavailableError } from './errors.ts';
 
 /** How to show who calls: the file that bitcoind writes at each start, or a user and password of its configuration. */
 export type RpcCredentials = { readonly cookieFile: string } | { readonly user: string; readonly password: string };
@@ -85,7 +85,7 @@ export class HttpChainRpc implements ChainRpc {
     const { error, result } = answer.data;
     if (error === undefined || error === null) return result;
     if (error.code === IN_WARMUP) {
-      throw new ChainUnavailableError(`${this.#where} is still starting: ${error.message}`, { method });
+      throw new ChainStartingError(`${this.#where} is still starting: ${error.message}`, { method });
     }
     throw new ChainRpcError(error.code, error.message);
   }

@@ -27,7 +27,8 @@ export interface DaemonOptions {
 export async function runDaemon({ config, logger, version, startNode, signal }: DaemonOptions): Promise<void> {
   // Only the owner may look in: the folder holds the seed.
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const node = await startNode(config, logger);
+  const node = await startUnlessAborted({ config, logger, startNode, signal });
+  if (node === undefined) return;
   const stopAsked = new AbortController();
   let server: ApiServer | undefined;
   let failure: { readonly error: unknown } | undefined;
@@ -60,6 +61,23 @@ export async function runDaemon({ config, logger, version, startNode, signal }: 
   }
   if (failure !== undefined) throw failure.error;
   logger.info('stopped');
+}
+
+/** The node, or nothing if the process was asked to end before it was up. */
+async function startUnlessAborted(
+  { config, logger, startNode, signal }: Pick<DaemonOptions, 'config' | 'logger' | 'startNode' | 'signal'>,
+): Promise<RunningNode | undefined> {
+  // No timer or idle connection of the node keeps the process alive while it waits for its chain.
+  const alive = setInterval(() => {}, 60_000);
+  try {
+    return await startNode(config, logger, signal);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    logger.info('stopped before it was up');
+    return undefined;
+  } finally {
+    clearInterval(alive);
+  }
 }
 
 /** The node's methods, and those that the daemon itself answers. */
