@@ -6,7 +6,8 @@ import { RunnelError } from '../protocols/errors.ts';
 import { ApiError } from './api/errors.ts';
 import { EventHub, type NodeEvent } from './api/events.ts';
 import type { NodeApi } from './api/contract.ts';
-import type { StartNode } from './api/facade.ts';
+import type { RecoveryFiles, StartNode } from './api/facade.ts';
+import { backupFileIn, readBackupFile } from './backup/backup-file.ts';
 import { requireBackend } from './chain/backend.ts';
 import { zmqBlockNotices } from './chain/block-notices.ts';
 import { HttpChainRpc, type RpcCredentials } from './chain/rpc.ts';
@@ -14,12 +15,14 @@ import { RpcChain } from './chain/rpc-chain.ts';
 import { hexOf } from './channels/channel-store.ts';
 import type { Config } from './config/config.ts';
 import { generateMnemonic, seedFromMnemonic } from './keys/mnemonic.ts';
-import { readSeedFile, seedFileState, writeSeedFile } from './keys/seed-file.ts';
+import { KeysError } from './keys/errors.ts';
+import { readSeedFile, readWordsFile, seedFileState, writeSeedFile } from './keys/seed-file.ts';
 import { createSigner } from './keys/signer.ts';
 import type { Signer } from './keys/signer-api.ts';
 import type { Logger } from './logging.ts';
 import { createLibp2pNetwork } from './network/libp2p-network.ts';
 import { nodeApi } from './node/api/node-api.ts';
+import type { Recovery } from './node/backups.ts';
 import { Node } from './node/node.ts';
 import { systemClock } from './runtime/clock.ts';
 import { openDatabase } from './storage/database.ts';
@@ -37,7 +40,7 @@ const CHAIN_HASHES: Readonly<Record<Config['network'], string>> = {
 const DATABASE_FILE = 'runnel.db';
 
 /** Starts a node on a data folder, a real chain and the real mesh: see `StartNode`. */
-export const startNode: StartNode = async (config, logger, signal) => {
+export const startNode: StartNode = async (config, logger, signal, files = {}) => {
   const lock = lockDataFolder(config.dataDir);
   const release: (() => void)[] = [() => lock.release()];
   const releaseAll = (): void => {
@@ -46,7 +49,8 @@ export const startNode: StartNode = async (config, logger, signal) => {
   try {
     const database = openDatabase({ path: join(config.dataDir, DATABASE_FILE) });
     release.push(() => database.close());
-    const signer = loadSigner(config, logger);
+    const backup = files.backup === undefined ? undefined : readBackupFile(files.backup);
+    const { signer, isNew } = loadSigner(config, files, logger);
     const chain = await openChain(config, logger, signal);
     const chainHash = fromString(CHAIN_HASHES[config.network], 'base16');
     const network = createLibp2pNetwork({
@@ -83,6 +87,8 @@ export const startNode: StartNode = async (config, logger, signal) => {
         rgbColor: fromString(config.color.slice(1), 'base16'),
         announce: config.announce,
       },
+      backupFile: backupFileIn(config.dataDir),
+      recovery: recoveryOf(files, backup, isNew),
       schedule: (run) => void setImmediate(run),
       onFatal: fail,
     });
@@ -105,15 +111,32 @@ function logEvent(logger: Logger, { timeMs: _timeMs, type, ...fields }: NodeEven
   else logger.info(fields, type);
 }
 
-/** The seed of the data folder, made at its first start. */
-function loadSigner(config: Config, logger: Logger): Signer {
+/** The seed of the data folder, made at its first start, or brought back by its words. */
+function loadSigner(config: Config, { seedWords }: RecoveryFiles, logger: Logger): { readonly signer: Signer; readonly isNew: boolean } {
   const { dataDir, passphrase, network } = config;
-  if (seedFileState(dataDir) === 'absent') {
+  const words = seedWords === undefined ? undefined : readWordsFile(seedWords);
+  const isAbsent = seedFileState(dataDir) === 'absent';
+  if (isAbsent) {
     const random = (size: number): Uint8Array => new Uint8Array(randomBytes(size));
-    writeSeedFile(dataDir, generateMnemonic(random), { passphrase, randomBytes: random });
-    logger.info({ dataDir }, passphrase === undefined ? 'made a new seed, kept in plain text' : 'made a new seed, encrypted');
+    writeSeedFile(dataDir, words ?? generateMnemonic(random), { passphrase, randomBytes: random });
+    const what = words === undefined ? 'made a new seed' : 'took the seed from its words';
+    logger.info({ dataDir }, passphrase === undefined ? `${what}, kept in plain text` : `${what}, encrypted`);
   }
-  return createSigner(seedFromMnemonic(readSeedFile(dataDir, passphrase)), network);
+  const mnemonic = readSeedFile(dataDir, passphrase);
+  if (words !== undefined && words !== mnemonic) {
+    throw new KeysError('seed_exists', `${dataDir} has another seed than that of the words: restore into an empty data folder`, { dataDir });
+  }
+  return { signer: createSigner(seedFromMnemonic(mnemonic), network), isNew: isAbsent && words === undefined };
+}
+
+function recoveryOf({ seedWords, rescanFrom }: RecoveryFiles, backup: string | undefined, isNewSeed: boolean): Recovery {
+  // Whoever brings a seed back wants what it has, wherever in the chain that is.
+  const scanFromHeight = rescanFrom ?? (seedWords === undefined ? undefined : 0);
+  return {
+    isOldSeed: !isNewSeed,
+    ...(backup !== undefined && { backup }),
+    ...(scanFromHeight !== undefined && { scanFromHeight }),
+  };
 }
 
 /** The chain of a bitcoind that can be used, once it can be. */

@@ -16,9 +16,19 @@ export interface RunningNode {
   readonly failed: Promise<never>;
 }
 
+/** What a start is to bring back, from files that the user names. */
+export interface RecoveryFiles {
+  /** The 24 words of the seed. */
+  readonly seedWords?: string;
+  /** A channel backup. */
+  readonly backup?: string;
+  /** The height from which the chain is gone through for the wallet's coins, where no backup says it. */
+  readonly rescanFrom?: number;
+}
+
 /**
  * What `src/node.ts` exports. Resolves once the node answers its API; rejects with a `RunnelError` whose message tells
  * the user what is wrong (a locked or damaged data folder, a wrong passphrase, no chain). Waits for a bitcoind that is
  * still starting or catching up; a `signal` that is aborted meanwhile ends that, and it rejects with the signal's reason.
  */
-export type StartNode = (config: Config, logger: Logger, signal?: AbortSignal) => Promise<RunningNode>;
+export type StartNode = (config: Config, logger: Logger, signal?: AbortSignal, recovery?: RecoveryFiles) => Promise<RunningNode>;

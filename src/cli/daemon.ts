@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { loadOrCreateToken, removeApiFile, writeApiFile } from '../api/access.ts';
 import { methodNames, type Api, type MethodName } from '../api/contract.ts';
-import type { RunningNode, StartNode } from '../api/facade.ts';
+import type { RecoveryFiles, RunningNode, StartNode } from '../api/facade.ts';
 import { startApiServer, type ApiServer } from '../api/server.ts';
 import type { Config } from '../config/config.ts';
 import { setLogLevel, type Logger } from '../logging.ts';
@@ -15,6 +15,7 @@ export interface DaemonOptions {
   readonly logger: Logger;
   readonly version: string;
   readonly startNode: StartNode;
+  readonly recovery?: RecoveryFiles;
   /** Aborted when the process is asked to end. */
   readonly signal: AbortSignal;
 }
@@ -24,10 +25,10 @@ export interface DaemonOptions {
  * what kept it from starting (`RunnelError` with a message for the user) or made it end; resolves after an orderly
  * stop.
  */
-export async function runDaemon({ config, logger, version, startNode, signal }: DaemonOptions): Promise<void> {
+export async function runDaemon({ config, logger, version, startNode, recovery, signal }: DaemonOptions): Promise<void> {
   // Only the owner may look in: the folder holds the seed.
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const node = await startUnlessAborted({ config, logger, startNode, signal });
+  const node = await startUnlessAborted({ config, logger, startNode, recovery, signal });
   if (node === undefined) return;
   const stopAsked = new AbortController();
   let server: ApiServer | undefined;
@@ -65,12 +66,12 @@ export async function runDaemon({ config, logger, version, startNode, signal }: 
 
 /** The node, or nothing if the process was asked to end before it was up. */
 async function startUnlessAborted(
-  { config, logger, startNode, signal }: Pick<DaemonOptions, 'config' | 'logger' | 'startNode' | 'signal'>,
+  { config, logger, startNode, recovery, signal }: Pick<DaemonOptions, 'config' | 'logger' | 'startNode' | 'recovery' | 'signal'>,
 ): Promise<RunningNode | undefined> {
   // No timer or idle connection of the node keeps the process alive while it waits for its chain.
   const alive = setInterval(() => {}, 60_000);
   try {
-    return await startNode(config, logger, signal);
+    return await startNode(config, logger, signal, recovery);
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error;
     logger.info('stopped before it was up');

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `runneld`: the daemon. See `runneld --help`. */
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { RecoveryFiles } from '../api/facade.ts';
 import { CONFIG_FILE, ConfigError, loadConfig } from '../config/config.ts';
 import { dataDirectory } from '../config/data-directory.ts';
 import { configKeys, type ConfigKey } from '../config/keys.ts';
@@ -18,6 +19,10 @@ stand between the items of a list.
 The passphrase that encrypts the seed comes from RUNNEL_PASSPHRASE or the file that --passphrase-file names, the password
 of bitcoind's RPC from RUNNEL_CHAIN_RPC_PASSWORD or the file ${CONFIG_FILE}.
 
+After a loss of the data folder, the seed and the last channel.backup bring back what was in the wallet and the channels:
+
+  $ runneld --restore-seed words.txt --restore-backup channel.backup
+
 Exit status:
   0  stopped as asked
   1  could not start, or ended by a failure
@@ -26,11 +31,21 @@ Exit status:
 Example:
   $ runneld --network regtest --chain-rpc-cookie-file ~/.bitcoin/regtest/.cookie`;
 
-function parseFlags(args: readonly string[]): { dataDir: string; flags: Record<string, string> } {
+interface Flags {
+  readonly dataDir: string;
+  /** Of the configuration, by key. */
+  readonly flags: Record<string, string>;
+  readonly recovery: RecoveryFiles;
+}
+
+function parseFlags(args: readonly string[]): Flags {
   const program = new Command('runneld')
     .description('Runs a Runnel node until it is told to stop, by SIGINT, SIGTERM or `runnel stop`.')
     .version(packageVersion(), '-V, --version')
     .option('--datadir <path>', 'data folder (default: RUNNEL_DIR, or ~/.runnel)')
+    .option('--restore-seed <file>', 'begin an empty data folder with the seed whose 24 words stand in this file')
+    .option('--restore-backup <file>', 'bring back the channels of a backup: their peers are asked to close them')
+    .option('--rescan-from <height>', 'look for coins of the wallet from this block on', readHeight)
     .showHelpAfterError('(add --help for what is possible)')
     .exitOverride()
     .allowExcessArguments(false)
@@ -46,11 +61,21 @@ function parseFlags(args: readonly string[]): { dataDir: string; flags: Record<s
     names.set(option.attributeName(), key.name);
   }
   program.parse(args, { from: 'user' });
-  const { datadir, ...given } = program.opts<Record<string, string>>();
+  const { datadir, restoreSeed, restoreBackup, rescanFrom, ...given } = program.opts<Record<string, string>>();
+  const recovery: RecoveryFiles = {
+    ...(restoreSeed !== undefined && { seedWords: restoreSeed }),
+    ...(restoreBackup !== undefined && { backup: restoreBackup }),
+    ...(rescanFrom !== undefined && { rescanFrom: Number(rescanFrom) }),
+  };
   const flags = Object.fromEntries(
     Object.entries(given).map(([attribute, value]) => [names.get(attribute) ?? attribute, value]),
   );
-  return { dataDir: dataDirectory(datadir, process.env), flags };
+  return { dataDir: dataDirectory(datadir, process.env), flags, recovery };
+}
+
+function readHeight(text: string): string {
+  if (!/^[0-9]{1,9}$/.test(text)) throw new InvalidArgumentError('Expected the height of a block.');
+  return text;
 }
 
 function placeholder({ name, type }: ConfigKey): string {
@@ -64,7 +89,7 @@ function showDefault(value: unknown): string {
 
 async function main(args: readonly string[]): Promise<number> {
   try {
-    const { dataDir, flags } = parseFlags(args);
+    const { dataDir, flags, recovery } = parseFlags(args);
     const { config, warnings } = loadConfig({ dataDir, flags, environment: process.env });
     // Loaded only once flags and configuration are right: help and errors come at once.
     const [{ createLogger }, { runDaemon }, { startNode }] = await Promise.all([
@@ -74,7 +99,7 @@ async function main(args: readonly string[]): Promise<number> {
     ]);
     const logger = createLogger(config.log);
     for (const warning of warnings) logger.warn(warning);
-    await runDaemon({ config, logger, version: packageVersion(), startNode, signal: endSignal() });
+    await runDaemon({ config, logger, version: packageVersion(), startNode, recovery, signal: endSignal() });
     return exitStatus.stopped;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitStatus.stopped : exitStatus.config;

@@ -12,6 +12,8 @@ import { KeysError } from './errors.ts';
 import { normalizeMnemonic } from './mnemonic.ts';
 
 const SEED_FILE = 'seed';
+/** 24 words, with room for line breaks. */
+const MAX_WORDS_CHARACTERS = 1_000;
 const VERSION = 1;
 
 /** scrypt's costs for new files: 128 MiB and about half a second. */
@@ -89,6 +91,18 @@ export function readSeedFile(folder: string, passphrase?: string): string {
   } catch {
     throw damaged(path);
   }
+}
+
+/** The mnemonic that a user's text file holds. Throws `KeysError` (`invalid_mnemonic`), or `StorageError`. */
+export function readWordsFile(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw toStorageError(error, path, 'reading');
+  }
+  // Its text stays out of what is said about it.
+  return normalizeMnemonic(text.slice(0, MAX_WORDS_CHARACTERS));
 }
 
 function parseFile(folder: string): z.infer<typeof fileSchema> {
