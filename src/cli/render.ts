@@ -1,6 +1,5 @@
 /** The API's answers for people: short tables and lists, amounts in sat with three decimals where they are msat. */
 import type { MethodName, Output } from '../api/contract.ts';
-import { formatMsat } from './amounts.ts';
 import { renderBackup } from './render-backup.ts';
 import { renderChannel, renderChannels, renderClose, renderJournal } from './render-channels.ts';
 import { renderAlarms, renderPending } from './render-pending.ts';
@@ -12,6 +11,7 @@ import {
   renderPayments,
   renderRoute,
 } from './render-payments.ts';
+import { renderBalance, renderBump, renderUtxos, renderWithdrawal } from './render-wallet.ts';
 import { list, section, table, time } from './text.ts';
 
 type Renderers = { readonly [Name in MethodName]: (output: Output<Name>) => string };
@@ -37,29 +37,10 @@ const renderers: Renderers = {
   debuglevel: ({ level }) => `log level ${level}`,
   stop: () => 'The node is stopping.',
   newaddress: ({ address }) => address,
-  balance: ({ onchain, channels }) =>
-    table(
-      ['WHERE', 'SAT'],
-      [
-        ['on chain, confirmed', onchain.confirmedSat],
-        ['on chain, unconfirmed', onchain.unconfirmedSat],
-        ['on chain, reserved', onchain.reservedSat],
-        ['channels, local', formatMsat(channels.localMsat)],
-        ['channels, remote', formatMsat(channels.remoteMsat)],
-        ['channels, in offered HTLCs', formatMsat(channels.offeredHtlcsMsat)],
-        ['channels, in received HTLCs', formatMsat(channels.receivedHtlcsMsat)],
-        ['channels, opening', formatMsat(channels.openingMsat)],
-        ['channels, closing', formatMsat(channels.closingMsat)],
-      ],
-      '',
-    ),
-  utxos: ({ utxos }) =>
-    table(
-      ['OUTPOINT', 'SAT', 'CONFIRMATIONS', 'RESERVED', 'ADDRESS'],
-      utxos.map((utxo) => [utxo.outpoint, utxo.amountSat, utxo.confirmations, utxo.reserved, utxo.address]),
-      'The on-chain wallet is empty; `runnel newaddress` makes an address to fill it at.',
-    ),
-  withdraw: ({ txid, amountSat, feeSat }) => list({ txid, 'amount (sat)': amountSat, 'fee (sat)': feeSat }),
+  balance: renderBalance,
+  utxos: renderUtxos,
+  withdraw: renderWithdrawal,
+  bumpfee: renderBump,
   connect: (peer) => `connected to ${peer.nodeId}${peer.address === undefined ? '' : ` at ${peer.address}`}`,
   disconnect: () => 'disconnected',
   peers: ({ peers }) =>

@@ -79,6 +79,6 @@ function unsettled(snapshot: readonly NodeSnapshot[]): string | undefined {
   return undefined;
 }
 
-function onchainOf({ confirmedSat, unconfirmedSat, reservedSat }: Output<'balance'>['onchain']): bigint {
-  return confirmedSat + unconfirmedSat + reservedSat;
+function onchainOf(onchain: Output<'balance'>['onchain']): bigint {
+  return onchain.confirmedSat + onchain.unconfirmedSat + onchain.immatureSat + onchain.reservedSat;
 }

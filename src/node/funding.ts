@@ -52,11 +52,11 @@ export class Funding {
     }
   }
 
-  /** After a restart: attempts to open a channel did not survive it, and their coins are free again. */
+  /** After a restart: attempts to open a channel did not survive it, nor withdrawals being made, and their coins are free again. */
   releaseAllBut(isLive: (channelIndex: number) => boolean): void {
     for (const reference of this.#options.wallet.reservations()) {
       const [, index] = /^channel-(\d+)$/.exec(reference) ?? [];
-      if (index !== undefined && !isLive(Number(index))) this.#options.wallet.release(reference);
+      if (index === undefined || !isLive(Number(index))) this.#options.wallet.release(reference);
     }
   }
 

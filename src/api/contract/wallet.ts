@@ -2,14 +2,17 @@
 import { z } from 'zod';
 import { bitcoinAddress, count, feeratePerKw, hex, msat, outpoint, sat, txid } from '../fields.ts';
 import { method } from '../method.ts';
-import { ADDRESS, FUNDING_TXID, OUTPOINT } from './examples.ts';
+import { ADDRESS, FUNDING_TXID, HASH, OUTPOINT } from './examples.ts';
 
 const balance = z
   .object({
     onchain: z.object({
-      confirmedSat: sat.meta({ description: 'In confirmed outputs, free to spend' }),
+      confirmedSat: sat.meta({ description: 'In confirmed outputs, free to spend but for what is kept for fees' }),
       unconfirmedSat: sat.meta({ description: 'In outputs that no block holds yet' }),
+      immatureSat: sat.meta({ description: 'In outputs that were mined less than 100 blocks ago' }),
       reservedSat: sat.meta({ description: 'In outputs set aside for transactions being made' }),
+      reservedForFeesSat: sat.meta({ description: 'Kept of the confirmed for the fees of channels that close' }),
+      warning: z.string().optional().meta({ description: 'That the confirmed do not suffice for these fees' }),
     }),
     channels: z.object({
       localMsat: msat.meta({ description: 'Ours in normal channels' }),
@@ -32,6 +35,11 @@ const utxo = z
   })
   .meta({ id: 'Utxo' });
 
+const warning = z
+  .string()
+  .optional()
+  .meta({ description: 'That the chain did not answer, and the transaction is offered to it again' });
+
 export const walletMethods = {
   newaddress: method({
     summary: 'Make a fresh on-chain address to receive bitcoin at',
@@ -50,7 +58,13 @@ export const walletMethods = {
     example: {
       input: {},
       output: {
-        onchain: { confirmedSat: '4899390', unconfirmedSat: '0', reservedSat: '0' },
+        onchain: {
+          confirmedSat: '4899390',
+          unconfirmedSat: '0',
+          immatureSat: '0',
+          reservedSat: '0',
+          reservedForFeesSat: '10000',
+        },
         channels: {
           localMsat: '98995500',
           remoteMsat: '1004500',
@@ -77,7 +91,9 @@ export const walletMethods = {
   }),
   withdraw: method({
     summary: 'Send bitcoin from the on-chain wallet to an address',
-    description: 'Takes an amount, or --all for everything that is confirmed and not reserved, less the fee.',
+    description:
+      'Takes an amount, or --all for everything that is confirmed and not reserved, less the fee and what the wallet ' +
+      'keeps for the fees of channels (10,000 sat a channel, 100,000 sat at most).',
     http: { method: 'POST', path: '/v1/wallet/withdraw' },
     input: z
       .strictObject({
@@ -90,7 +106,7 @@ export const walletMethods = {
         error: 'expected either an amount or all',
         path: ['amountSat'],
       }),
-    output: z.object({ txid, amountSat: sat, feeSat: sat, rawTransaction: hex }),
+    output: z.object({ txid, amountSat: sat, feeSat: sat, rawTransaction: hex, warning }),
     cli: {
       args: ['address', 'amountSat'],
       flags: { feeratePerKw: '--feerate <sat per kw>' },
@@ -99,6 +115,36 @@ export const walletMethods = {
     example: {
       input: { address: ADDRESS, amountSat: '50000' },
       output: { txid: FUNDING_TXID, amountSat: '50000', feeSat: '141', rawTransaction: '0200' },
+    },
+  }),
+  bumpfee: method({
+    summary: 'Raise the fee of an unconfirmed transaction of the on-chain wallet',
+    description:
+      'A withdrawal is replaced by one that pays more, from its change (or, of --all, from what it sends). The funding ' +
+      'of a channel is never replaced: a transaction that spends its change pays for both.',
+    http: { method: 'POST', path: '/v1/wallet/bumpfee' },
+    input: z.strictObject({
+      txid: txid.meta({ description: 'Transaction that waits for a block' }),
+      feeratePerKw: feeratePerKw.optional(),
+    }),
+    output: z.object({
+      txid: txid.meta({ description: 'Of the new transaction' }),
+      kind: z.enum(['replacement', 'child']),
+      bumpedTxid: txid.meta({
+        description: 'What it replaces or spends: the transaction asked for, or the last one that builds on it',
+      }),
+      feeSat: sat.meta({ description: 'What the new transaction pays' }),
+      rawTransaction: hex,
+      warning,
+    }),
+    cli: {
+      args: ['txid'],
+      flags: { feeratePerKw: '--feerate <sat per kw>' },
+      example: `runnel bumpfee ${FUNDING_TXID} --feerate 2500`,
+    },
+    example: {
+      input: { txid: FUNDING_TXID, feeratePerKw: 2500 },
+      output: { txid: HASH, kind: 'child', bumpedTxid: FUNDING_TXID, feeSat: '2320', rawTransaction: '0200' },
     },
   }),
 };

@@ -4,17 +4,14 @@ import type { NodeApi } from '../../api/contract.ts';
 import { ApiError } from '../../api/errors.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import type { Node } from '../node.ts';
-import { channelBalances } from './channel-balances.ts';
 import { backupApi } from './backup-api.ts';
 import { channelsApi } from './channels-api.ts';
 import { graphApi } from './graph-api.ts';
 import { paymentsApi } from './payments-api.ts';
 import { alarmsOf, isClosing, pendingApi } from './pending-api.ts';
 import { aliasOf } from './shown-channel.ts';
+import { walletApi } from './wallet-api.ts';
 
-const WITHDRAW_TARGET_BLOCKS = 6;
-
-type WalletMethods = Pick<NodeApi, 'newaddress' | 'balance' | 'utxos' | 'withdraw'>;
 type PeerMethods = Pick<NodeApi, 'connect' | 'disconnect' | 'peers'>;
 
 /** The node as its API shows it: what stands in front of a `Node`, over HTTP or in process. */
@@ -55,41 +52,6 @@ async function getinfo(node: Node): ReturnType<NodeApi['getinfo']> {
     numGraphNodes: node.graph.nodeCount,
     numGraphChannels: node.graph.channelCount,
     alarms: alarmsOf(node),
-  };
-}
-
-function walletApi(node: Node): WalletMethods {
-  const { chain } = node.options;
-  let withdrawals = 0;
-  return {
-    newaddress: async () => ({ address: node.wallet.newAddress().address }),
-    balance: async () => {
-      const { confirmedSat, unconfirmedSat, immatureSat, reservedSat } = node.wallet.balance();
-      return { onchain: { confirmedSat, unconfirmedSat: unconfirmedSat + immatureSat, reservedSat }, channels: channelBalances(node) };
-    },
-    utxos: async () => ({
-      utxos: node.wallet.listUnspent().map(({ txid, outputIndex, amountSat, address, confirmations, reserved }) => ({
-        outpoint: `${txid}:${outputIndex}`,
-        amountSat,
-        address,
-        confirmations,
-        reserved,
-      })),
-    }),
-    withdraw: async ({ address, amountSat, feeratePerKw }) => {
-      const feerate = feeratePerKw ?? (await chain.feeratePerKw(WITHDRAW_TARGET_BLOCKS));
-      const reference = `withdraw-${node.options.clock.now()}-${withdrawals++}`;
-      const built = node.wallet.buildSend({ address, amountSat: amountSat ?? 'all', feeratePerKw: feerate, reference });
-      node.wallet.recordTransaction(built.transaction);
-      try {
-        await chain.broadcast(built.transaction);
-      } catch (error) {
-        node.wallet.abandonTransaction(built.txid);
-        throw error;
-      }
-      const sent = built.transaction.outs[built.outputIndexes[0] ?? 0]?.value ?? 0n;
-      return { txid: built.txid, amountSat: sent, feeSat: built.feeSat, rawTransaction: built.transaction.toHex() };
-    },
   };
 }
 
