@@ -20,6 +20,13 @@ export interface Rejection {
 const MINIMUM_REASONS = ['min relay fee not met', 'mempool min fee not met', 'mempool full'];
 const REPLACEMENT_REASON = 'insufficient fee';
 
+/** A transaction to offer. */
+export interface Offer {
+  /** What it is for: a refusal is remembered under it, and so outlives the replacement of the transaction. */
+  readonly name: string;
+  readonly transaction: Transaction;
+}
+
 /** Offers transactions to the chain, and remembers which ones it refuses. */
 export class Broadcaster {
   readonly #chain: Pick<Chain, 'broadcast' | 'submitPackage'>;
@@ -31,44 +38,46 @@ export class Broadcaster {
     this.#logger = logger;
   }
 
-  /** Why the chain does not take a transaction, when it was offered last. */
-  rejectionOf(txid: string): Rejection | undefined {
-    return this.#rejections.get(txid);
+  /** Why the chain did not take the transaction of this name, when it was offered last. */
+  rejectionOf(name: string): Rejection | undefined {
+    return this.#rejections.get(name);
   }
 
   /** Forgets what is not offered any more. */
-  keepOnly(isOffered: (txid: string) => boolean): void {
-    for (const txid of this.#rejections.keys()) if (!isOffered(txid)) this.#rejections.delete(txid);
+  keepOnly(isOffered: (name: string) => boolean): void {
+    for (const name of this.#rejections.keys()) if (!isOffered(name)) this.#rejections.delete(name);
   }
 
   /**
    * Offers a transaction, or a commitment and the child that pays for it (last). Answers false if the chain is away; a
    * refusal is remembered. Never throws.
    */
-  async offer(transactions: readonly Transaction[], height: number): Promise<boolean> {
-    const txids = transactions.map((transaction) => transaction.getId());
+  async offer(offers: readonly Offer[], height: number): Promise<boolean> {
+    const transactions = offers.map(({ transaction }) => transaction);
     try {
       const [only, ...more] = transactions;
-      if (only !== undefined) await (more.length === 0 ? this.#chain.broadcast(only) : this.#chain.submitPackage(transactions));
-      for (const txid of txids) this.#rejections.delete(txid);
+      if (only === undefined) return true;
+      await (more.length === 0 ? this.#chain.broadcast(only) : this.#chain.submitPackage(transactions));
+      for (const { name } of offers) this.#rejections.delete(name);
       return true;
     } catch (error) {
       if (error instanceof ChainUnavailableError) return false;
-      this.#reject(txids, error, height);
+      this.#reject(offers, error, height);
       return true;
     }
   }
 
-  #reject(txids: readonly string[], error: unknown, height: number): void {
+  #reject(offers: readonly Offer[], error: unknown, height: number): void {
     const reason = error instanceof Error ? error.message : String(error);
-    const child = txids.at(-1) ?? '';
-    const refused = error instanceof BroadcastRejectedError && txids.includes(error.txid) ? error.txid : child;
+    const child = offers.at(-1);
+    const txid = error instanceof BroadcastRejectedError ? error.txid : undefined;
+    const refused = offers.find(({ transaction }) => transaction.getId() === txid) ?? child;
     // What a child cannot pay for is the replacement of its parent's rival: that of our commitment is the peer's own.
     const reasons = refused === child ? [...MINIMUM_REASONS, REPLACEMENT_REASON] : MINIMUM_REASONS;
     const kind = reasons.some((each) => reason.includes(each)) ? 'fee' : 'other';
-    const txid = kind === 'fee' ? child : refused;
-    const before = this.#rejections.get(txid);
-    this.#rejections.set(txid, { kind, reason, sinceHeight: before?.sinceHeight ?? height });
+    const name = (kind === 'fee' ? child : refused)?.name ?? '';
+    const before = this.#rejections.get(name);
+    this.#rejections.set(name, { kind, reason, sinceHeight: before?.sinceHeight ?? height });
     if (reason !== before?.reason) this.#logger.warn({ txid, reason }, 'a transaction was not accepted by the chain');
   }
 }

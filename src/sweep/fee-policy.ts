@@ -24,12 +24,17 @@ export type FeeEstimates = Readonly<Record<(typeof ESTIMATE_TARGETS)[number], nu
 
 /** The fee of a weight, rounded up. */
 export function feeOf(weight: number, feeratePerKw: number): bigint {
-  return (BigInt(weight) * BigInt(feeratePerKw) + 999n) / 1000n;
+  return (relayWeight(weight) * BigInt(feeratePerKw) + 999n) / 1000n;
 }
 
 /** The feerate that a fee comes to, rounded down. */
 export function feerateOf(feeSat: bigint, weight: number): number {
-  return weight <= 0 ? 0 : Number((feeSat * 1000n) / BigInt(weight));
+  return weight <= 0 ? 0 : Number((feeSat * 1000n) / relayWeight(weight));
+}
+
+/** Nodes count whole virtual bytes, of four weight units each. */
+function relayWeight(weight: number): bigint {
+  return BigInt(Math.ceil(weight / 4) * 4);
 }
 
 /** What is estimated for a confirmation within so many blocks: that of the longest target which is not too long. */

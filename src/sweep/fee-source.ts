@@ -11,15 +11,16 @@ export class FeeSource {
   readonly #chain: Pick<Chain, 'feeratePerKw'>;
   readonly #logger: Logger;
   readonly #known = new Map<number, number>();
+  #askedAt: number | undefined;
 
   constructor(chain: Pick<Chain, 'feeratePerKw'>, logger: Logger) {
     this.#chain = chain;
     this.#logger = logger;
   }
 
-  /** Undefined while the chain is away. */
-  async estimates(): Promise<FeeEstimates | undefined> {
-    for (const target of ESTIMATE_TARGETS) {
+  /** Those at a height, for which the chain is asked once. Undefined while it is away. */
+  async estimates(height: number): Promise<FeeEstimates | undefined> {
+    for (const target of height === this.#askedAt ? [] : ESTIMATE_TARGETS) {
       try {
         this.#known.set(target, await this.#chain.feeratePerKw(target));
       } catch (error) {
@@ -27,6 +28,7 @@ export class FeeSource {
         this.#logger.debug({ err: error, target }, 'no feerate estimate');
       }
     }
+    this.#askedAt = height;
     const known = (target: number): number => this.#known.get(target) ?? UNKNOWN_FEERATE_PER_KW;
     return { 2: known(2), 6: known(6), 12: known(12), 36: known(36), 144: known(144) };
   }

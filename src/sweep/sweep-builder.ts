@@ -18,6 +18,9 @@ import { type Job, parentGapSat } from './job.ts';
 import type { FundedInputs, SweepWallet } from './sweep-wallet.ts';
 import { displayTxid, type Sweep } from './sweep.ts';
 
+/** What nodes may add to a transaction's weight, for they count whole virtual bytes. */
+const ROUNDING_WEIGHT = 3;
+
 /** A signed transaction that does a job. */
 export interface BuiltSweep {
   readonly transaction: Transaction;
@@ -66,13 +69,14 @@ export class SweepBuilder {
     const feeSat = max(feeOf(weight, feeratePerKw), replaced === undefined ? 0n : replacementFee(old(replaced), weight));
     const totalSat = claims.reduce((sum, { amountSat }) => sum + amountSat, 0n);
     const spendableSat = totalSat - dustLimit(script);
-    if (feeSat > spendableSat) throw new BudgetExceededError(feeSat, max(spendableSat, 0n));
+    if (feeSat > spendableSat) throw new BudgetExceededError(feeSat, spendableSat);
     return { transaction: claimTransaction(claims, [{ script, amountSat: totalSat - feeSat }]), feeSat };
   }
 
   /** The wallet pays the fee. */
   #funded(job: Job, feeratePerKw: number, replaced: Sweep | undefined): BuiltSweep {
-    const wanted = this.#addFunds(job, feeratePerKw, parentGapSat(job, feeratePerKw), replaced);
+    const extraFeeSat = parentGapSat(job, feeratePerKw) + feeOf(ROUNDING_WEIGHT, feeratePerKw);
+    const wanted = this.#addFunds(job, feeratePerKw, extraFeeSat, replaced);
     if (replaced === undefined || suffices(wanted, replaced)) return wanted;
     // BIP 125, rules 3 and 4: all that was paid before, and the relay of the new transaction.
     const byFee = this.#addFunds(job, INCREMENTAL_FEERATE_PER_KW, replaced.feeSat, replaced);

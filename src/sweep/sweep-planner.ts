@@ -22,7 +22,8 @@ import { type ChannelClaim, outpointKey, type Sweep, type SweepRequest } from '.
 export interface SweepPlannerOptions {
   readonly book: SweepBook;
   readonly builder: SweepBuilder;
-  readonly rejectionOf: (txid: string) => Rejection | undefined;
+  /** By the name that a transaction is offered under: a commitment's txid, or the key of the first claim. */
+  readonly rejectionOf: (name: string) => Rejection | undefined;
   readonly alarms: SweepAlarms;
   readonly logger: Logger;
 }
@@ -93,7 +94,7 @@ export class SweepPlanner {
   /** Replaces a transaction where that is called for, or gives it up if the chain will not have it. */
   #improve(sweep: Sweep, round: Round): void {
     const { book, rejectionOf } = this.#options;
-    const rejection = rejectionOf(sweep.txid);
+    const rejection = rejectionOf(sweep.claimed[0]?.key ?? '');
     if (rejection?.kind === 'other' && round.height - rejection.sinceHeight >= STUCK_BLOCKS) {
       if (sweep.claimed.length > 1) for (const { key } of sweep.claimed) this.#apart.add(key);
       book.drop(sweep);
@@ -109,7 +110,8 @@ export class SweepPlanner {
     const job = jobOf(claims, round);
     const wanted = this.#wanted(job, round);
     if (rejection?.kind === 'fee') {
-      // What stands in the way is not known: half as much again, until it is enough.
+      // What stands in the way is not known: half as much again, once a block, until it is enough.
+      if (sweep.madeHeight >= round.height) return;
       const raised = Math.min(Math.max(wanted, Math.ceil(sweep.feeratePerKw * 1.5)), budgetFeerate(job));
       this.#make(job, raised, round, sweep);
     } else if (isWorthReplacing(sweep.feeratePerKw, wanted, blocksLeft({ ...round, deadline: job.deadline }))) {
@@ -151,14 +153,20 @@ export class SweepPlanner {
     return wantedFeerate(estimates, { height, deadline, sinceHeight }, limit);
   }
 
-  /** Makes and books the transaction of a job; with too few coins for its feerate, at the highest that they allow. */
+  /** Makes and books the transaction of a job; where coins or budget do not allow the feerate, at what they do allow. */
   #make(job: Job, feeratePerKw: number, round: Round, replaced: Sweep | undefined): Outcome {
     const floor = replaced?.feeratePerKw ?? leastFeerate(round.estimates);
+    const isShort = (outcome: Outcome): boolean => outcome === 'no_coins' || outcome === 'too_expensive';
     let outcome = this.#try(job, feeratePerKw, round, replaced);
-    for (let over = (feeratePerKw - floor) >> 1; outcome === 'no_coins' && over > 0; over >>= 1) {
+    for (let over = (feeratePerKw - floor) >> 1; isShort(outcome) && over > 0; over >>= 1) {
       outcome = this.#try(job, floor + over, round, replaced);
     }
-    return outcome === 'no_coins' && replaced === undefined ? this.#try(job, floor, round, replaced) : outcome;
+    if (isShort(outcome) && replaced === undefined) outcome = this.#try(job, floor, round, replaced);
+    if (outcome === 'too_expensive') {
+      if (isUrgent(job.deadline, round.height)) this.#alarm('fee_budget_exceeded', job, TOO_EXPENSIVE);
+      if (replaced === undefined) this.#postpone(job);
+    }
+    return outcome;
   }
 
   #try(job: Job, feeratePerKw: number, { height }: Round, replaced: Sweep | undefined): Outcome {
@@ -180,11 +188,7 @@ export class SweepPlanner {
         this.#alarm('no_fee_coins', job, `the wallet has too few coins for the fees of a closed channel: ${error.message}`);
         return 'no_coins';
       }
-      if (error instanceof BudgetExceededError) {
-        if (isUrgent(job.deadline, height)) this.#alarm('fee_budget_exceeded', job, TOO_EXPENSIVE);
-        if (replaced === undefined) this.#postpone(job);
-        return 'too_expensive';
-      }
+      if (error instanceof BudgetExceededError) return 'too_expensive';
       logger.error({ err: error, claims: details.claimed }, 'no transaction could be made of claims');
       return 'failed';
     }

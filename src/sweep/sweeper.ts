@@ -4,7 +4,7 @@ import type { Signer } from '../keys/signer-api.ts';
 import type { Logger } from '../logging.ts';
 import type { Alarms } from '../node/alarms.ts';
 import type { Database } from '../storage/database.ts';
-import { Broadcaster } from './broadcaster.ts';
+import { Broadcaster, type Offer } from './broadcaster.ts';
 import { FeeSource } from './fee-source.ts';
 import { isUrgent } from './grouping.ts';
 import { SweepAlarms } from './sweep-alarms.ts';
@@ -12,7 +12,7 @@ import { SweepBook } from './sweep-book.ts';
 import { SweepBuilder } from './sweep-builder.ts';
 import { SweepPlanner } from './sweep-planner.ts';
 import type { SweepWallet } from './sweep-wallet.ts';
-import { outpointKey, type SweepRequest } from './sweep.ts';
+import { type ChannelBump, outpointKey, type SweepRequest } from './sweep.ts';
 
 export type { ChannelBump, ChannelClaim, SweepRequest } from './sweep.ts';
 
@@ -33,6 +33,13 @@ export interface SweepStatus {
   readonly feeSat: bigint;
   /** The chain's height when the output was first claimed; the transaction may have been replaced since. */
   readonly firstHeight: number;
+}
+
+/** Transactions that go to the chain together. */
+interface ToOffer {
+  readonly channelIndex: number;
+  readonly transactions: readonly Offer[];
+  readonly isUrgent: boolean;
 }
 
 /** For how many blocks the chain may refuse a transaction before that is an alarm: in general, and near its deadline. */
@@ -66,7 +73,7 @@ export class Sweeper {
     this.#planner = new SweepPlanner({
       book: this.#book,
       builder: new SweepBuilder({ wallet, signer }),
-      rejectionOf: (txid) => this.#broadcaster.rejectionOf(txid),
+      rejectionOf: (name) => this.#broadcaster.rejectionOf(name),
       alarms: this.#alarms,
       logger,
     });
@@ -119,7 +126,7 @@ export class Sweeper {
 
   async #round(request: SweepRequest): Promise<void> {
     if (request.claims.length === 0 && request.bumps.length === 0 && this.#book.isEmpty) return this.#alarms.settle();
-    const estimates = await this.#fees.estimates();
+    const estimates = await this.#fees.estimates(request.height);
     if (estimates === undefined || this.#isStopped || this.#next !== undefined) return;
     this.#planner.plan(request, estimates);
     await this.#offer(request);
@@ -127,29 +134,37 @@ export class Sweeper {
   }
 
   async #offer({ height, bumps }: SweepRequest): Promise<void> {
-    const children = new Set<string>();
-    const offers = bumps.map(({ channelIndex, bump: { commitment, anchor, deadline } }) => {
-      const child = anchor === undefined ? undefined : this.#book.takerOf(outpointKey(anchor.outpoint));
-      if (child !== undefined) children.add(child.txid);
-      const transactions = child === undefined ? [commitment] : [commitment, child.transaction];
-      return { channelIndex, transactions, isUrgent: isUrgent(deadline, height) };
-    });
-    for (const { txid, transaction, claimed } of this.#book.active()) {
-      const [first] = claimed;
-      if (children.has(txid) || first === undefined) continue;
-      const urgent = this.#planner.isUrgent(txid);
-      offers.push({ channelIndex: first.channelIndex, transactions: [transaction], isUrgent: urgent });
-    }
-    const offered = new Set(offers.flatMap(({ transactions }) => transactions.map((each) => each.getId())));
-    this.#broadcaster.keepOnly((txid) => offered.has(txid));
+    const offers = this.#offers(bumps, height);
+    const names = new Set(offers.flatMap(({ transactions }) => transactions.map(({ name }) => name)));
+    this.#broadcaster.keepOnly((name) => names.has(name));
     for (const { channelIndex, transactions, isUrgent } of offers) {
       if (this.#isStopped || !(await this.#broadcaster.offer(transactions, height))) return;
-      for (const transaction of transactions) this.#alarm(transaction.getId(), channelIndex, height, isUrgent);
+      for (const { name } of transactions) this.#alarm(name, channelIndex, height, isUrgent);
     }
   }
 
-  #alarm(txid: string, channelIndex: number, height: number, isUrgent: boolean): void {
-    const rejection = this.#broadcaster.rejectionOf(txid);
+  /** Everything that waits for a block; commitments before all else, with the children that pay for them. */
+  #offers(bumps: readonly ChannelBump[], height: number): ToOffer[] {
+    const children = new Set<string>();
+    const offers = bumps.map(({ channelIndex, bump: { commitment, anchor, deadline } }): ToOffer => {
+      const parent = { name: commitment.getId(), transaction: commitment };
+      const key = anchor === undefined ? '' : outpointKey(anchor.outpoint);
+      const child = this.#book.takerOf(key);
+      if (child !== undefined) children.add(child.txid);
+      const transactions = child === undefined ? [parent] : [parent, { name: key, transaction: child.transaction }];
+      return { channelIndex, transactions, isUrgent: isUrgent(deadline, height) };
+    });
+    for (const sweep of this.#book.active()) {
+      const [first] = sweep.claimed;
+      if (children.has(sweep.txid) || first === undefined) continue;
+      const transactions = [{ name: first.key, transaction: sweep.transaction }];
+      offers.push({ channelIndex: first.channelIndex, transactions, isUrgent: this.#planner.isUrgent(sweep.txid) });
+    }
+    return offers;
+  }
+
+  #alarm(name: string, channelIndex: number, height: number, isUrgent: boolean): void {
+    const rejection = this.#broadcaster.rejectionOf(name);
     if (rejection === undefined) return;
     const blocks = height - rejection.sinceHeight;
     if (blocks < (isUrgent ? URGENT_PATIENCE_BLOCKS : PATIENCE_BLOCKS)) return;

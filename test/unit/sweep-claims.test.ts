@@ -145,7 +145,7 @@ describe('each kind of claim, before a script interpreter', () => {
     for (const claim of [toRemote(closing), directHtlc(closing, 0n)]) {
       const { transaction, feeSat } = await take(rig, claim);
       const reckoned = claimTransactionWeight([claim.claim], [rig.wallet.payoutScript()]);
-      expect(feeSat).toBe((BigInt(reckoned) * 1_000n + 999n) / 1_000n);
+      expect(feeSat).toBe(BigInt(Math.ceil(reckoned / 4) * 4));
       expect(transaction.weight()).toBeLessThanOrEqual(reckoned);
       expect(transaction.weight()).toBeGreaterThanOrEqual(reckoned - 4);
     }
