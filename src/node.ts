@@ -22,7 +22,6 @@ import type { Signer } from './keys/signer-api.ts';
 import type { Logger } from './logging.ts';
 import { createLibp2pNetwork } from './network/libp2p-network.ts';
 import { nodeApi } from './node/api/node-api.ts';
-import type { Recovery } from './node/backups.ts';
 import { Node } from './node/node.ts';
 import { systemClock } from './runtime/clock.ts';
 import { openDatabase } from './storage/database.ts';
@@ -50,7 +49,7 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
     const database = openDatabase({ path: join(config.dataDir, DATABASE_FILE) });
     release.push(() => database.close());
     const backup = files.backup === undefined ? undefined : readBackupFile(files.backup);
-    const { signer, isNew } = loadSigner(config, files, logger);
+    const { signer, origin } = loadSigner(config, files, logger);
     const chain = await openChain(config, logger, signal);
     const chainHash = fromString(CHAIN_HASHES[config.network], 'base16');
     const network = createLibp2pNetwork({
@@ -88,7 +87,11 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
         announce: config.announce,
       },
       backupFile: backupFileIn(config.dataDir),
-      recovery: recoveryOf(files, backup, isNew),
+      recovery: {
+        ...(backup !== undefined && { backup }),
+        ...(files.rescanFrom !== undefined && { scanFromHeight: files.rescanFrom }),
+        ...(origin !== 'new' && { seed: origin }),
+      },
       schedule: (run) => void setImmediate(run),
       onFatal: fail,
     });
@@ -112,7 +115,7 @@ function logEvent(logger: Logger, { timeMs: _timeMs, type, ...fields }: NodeEven
 }
 
 /** The seed of the data folder, made at its first start, or brought back by its words. */
-function loadSigner(config: Config, { seedWords }: RecoveryFiles, logger: Logger): { readonly signer: Signer; readonly isNew: boolean } {
+function loadSigner(config: Config, { seedWords }: RecoveryFiles, logger: Logger): { readonly signer: Signer; readonly origin: 'new' | 'found' | 'restored' } {
   const { dataDir, passphrase, network } = config;
   const words = seedWords === undefined ? undefined : readWordsFile(seedWords);
   const isAbsent = seedFileState(dataDir) === 'absent';
@@ -126,17 +129,8 @@ function loadSigner(config: Config, { seedWords }: RecoveryFiles, logger: Logger
   if (words !== undefined && words !== mnemonic) {
     throw new KeysError('seed_exists', `${dataDir} has another seed than that of the words: restore into an empty data folder`, { dataDir });
   }
-  return { signer: createSigner(seedFromMnemonic(mnemonic), network), isNew: isAbsent && words === undefined };
-}
-
-function recoveryOf({ seedWords, rescanFrom }: RecoveryFiles, backup: string | undefined, isNewSeed: boolean): Recovery {
-  // Whoever brings a seed back wants what it has, wherever in the chain that is.
-  const scanFromHeight = rescanFrom ?? (seedWords === undefined ? undefined : 0);
-  return {
-    isOldSeed: !isNewSeed,
-    ...(backup !== undefined && { backup }),
-    ...(scanFromHeight !== undefined && { scanFromHeight }),
-  };
+  const origin = words !== undefined ? 'restored' : isAbsent ? 'new' : 'found';
+  return { signer: createSigner(seedFromMnemonic(mnemonic), network), origin };
 }
 
 /** The chain of a bitcoind that can be used, once it can be. */

@@ -27,8 +27,11 @@ export interface Recovery {
   readonly backup?: string;
   /** From where on to look for the wallet's coins, where there is no backup that says it. */
   readonly scanFromHeight?: number;
-  /** The seed is older than the database: it may have had channels that this database has never heard of. */
-  readonly isOldSeed?: boolean;
+  /**
+   * Where the seed is not made by this start: it lay in the data folder, or its words were brought back. At a first start
+   * it may have had coins and channels that this database has never heard of.
+   */
+  readonly seed?: 'found' | 'restored';
 }
 
 export interface BackupsOptions {
@@ -84,12 +87,12 @@ export class Backups {
    * Brings back what is asked for and the file up to date. To be called before the chain is followed and the mesh is
    * joined. Throws `BackupError`, before anything has changed.
    */
-  async start({ backup, scanFromHeight, isOldSeed }: Recovery): Promise<void> {
+  async start({ backup, scanFromHeight, seed }: Recovery): Promise<void> {
     const { logger, feed } = this.#options;
     if (backup !== undefined) await this.#restore(decodeBackup(backup, this.#owner));
-    else if (scanFromHeight !== undefined || (isOldSeed === true && feed.tip === undefined)) {
-      await this.#beginAnew(scanFromHeight);
-    }
+    else if (scanFromHeight !== undefined) await this.#beginAnew(scanFromHeight);
+    // Whoever brings a seed back wants what it has, wherever in the chain that is.
+    else if (feed.tip === undefined && seed !== undefined) await this.#beginAnew(seed === 'restored' ? 0 : undefined);
     const aside = this.#writer.start((channel) => this.#isKnown(channel));
     if (aside !== undefined) logger.warn({ file: aside }, 'the channel backup in the data folder is not of this seed: it was set aside');
   }
@@ -147,7 +150,7 @@ export class Backups {
     const { signer, channels, chainHash, feed, dispatcher, peers, logger } = this.#options;
     const { restored, refused, scanFromHeight, nextChannelIndex } = planRestore(content, channels.known(), signer);
     for (const channel of refused) logger.warn({ channelId: channelIdIn(channel) }, 'not restored: this node knows the channel');
-    if (restored.length === 0 && content.channels.length > 0) return;
+    if (restored.length === 0 && (content.channels.length > 0 || feed.tip !== undefined)) return;
     this.#requireUnused();
     const from = await this.#blockBefore(scanFromHeight);
     for (const { remoteNodeId, addresses: [address] } of restored) {
