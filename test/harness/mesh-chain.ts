@@ -36,7 +36,8 @@ function sharedHistory(): readonly ChainRecord[] {
 export class MeshChain {
   readonly rpc: ChainRpc;
   readonly #chain: EmbeddedChain;
-  #feesSat = 0n;
+  /** Where the faucet paid. */
+  #fundedHeight = 0;
 
   constructor(clock: VirtualClock) {
     this.#chain = new EmbeddedChain({ clock }, sharedHistory());
@@ -47,9 +48,18 @@ export class MeshChain {
     return this.#chain.state.tip.height;
   }
 
-  /** The fees of all blocks mined since the faucet paid. */
+  get tipHash(): string {
+    return this.#chain.state.tip.hash;
+  }
+
+  /** The fees of all blocks that stand since the faucet paid. */
   get feesSat(): bigint {
-    return this.#feesSat;
+    let feesSat = 0n;
+    for (let height = this.#fundedHeight + 1; height <= this.height; height++) {
+      const [coinbase] = this.#chain.state.at(height)!.block.transactions;
+      feesSat += coinbase!.transaction.outs[0]!.value - blockSubsidySat(height);
+    }
+    return feesSat;
   }
 
   get hasUnconfirmed(): boolean {
@@ -59,6 +69,20 @@ export class MeshChain {
   /** Whether a transaction (its id as on the wire) is in a block. */
   has(txid: Uint8Array): boolean {
     return this.#chain.state.locate(displayHex(txid)) !== undefined;
+  }
+
+  /** The transactions of the blocks since the faucet paid, without coinbases. */
+  get transactions(): { readonly transaction: Transaction; readonly height: number }[] {
+    const heights = Array.from({ length: this.height - this.#fundedHeight }, (_, index) => this.#fundedHeight + 1 + index);
+    return heights.flatMap((height) =>
+      this.#chain.state.at(height)!.block.transactions.slice(1).map(({ transaction }) => ({ transaction, height })),
+    );
+  }
+
+  isUnspent({ txid, outputIndex }: { readonly txid: Uint8Array; readonly outputIndex: number }): boolean {
+    return this.transactions.every(({ transaction: { ins } }) =>
+      ins.every(({ hash, index }) => index !== outputIndex || displayHex(hash) !== displayHex(txid)),
+    );
   }
 
   /** What a confirmed transaction paid to the miner. */
@@ -79,13 +103,24 @@ export class MeshChain {
     transaction.setWitness(0, [faucetScript]);
     this.#chain.accept(decodeTransaction(transaction.toBuffer()));
     this.#chain.generate(1, minerOutput);
+    this.#fundedHeight = this.height;
   }
 
   mine(count: number): void {
-    let height = this.height;
-    for (const { transactions: [coinbase] } of this.#chain.generate(count, minerOutput)) {
-      height += 1;
-      this.#feesSat += coinbase!.transaction.outs[0]!.value - blockSubsidySat(height);
+    this.#chain.generate(count, minerOutput);
+  }
+
+  /**
+   * The last `depth` blocks give way to as many and one more, which hold nothing but `transactions` in the first; what the others held waits for a
+   * block again, unless it conflicts with these.
+   */
+  reorg(depth: number, transactions: readonly Transaction[] = []): void {
+    const fork = this.#chain.state.at(this.height - depth + 1);
+    if (fork === undefined || depth < 1) throw new RangeError(`a reorg of ${depth} blocks at height ${this.height}`);
+    this.#chain.invalidate(fork);
+    for (let left = depth + 1; left > 0; left--) {
+      const first = left > depth ? transactions : [];
+      this.#chain.generateBlock(first.map((each) => decodeTransaction(each.toBuffer())), minerOutput, true);
     }
   }
 

@@ -1,6 +1,8 @@
-import { defaultPolicy } from '../../machines/channel/policy.ts';
+import { Transaction } from 'bitcoinjs-lib';
+import { defaultPolicy, type ChannelPolicy } from '../../machines/channel/policy.ts';
 import { MESSAGE_TYPE_NUMBERS } from '../../protocols/wire/messages.ts';
 import { EventHub } from '../../src/api/events.ts';
+import type { ChainRpc } from '../../src/chain/chain.ts';
 import { RpcChain } from '../../src/chain/rpc-chain.ts';
 import { hexOf } from '../../src/channels/channel-store.ts';
 import type { Signer } from '../../src/keys/signer-api.ts';
@@ -20,6 +22,7 @@ export interface MeshWorld {
   readonly clock: VirtualClock;
   readonly hub: MemoryHub;
   readonly chain: MeshChain;
+  readonly policyOf: (name: string) => Partial<ChannelPolicy>;
   /** Notes what happens, for whoever must find out why a seed fails. */
   readonly trace: (line: () => string) => void;
   /** What must not happen between honest nodes whose disks work. */
@@ -41,6 +44,10 @@ export class MeshNode {
   readonly name: string;
   readonly nodeId: NodeId;
   readonly database: Database = openDatabase({ path: ':memory:' });
+  /** The ids of the transactions that it has given to the chain. */
+  readonly broadcasts = new Set<string>();
+  /** Asked of each message before it leaves, by its type and the peer's id: whether it is lost. */
+  loses: (type: string, to: NodeId) => boolean = () => false;
   readonly #world: MeshWorld;
   readonly #random: Seeded;
   readonly #signer: Signer;
@@ -147,7 +154,7 @@ export class MeshNode {
     return new Node({
       database: process.database(this.database),
       signer: this.#signer,
-      chain: new RpcChain({ rpc: process.rpc(chain.rpc), clock, pollIntervalMs: POLL_INTERVAL_MS }),
+      chain: new RpcChain({ rpc: process.rpc(this.#noted(chain.rpc)), clock, pollIntervalMs: POLL_INTERVAL_MS }),
       chainName: 'regtest',
       chainHash: REGTEST_CHAIN_HASH,
       network: process.network(this.#traced(hub.network(this.nodeId))),
@@ -155,7 +162,7 @@ export class MeshNode {
       randomBytes: (size) => random.bytes(size),
       logger: this.#logger(process),
       events: new EventHub((error) => problem(`${name}: a listener threw ${String(error)}`)),
-      channelPolicy: MESH_POLICY,
+      channelPolicy: { ...MESH_POLICY, ...this.#world.policyOf(name) },
       forwardingPolicy: MESH_FORWARDING,
       profile: { alias: name, rgbColor: Uint8Array.of(1, 2, 3), announce: [] },
       addressGap: 4,
@@ -167,10 +174,21 @@ export class MeshNode {
     });
   }
 
+  #noted(rpc: ChainRpc): ChainRpc {
+    return {
+      call: (method, parameters) => {
+        const raw = method === 'sendrawtransaction' || method === 'submitpackage' ? [parameters].flat(2) : [];
+        for (const hex of raw) if (typeof hex === 'string') this.broadcasts.add(Transaction.fromHex(hex).getId());
+        return rpc.call(method, parameters);
+      },
+    };
+  }
+
   #traced(network: Network): Network {
     const { trace, problem } = this.#world;
     const send = (nodeId: NodeId, messages: readonly Uint8Array[]): void => {
-      for (const message of messages) {
+      const leaving = messages.filter((message) => !this.loses(typeOf(message), nodeId));
+      for (const message of leaving) {
         const type = typeOf(message);
         trace(() => `${this.name} sends ${type} to ${nodeId.slice(0, 6)}`);
         if (type !== 'error' && type !== 'warning') continue;
@@ -178,7 +196,7 @@ export class MeshNode {
         // Whoever was away while a channel came to its end asks for it in vain.
         if (text !== 'unknown channel') problem(`${this.name} sends ${type} to ${nodeId.slice(0, 6)}: ${text}`);
       }
-      network.send(nodeId, messages);
+      if (leaving.length > 0) network.send(nodeId, leaving);
     };
     return new Proxy(network, { get: (target, key) => (key === 'send' ? send : bound(target, key)) });
   }

@@ -1,4 +1,6 @@
+import type { Transaction } from 'bitcoinjs-lib';
 import type { ChannelData } from '../../machines/channel/data.ts';
+import type { ChannelPolicy } from '../../machines/channel/policy.ts';
 import { addressToScript, bitcoinNetwork } from '../../src/wallet/address.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/network/memory-network.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
@@ -13,6 +15,8 @@ export interface MeshOptions {
   /** How long a message takes (milliseconds, chosen anew for each). */
   readonly minDelayMs?: number;
   readonly maxDelayMs?: number;
+  /** What a node asks of its channels, other than all do. */
+  readonly policyOf?: (name: string) => Partial<ChannelPolicy>;
 }
 
 export interface OpenOptions {
@@ -43,7 +47,7 @@ export class Mesh {
   readonly #trace: { readonly atMs: number; readonly line: () => string }[] = [];
   readonly #cuts = new Set<readonly [MeshNode, MeshNode]>();
 
-  constructor({ seed, nodes, minDelayMs = 1, maxDelayMs = 20 }: MeshOptions) {
+  constructor({ seed, nodes, minDelayMs = 1, maxDelayMs = 20, policyOf = () => ({}) }: MeshOptions) {
     this.random = new Seeded(seed);
     const links = this.random.fork('links');
     this.hub = createMemoryHub({ clock: this.clock, random: () => links.next(), minDelayMs, maxDelayMs });
@@ -52,6 +56,7 @@ export class Mesh {
       clock: this.clock,
       hub: this.hub,
       chain: this.chain,
+      policyOf,
       trace: (line) => this.trace(line),
       problem: (what) => void this.problems.push(`${this.#moment(this.clock.now())} ${what}`),
     };
@@ -110,7 +115,7 @@ export class Mesh {
 
   /** Every node that runs has worked through the chain. */
   async everybodySees(): Promise<void> {
-    await this.until('all see the tip', () => this.nodes.every((node) => !node.isUp || node.node.height === this.chain.height));
+    await this.until('all see the tip', () => this.nodes.every((node) => !node.isUp || node.node.feed.tip?.hash === this.chain.tipHash));
   }
 
   // The world.
@@ -118,6 +123,13 @@ export class Mesh {
   async mine(count: number): Promise<void> {
     this.trace(() => `${count} blocks are mined`);
     this.chain.mine(count);
+    await this.everybodySees();
+  }
+
+  /** See `MeshChain.reorg`. */
+  async reorg(depth: number, transactions: readonly Transaction[] = []): Promise<void> {
+    this.trace(() => `${depth} blocks are reorganised`);
+    this.chain.reorg(depth, transactions);
     await this.everybodySees();
   }
 
