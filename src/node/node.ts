@@ -24,16 +24,20 @@ import { Dispatcher } from '../runtime/dispatcher.ts';
 import { StorageError, type Database } from '../storage/database.ts';
 import { addressToScript, bitcoinNetwork } from '../wallet/address.ts';
 import { Wallet } from '../wallet/wallet.ts';
+import { Sweeper } from '../sweep/sweeper.ts';
+import { Alarms, type Alarm } from './alarms.ts';
 import { createAnnouncer } from './announcing.ts';
 import { Backups, type Recovery } from './backups.ts';
 import { currencyOf, loggedLoss, paymentsEvent } from './api/payments-api.ts';
 import { ChainFeed } from './chain-feed.ts';
 import { ChainFollower } from './chain-follower.ts';
 import { channelDirectory } from './channel-directory.ts';
-import { channelEvents } from './channel-events.ts';
+import { alarmEvent, ChannelEvents } from './channel-events.ts';
 import { ChannelOpener } from './channel-opener.ts';
 import { ChannelUpdates } from './channel-updates.ts';
 import { initFeatures, nodeFeatures } from './features.ts';
+import { Endings } from './endings.ts';
+import { reserveFor, watchReserve } from './fee-reserve.ts';
 import { FeeUpdater } from './fee-updater.ts';
 import { ForwardingPolicies, type ChosenPolicy } from './forwarding-policies.ts';
 import { Funding } from './funding.ts';
@@ -93,15 +97,26 @@ export class Node {
   readonly updates: ChannelUpdates;
   readonly channelStore: ChannelStore;
   readonly backups: Backups;
+  readonly alarms: Alarms;
+  readonly sweeper: Sweeper;
+  readonly endings: Endings;
+  readonly #channelEvents: ChannelEvents;
   #closingScript: Uint8Array | undefined;
 
   constructor(options: NodeOptions) {
     const { database, signer, chain, chainName, chainHash, network, clock, randomBytes, logger, channelPolicy } = options;
     this.options = options;
     this.nodeId = hexOf(signer.node.nodeId);
-    this.wallet = new Wallet({ database, signer: signer.onchain, network: chainName, gapLimit: options.addressGap ?? 100 });
+    this.wallet = new Wallet({
+      database,
+      signer: signer.onchain,
+      network: chainName,
+      gapLimit: options.addressGap ?? 100,
+      reserveSat: () => reserveFor(this.channels.all()),
+    });
     this.channelStore = new ChannelStore(database);
     this.channels = new ChannelManager({ store: this.channelStore, signer, clock, policy: channelPolicy, world: this.#world() });
+    this.#channelEvents = new ChannelEvents(this.channels.all());
     this.policies = new ForwardingPolicies(database, options.forwardingPolicy);
     this.updates = new ChannelUpdates({ self: this.nodeId, chainHash, channels: this.channels });
     this.ownChannels = new OwnChannels(this.channels, this.policies);
@@ -176,6 +191,15 @@ export class Node {
       onDiscarded: (error) => this.#turnDiscarded(error),
       onReleaseFailed: (error) => this.#releaseFailed(error),
     });
+    this.alarms = new Alarms({ logger, onChange: (alarm, isRaised) => this.#alarmChanged(alarm, isRaised) });
+    this.sweeper = new Sweeper({ database, chain, wallet: this.wallet, signer, alarms: this.alarms, logger });
+    this.endings = new Endings({
+      channels: this.channels,
+      sweeper: this.sweeper,
+      alarms: this.alarms,
+      blockHeight: () => this.height,
+      schedule: options.schedule,
+    });
     this.fees = new FeeUpdater({ chain, channels: this.channels, dispatcher: this.dispatcher });
     this.funding = new Funding({
       wallet: this.wallet,
@@ -237,6 +261,7 @@ export class Node {
     await this.backups.start(this.options.recovery ?? {});
     await this.follower.start();
     for (const { index } of this.channels.all()) this.#restored(index);
+    this.endings.update();
     await network.start({
       onPeerConnected: (nodeId, info) => this.peers.linkUp(nodeId, info),
       onPeerDisconnected: (nodeId, reason) => this.peers.linkDown(nodeId, reason),
@@ -252,11 +277,13 @@ export class Node {
   /** Everything begun is on disk when it resolves. */
   async stop(): Promise<void> {
     this.follower.stop();
+    this.endings.stop();
     this.opener.abortAll('the node is stopping');
     this.peers.stop();
     this.announcer.stop();
     this.payments.stop();
     this.dispatcher.stop();
+    await this.sweeper.stop();
     await this.options.network.stop();
     this.gossip.stop();
   }
@@ -276,7 +303,9 @@ export class Node {
     const { events, logger, clock } = this.options;
     events.publish({ type: 'block', timeMs: clock.now(), height: block.height, hash: block.hash });
     this.funding.blockConnected(block);
+    this.endings.update();
     this.backups.blockConnected();
+    watchReserve(this.wallet, this.alarms);
     this.fees.update().catch((error: unknown) => logger.debug({ err: error }, 'no feerate for the commitments'));
     this.gossip.blockConnected(block).catch((error: unknown) => logger.warn({ err: error }, 'gossip'));
   }
@@ -300,6 +329,7 @@ export class Node {
   #channelChanged(channel: LiveChannel, before: ChannelStateValue, htlcs: ReadonlyMap<string, HtlcRow | undefined>): void {
     const nodeId = hexOf(channel.data.remoteNodeId);
     this.opener.changed(channel);
+    this.endings.changed(channel);
     this.backups.changed(channel);
     if (lifecycleOf(before) === 'opening' && channel.lifecycle === 'confirming') this.#closingScript = undefined;
     if (channel.lifecycle !== 'opening' && channel.lifecycle !== 'abandoned') {
@@ -310,7 +340,12 @@ export class Node {
       this.updates.prune();
       if (this.channels.ofPeer(nodeId).length === 0) this.peers.unwant(nodeId);
     }
-    for (const event of channelEvents(channel, before, htlcs, this.options.clock.now())) this.options.events.publish(event);
+    for (const event of this.#channelEvents.of(channel, before, htlcs, this.options.clock.now())) this.options.events.publish(event);
+  }
+
+  #alarmChanged(alarm: Alarm, isRaised: boolean): void {
+    const channel = alarm.channelIndex === undefined ? undefined : this.channels.get(alarm.channelIndex);
+    this.options.events.publish(alarmEvent(alarm, isRaised, channel, this.options.clock.now()));
   }
 
   #restored(channelIndex: number): void {
