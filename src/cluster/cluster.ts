@@ -3,7 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ChainProcess } from './chain-process.ts';
 import { nameOf } from './names.ts';
-import { NodeProcess, freePorts, isPortFree } from './node-process.ts';
+import { NodeProcess } from './node-process.ts';
+import { freePorts, isPortFree } from './ports.ts';
 import type { ProcessGroup } from './process.ts';
 import { programPath } from './programs.ts';
 import { writeCommand, type Settings, type StateFolder } from './state.ts';
@@ -34,7 +35,11 @@ export async function startCluster({
   apiPorts = [],
   onStarted,
 }: ClusterStart): Promise<Cluster> {
-  const chain = await ChainProcess.start(group, state.chain, state.logPath('chain'));
+  const chain = await ChainProcess.start(group, {
+    kind: settings.chain,
+    folder: state.chain,
+    logPath: state.logPath('chain'),
+  });
   onStarted?.('chain');
   const nodes: NodeProcess[] = [];
   await forEachLimited(range(0, settings.nodes), STARTS_AT_ONCE, async (index) => {

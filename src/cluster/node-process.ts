@@ -1,6 +1,5 @@
 /** A node of the cluster: a `runneld` process with its data folder, and the typed client of its API. */
 import { existsSync } from 'node:fs';
-import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { API_FILE, removeApiFile } from '../api/access.ts';
 import { createClient, findApi, type Client, type Output } from '../api/client.ts';
@@ -116,33 +115,4 @@ function spawnDaemon(
   };
   const args = Object.entries(config).flatMap(([flag, value]) => [flag, String(value)]);
   return group.start({ name, program: 'runneld', args: [...args, ...flags], logPath });
-}
-
-/** Ports of 127.0.0.1 that are free now, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map(close));
-  return ports;
-}
-
-export async function isPortFree(port: number): Promise<boolean> {
-  try {
-    await close(await listen(port));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function listen(port: number): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve(server));
-  });
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()));
 }

@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { chainKinds, type ChainKind } from './chain-process.ts';
 import { topologies, type Topology } from './topology.ts';
 
 export interface ClusterOptions {
   readonly nodes: number;
   readonly topology: Topology;
   readonly seed: string;
+  readonly chain: ChainKind;
   readonly payments: number;
   /** Where the state stays; a folder that ends with the cluster where it is left out. */
   readonly keep?: string;
@@ -28,6 +30,7 @@ Exit status:
 Examples:
   $ scripts/cluster
   $ scripts/cluster --nodes 8 --topology small-world --seed 7
+  $ scripts/cluster --chain bitcoind
   $ scripts/cluster --keep ~/mesh        # again later: the same nodes and channels go on
   $ scripts/cluster --check --json`;
 
@@ -43,6 +46,11 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     .option('--nodes <n>', 'how many nodes', integer(2, 100), 5)
     .addOption(new Option('--topology <kind>', 'who has channels with whom').choices(topologies).default('mesh'))
     .option('--seed <text>', 'chooses shortcuts, payers, payees and amounts; the same seed, the same choices', '1')
+    .addOption(
+      new Option('--chain <kind>', "the chain: the embedded one, or a bitcoind's (see scripts/install-bitcoind)")
+        .choices(chainKinds)
+        .default('embedded'),
+    )
     .option(
       '--payments <n>',
       'how many payments to make, over one hop, two, three, four, one, …',

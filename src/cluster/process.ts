@@ -88,7 +88,7 @@ export class ManagedProcess {
   async stop(): Promise<void> {
     this.#isExpectedToEnd = true;
     if (this.#how !== undefined) return;
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const timer = setTimeout(() => this.#killGroup(), STOP_TIMEOUT_MS);
     this.#child.kill('SIGTERM');
     await this.ended;
     clearTimeout(timer);
@@ -103,12 +103,23 @@ export class ManagedProcess {
   /** The same without waiting. */
   killNow(): void {
     this.#isExpectedToEnd = true;
-    this.#child.kill('SIGKILL');
+    this.#killGroup();
   }
 
   /** Throws `ProcessFailedError` if it has ended. */
   assertRunning(): void {
     if (this.#how !== undefined) throw this.failure();
+  }
+
+  /** With what it guards, which hears nothing of its end otherwise. */
+  #killGroup(): void {
+    const { pid } = this.#child;
+    if (pid === undefined || this.#how !== undefined) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      this.#child.kill('SIGKILL');
+    }
   }
 
   failure(): ProcessFailedError {

@@ -7,6 +7,7 @@ const programs = {
   runneld: 'src/cli/runneld.js',
   runnel: 'src/cli/runnel.js',
   chain: 'src/chain/embedded/main.js',
+  guard: 'src/cluster/guard.js',
 } as const;
 export type Program = keyof typeof programs;
 

@@ -1,5 +1,6 @@
 /** The life of a cluster: started, funded, connected, paid through, checked, kept up, stopped. */
 import { RunnelError } from '../../protocols/errors.ts';
+import { NoBitcoindError, findBitcoind } from './bitcoind.ts';
 import { findProblems } from './check.ts';
 import { choosePorts, startCluster, type Cluster } from './cluster.ts';
 import { openChannels, waitForChannels, waitForGossip } from './open-channels.ts';
@@ -20,6 +21,8 @@ import { channelsOf, range, type Edge } from './topology.ts';
  * rejects with what went wrong. No process of it is left in either case.
  */
 export async function runCluster(options: ClusterOptions, signal: AbortSignal): Promise<boolean> {
+  // Before anything is left behind.
+  if (options.chain === 'bitcoind' && findBitcoind() === undefined) throw new NoBitcoindError();
   const progress = new Progress((text) => (options.json ? process.stderr : process.stdout).write(text));
   const state = new StateFolder(options.keep);
   let onFailure: (failed: ManagedProcess) => void = () => {};
@@ -58,8 +61,9 @@ async function bringUp(
   progress: Progress,
 ): Promise<{ readonly cluster: Cluster; readonly report: Report }> {
   const settings = await chooseSettings(options, state);
-  const { nodes: count, topology, seed } = settings;
-  progress.say(`${count} nodes, ${topology}, seed ${seed}, in ${state.path}`);
+  const { nodes: count, topology, seed, chain } = settings;
+  const what = chain === 'embedded' ? '' : `, on ${chain}`;
+  progress.say(`${count} nodes, ${topology}, seed ${seed}${what}, in ${state.path}`);
   const cluster = await startCluster({
     group,
     state,
@@ -101,19 +105,19 @@ function show(report: Report, { json }: ClusterOptions, progress: Progress): voi
 /** Those of the folder's earlier run, or those asked for. */
 async function chooseSettings(options: ClusterOptions, state: StateFolder): Promise<Settings> {
   const earlier = state.load();
-  for (const name of ['nodes', 'topology', 'seed'] as const) {
+  for (const name of ['nodes', 'topology', 'seed', 'chain'] as const) {
     if (earlier === undefined || !options.given.has(name) || earlier[name] === options[name]) continue;
     throw new StateError(
       'other_cluster',
       `${state.path} holds a cluster with --${name} ${earlier[name]}: leave the option out, or choose another folder`,
     );
   }
-  const { nodes, topology, seed } = earlier ?? options;
+  const { nodes, topology, seed, chain } = earlier ?? options;
   const { basePort } = options;
   const asked = basePort === undefined ? undefined : range(0, nodes).map((node) => portOf(basePort, node));
   if (asked?.some((port) => port + 1 > 65_535) === true)
     throw new RunnelError('no_ports', `--base-port ${basePort} leaves too few ports for ${nodes} nodes`);
-  const settings = { nodes, topology, seed, ports: asked ?? (await choosePorts(nodes, earlier?.ports ?? [])) };
+  const settings = { nodes, topology, seed, chain, ports: asked ?? (await choosePorts(nodes, earlier?.ports ?? [])) };
   state.save(settings);
   return settings;
 }

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { RunnelError } from '../../protocols/errors.ts';
 import { lockDataFolder, type DataFolderLock } from '../storage/lock.ts';
+import { chainKinds } from './chain-process.ts';
 import { topologies } from './topology.ts';
 
 const STATE_FILE = 'cluster.json';
@@ -22,6 +23,7 @@ const settingsSchema = z.strictObject({
   nodes: z.int().min(2).max(100),
   topology: z.enum(topologies),
   seed: z.string(),
+  chain: z.enum(chainKinds).default('embedded'),
   /** Where each node listens for peers. */
   ports: z.array(z.int().min(1).max(65_535)),
 });

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ChainProcess } from '../../src/cluster/chain-process.ts';
+import { ChainProcess, type ChainOptions } from '../../src/cluster/chain-process.ts';
 import { ManagedProcess, ProcessGroup } from '../../src/cluster/process.ts';
-import { compilePrograms, isAlive, repo } from '../harness/cluster.ts';
+import { chainKind, compilePrograms, isAlive, repo } from '../harness/cluster.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -16,13 +16,19 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const chainIn = (name: string): ChainOptions => ({
+  kind: chainKind,
+  folder: join(folder, name),
+  logPath: join(folder, `${name}.log`),
+});
+
 const gone = (pid: number): Promise<void> => vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 20_000 });
 
 describe('the processes of a cluster', () => {
   it('are stopped in order, and again without harm', async () => {
     const failed: ManagedProcess[] = [];
     const group = new ProcessGroup((child) => failed.push(child));
-    const chain = await ChainProcess.start(group, join(folder, 'ordered'), join(folder, 'ordered.log'));
+    const chain = await ChainProcess.start(group, chainIn('ordered'));
     await chain.mine(3);
     expect(await chain.height()).toBe(3);
     await group.stop();
@@ -71,7 +77,7 @@ describe('the processes of a cluster', () => {
       `import { ProcessGroup } from ${place('process.js')};
        import { ChainProcess } from ${place('chain-process.js')};
        const group = new ProcessGroup(() => {});
-       const chain = await ChainProcess.start(group, ${JSON.stringify(join(folder, 'orphan'))}, ${JSON.stringify(join(folder, 'orphan.log'))});
+       const chain = await ChainProcess.start(group, ${JSON.stringify(chainIn('orphan'))});
        console.log(chain.process.pid);
        setInterval(() => {}, 1000);`,
     );

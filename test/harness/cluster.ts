@@ -1,6 +1,7 @@
 /** Nodes and a chain as processes of their own, compiled as they are shipped. */
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
+import type { ChainKind } from '../../src/cluster/chain-process.ts';
 import { choosePorts, startCluster, type Cluster } from '../../src/cluster/cluster.ts';
 import { openChannels, waitForChannels, waitForGossip } from '../../src/cluster/open-channels.ts';
 import { ProcessGroup, type ManagedProcess } from '../../src/cluster/process.ts';
@@ -22,6 +23,9 @@ export function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+/** What the tests' chains are: RUNNEL_CHAIN=bitcoind runs what can run on either on a real one. */
+export const chainKind: ChainKind = process.env.RUNNEL_CHAIN === 'bitcoind' ? 'bitcoind' : 'embedded';
 
 export interface TestCluster extends Cluster {
   /** Processes that ended unasked. */
@@ -46,7 +50,7 @@ export async function startTestCluster(count: number, edges: readonly Edge[]): P
     const cluster = await startCluster({
       group,
       state,
-      settings: { nodes: count, topology: 'line', seed: 'test', ports },
+      settings: { nodes: count, topology: 'line', seed: 'test', chain: chainKind, ports },
     });
     await openChannels(cluster, edges);
     await waitForChannels(cluster, edges);
