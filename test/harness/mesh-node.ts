@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Transaction } from 'bitcoinjs-lib';
 import { defaultPolicy, type ChannelPolicy } from '../../machines/channel/policy.ts';
 import { MESSAGE_TYPE_NUMBERS } from '../../protocols/wire/messages.ts';
@@ -9,6 +12,7 @@ import type { Signer } from '../../src/keys/signer-api.ts';
 import type { Logger } from '../../src/logging.ts';
 import type { MemoryHub } from '../../src/network/memory-network.ts';
 import type { Network, NodeId } from '../../src/network/network.ts';
+import type { Recovery } from '../../src/node/backups.ts';
 import { Node } from '../../src/node/node.ts';
 import type { VirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { openDatabase, type Database } from '../../src/storage/database.ts';
@@ -43,7 +47,11 @@ const MAX_TURN_DELAY_MS = 3;
 export class MeshNode {
   readonly name: string;
   readonly nodeId: NodeId;
-  readonly database: Database = openDatabase({ path: ':memory:' });
+  database: Database = openDatabase({ path: ':memory:' });
+  /** The channel backup in its data folder. */
+  backup: string | undefined;
+  /** What its next process is to bring back. */
+  recovery: Recovery | undefined;
   /** The ids of the transactions that it has given to the chain. */
   readonly broadcasts = new Set<string>();
   /** Asked of each message before it leaves, by its type and the peer's id: whether it is lost. */
@@ -133,6 +141,19 @@ export class MeshNode {
     if (!process.hasFailedCommit) process.failCommit(Infinity, 'storage_full');
   }
 
+  /** The data folder is gone, all but the seed. To be called while the node is down. */
+  loseData(): void {
+    this.database = openDatabase({ path: ':memory:' });
+    this.backup = undefined;
+  }
+
+  /** The database as it is now, to be put back. */
+  copyDatabase(): Database {
+    const path = join(mkdtempSync(join(tmpdir(), 'runnel-mesh-')), 'copy.db');
+    this.database.run('VACUUM INTO ?', path);
+    return openDatabase({ path });
+  }
+
   /** An orderly end. */
   async stop(): Promise<void> {
     if (this.#running === undefined || !this.isUp) return;
@@ -166,6 +187,12 @@ export class MeshNode {
       forwardingPolicy: MESH_FORWARDING,
       profile: { alias: name, rgbColor: Uint8Array.of(1, 2, 3), announce: [] },
       addressGap: 4,
+      backupFile: {
+        read: () => this.backup,
+        write: (text) => void (this.backup = text),
+        setAside: () => 'aside',
+      },
+      ...(this.recovery && { recovery: this.recovery }),
       schedule: (run) => void clock.setTimer(turns.between(0, MAX_TURN_DELAY_MS), run),
       onFatal: (error) => {
         if (process.isAlive && !process.hasFailedCommit) problem(`${name} cannot go on: ${String(error)}`);
