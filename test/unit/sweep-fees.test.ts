@@ -40,7 +40,7 @@ describe('fees', () => {
     expect(spent(second)).toEqual(spent(first));
     expect(second.outs[0]!.value).toBe(500_000n - rig.feeOf(second));
     expect(feerateOf(rig, second)).toBeGreaterThanOrEqual(10_000);
-    expect(rig.wallet.booked().map((each) => each.getId())).toEqual([second.getId()]);
+    expect(rig.booked()).toEqual([second.getId()]);
     expect(rig.sweeper.status(claim.claim.outpoint)).toEqual({
       txid: second.getId(),
       feeSat: rig.feeOf(second),
@@ -190,8 +190,7 @@ describe('our commitment', () => {
     await rig.update([], [bumpOf(closing)]);
     expect(rig.only().getId()).toBe(closing.commitment.getId());
     expect(rig.alarmCodes()).toEqual(['no_fee_coins']);
-    const funds = spend([rig.chain.fund()], { outputs: [{ script: rig.wallet.key.script, value: 50_000n }] });
-    rig.chain.call('generateblock', rig.chain.miner.address, [funds.toHex()]);
+    rig.chain.call('generateblock', rig.chain.miner.address, [rig.payment(50_000n).toHex()]);
     await rig.update([], [bumpOf(closing)]);
     expect(rig.mempool()).toHaveLength(2);
     expect(rig.alarmCodes()).toEqual([]);
@@ -209,13 +208,13 @@ describe('our commitment', () => {
     rival.outs[0]!.value -= 2_000n;
     // Another spend of the funding in a block: ours can never follow.
     await rig.update([], [bumpOf(closing)]);
-    expect(rig.wallet.coins()).toEqual([]);
+    expect(rig.coinsSat()).toEqual([]);
     rig.chain.call('generateblock', rig.chain.miner.address, []);
     for (let i = 0; i < 7; i++) {
       await rig.update([]);
       pass(rig);
     }
-    expect(rig.wallet.coins().map(({ amountSat }) => amountSat)).toEqual([1_000_000n]);
+    expect(rig.coinsSat()).toEqual([1_000_000n]);
   });
 });
 
@@ -230,17 +229,11 @@ describe('what goes wrong', () => {
     await rig.update(claims);
     const both = rig.only();
     expect(both.ins).toHaveLength(2);
-    // The peer's own spend, in a block: here another rig's, since to the chain one valid spend is as good as the other.
-    const other = new SweepRig({ chain: rig.chain, coinsSat: [] });
-    other.feeratePerKw = 9_000;
-    other.onOffer = ([transaction]) => {
-      rig.chain.call('generateblock', rig.chain.miner.address, [transaction!.toHex()]);
-    };
-    await other.update(claims.slice(0, 1));
+    await rig.spendElsewhere(claims[0]!);
     await rig.update(claims.slice(1));
     const rest = rig.only();
     expect(rest.ins).toHaveLength(1);
-    expect(rig.wallet.booked().map((each) => each.getId())).toEqual([rest.getId()]);
+    expect(rig.booked()).toEqual([rest.getId()]);
     expect(rig.confirms(rest)).toBe(true);
   });
 
@@ -251,14 +244,14 @@ describe('what goes wrong', () => {
     };
     await rig.update([claim]);
     expect(rig.mempool()).toEqual([]);
-    const [booked] = rig.wallet.booked();
+    const [booked] = rig.booked();
     rig.onOffer = () => {};
     rig.feeratePerKw = 1_100;
     rig.restart();
     await rig.update([claim]);
-    expect(rig.only().getId()).toBe(booked!.getId());
+    expect(rig.only().getId()).toBe(booked);
     await rig.update([claim]);
-    expect(rig.wallet.booked()).toHaveLength(1);
+    expect(rig.booked()).toHaveLength(1);
   });
 
   it('has nothing on disk of what it did not finish, and makes it after the restart', async () => {
@@ -269,7 +262,7 @@ describe('what goes wrong', () => {
       throw new Error('the machine is gone');
     };
     await rig.update([claim]);
-    expect(rig.wallet.booked()).toEqual([]);
+    expect(rig.booked()).toEqual([]);
     expect(rig.mempool()).toEqual([]);
     rig.restart();
     await rig.update([claim]);
@@ -357,7 +350,7 @@ describe('what goes wrong', () => {
     const witness = { ...claim.claim.witness, lowestUnrevoked: 6 };
     await rig.update([{ ...claim, claim: { ...claim.claim, witness } }]);
     expect(rig.mempool()).toEqual([]);
-    expect(rig.wallet.booked()).toEqual([]);
+    expect(rig.booked()).toEqual([]);
   });
 
   it('outbids a spend that is in the mempool already, step by step, and alarms meanwhile', async () => {
@@ -366,12 +359,13 @@ describe('what goes wrong', () => {
     other.feeratePerKw = 4_000;
     await other.update([claim]);
     const rival = rig.only();
+    const rivalFeeSat = rig.feeOf(rival);
     for (let i = 0; i < 8 && rig.only().getId() === rival.getId(); i++) {
       await rig.update([claim]);
       pass(rig);
     }
     expect(rig.only().getId()).not.toBe(rival.getId());
-    expect(rig.feeOf(rig.only())).toBeLessThan(other.wallet.booked()[0]!.outs[0]!.value);
+    expect(rig.feeOf(rig.only())).toBeLessThan(4n * rivalFeeSat);
     expect(rig.told.length).toBe(0);
   });
 

@@ -1,4 +1,4 @@
-import { Transaction } from 'bitcoinjs-lib';
+import { address, networks, Transaction } from 'bitcoinjs-lib';
 import { buildCommitment, type BuiltCommitment, type HtlcOutput } from '../../machines/commitment/commitment-transaction.ts';
 import { fundingScript, p2wsh } from '../../machines/commitment/scripts.ts';
 import { commitmentSighash, completeCommitment, htlcSighash } from '../../machines/commitment/signatures.ts';
@@ -10,12 +10,13 @@ import { embeddedRpc } from '../../src/chain/embedded/in-process.ts';
 import type { Chain } from '../../src/chain/chain.ts';
 import { RpcChain } from '../../src/chain/rpc-chain.ts';
 import { createSigner } from '../../src/keys/signer.ts';
+import type { Logger } from '../../src/logging.ts';
 import { type Alarm, Alarms } from '../../src/node/alarms.ts';
 import { type Database, openDatabase } from '../../src/storage/database.ts';
 import { type ChannelBump, type ChannelClaim, Sweeper } from '../../src/sweep/sweeper.ts';
+import { Wallet } from '../../src/wallet/wallet.ts';
 import { spend, TestChain } from './chain-kit.ts';
 import { silentLog } from './node-kit.ts';
-import { FakeSweepWallet } from './sweep-wallet-fake.ts';
 
 export const TO_SELF_DELAY = 10;
 export const COMMITMENT_NUMBER = 5;
@@ -49,11 +50,17 @@ export interface ClosingOptions {
   readonly toLocalSat?: bigint;
 }
 
+export interface RigOptions {
+  readonly coinsSat?: readonly bigint[];
+  readonly chain?: TestChain;
+  readonly logger?: Logger;
+}
+
 /** The sweeper over an embedded chain, with channels on it whose both ends' keys the test has. */
 export class SweepRig {
   readonly chain: TestChain;
   database: Database;
-  wallet: FakeSweepWallet;
+  wallet: Wallet;
   sweeper: Sweeper;
   alarms: Alarms;
   readonly told: [boolean, Alarm][] = [];
@@ -64,13 +71,17 @@ export class SweepRig {
   /** Called before anything is offered to the chain. */
   onOffer: (transactions: readonly Transaction[]) => void = () => {};
   readonly #rpc: RpcChain;
+  readonly #logger: Logger;
+  /** The blocks that the wallet has been told of. */
+  readonly #told: string[] = [];
 
-  constructor({ coinsSat = [1_000_000n], chain = TestChain.funded(8) }: { coinsSat?: readonly bigint[]; chain?: TestChain } = {}) {
+  constructor({ coinsSat = [1_000_000n], chain = TestChain.funded(8), logger = silentLog }: RigOptions = {}) {
     this.chain = chain;
+    this.#logger = logger;
     this.#rpc = new RpcChain({ rpc: embeddedRpc(chain.chain), clock: chain.clock });
     this.database = openDatabase({ path: ':memory:' });
     this.alarms = new Alarms({ logger: silentLog, onChange: (alarm, isRaised) => this.told.push([isRaised, alarm]) });
-    this.wallet = new FakeSweepWallet(this.database, chain);
+    this.wallet = this.#openWallet();
     this.sweeper = this.#start();
     if (coinsSat.length > 0) this.deposit(...coinsSat);
   }
@@ -93,21 +104,61 @@ export class SweepRig {
       },
     };
     const { database, wallet, alarms } = this;
-    return new Sweeper({ database, chain: backend, wallet, signer: ourSigner, alarms, logger: silentLog });
+    return new Sweeper({ database, chain: backend, wallet, signer: ourSigner, alarms, logger: this.#logger });
   }
 
   /** As after a crash: what was in memory is gone, what is in the database stays. */
   restart(): void {
     this.alarms = new Alarms({ logger: silentLog, onChange: (alarm, isRaised) => this.told.push([isRaised, alarm]) });
-    this.wallet = new FakeSweepWallet(this.database, this.chain);
+    this.wallet = this.#openWallet();
     this.sweeper = this.#start();
+  }
+
+  #openWallet(): Wallet {
+    return new Wallet({ database: this.database, signer: ourSigner.onchain, network: 'regtest', gapLimit: 3 });
+  }
+
+  /** A payment to the wallet, not broadcast. */
+  payment(...amountsSat: readonly bigint[]): Transaction {
+    const script = address.toOutputScript(this.wallet.newAddress().address, networks.regtest);
+    return spend([this.chain.fund()], { outputs: amountsSat.map((value) => ({ script, value })) });
   }
 
   /** Gives the wallet confirmed coins. */
   deposit(...amountsSat: readonly bigint[]): void {
-    const outputs = amountsSat.map((value) => ({ script: this.wallet.key.script, value }));
-    this.chain.send(spend([this.chain.fund()], { outputs }));
+    this.chain.send(this.payment(...amountsSat));
     this.chain.mine();
+    this.sync();
+  }
+
+  /** Tells the wallet what happened on the chain. */
+  sync(): void {
+    const { state } = this.chain.chain;
+    for (let hash = this.#told.at(-1); hash !== undefined; hash = this.#told.at(-1)) {
+      const node = state.find(hash)!;
+      if (state.isActive(node)) break;
+      this.#told.pop();
+      const below = { height: node.height - 1, hash: node.previous!.hash };
+      this.wallet.handleChainEvent({ type: 'blockDisconnected', block: { height: node.height, hash }, below });
+    }
+    const last = this.#told.at(-1);
+    for (let height = last === undefined ? 1 : state.find(last)!.height + 1; height <= state.tip.height; height++) {
+      const { hash, previous, block } = state.at(height)!;
+      const transactions = block.transactions.map(({ transaction }) => transaction);
+      this.wallet.handleChainEvent({ type: 'blockConnected', block: { height, hash, previousHash: previous!.hash, transactions } });
+      this.#told.push(hash);
+    }
+  }
+
+  /** The wallet's transactions that wait for a block. */
+  booked(): string[] {
+    const waiting = this.wallet.listTransactions().filter(({ blockHeight, conflicted }) => blockHeight === undefined && !conflicted);
+    return waiting.map(({ txid }) => txid);
+  }
+
+  /** What the wallet could pay fees with. */
+  coinsSat(): bigint[] {
+    return this.wallet.listUnspent().flatMap(({ amountSat, confirmations }) => (confirmations === 0 ? [] : [amountSat]));
   }
 
   /** A channel whose funding a block holds, and a commitment of it signed by both. */
@@ -160,6 +211,7 @@ export class SweepRig {
   }
 
   update(claims: readonly ChannelClaim[], bumps: readonly ChannelBump[] = []): Promise<void> {
+    this.sync();
     return this.sweeper.update({ height: this.height, claims, bumps });
   }
 
@@ -178,6 +230,23 @@ export class SweepRig {
   feeOf(transaction: Transaction): bigint {
     const entry = this.chain.call('getmempoolentry', transaction.getId());
     return BigInt(Math.round(entry.fees.base * 1e8));
+  }
+
+  /** The amount of any output that the chain has seen, by `txid:index`. */
+  amountOf(key: string): bigint {
+    const [txid = '', index = ''] = key.split(':');
+    const transaction = Transaction.fromHex(this.chain.call('getrawtransaction', txid) as string);
+    return transaction.outs[Number(index)]!.value;
+  }
+
+  /** Puts a spend of the output into a block that is not the sweeper's: to the chain one that is valid is as good as the peer's. */
+  async spendElsewhere(claim: ChannelClaim): Promise<void> {
+    const rival = new SweepRig({ chain: this.chain, coinsSat: [] });
+    rival.feeratePerKw = 300;
+    rival.onOffer = ([transaction]) => {
+      this.chain.call('generateblock', this.chain.miner.address, [transaction!.toHex()]);
+    };
+    await rival.update([{ ...claim, claim: { ...claim.claim, deadline: undefined } }]);
   }
 
   /** Mines a block and answers whether it has the transaction. */
