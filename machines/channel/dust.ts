@@ -6,8 +6,8 @@ import { feerateOf, FORMAT } from './balances.ts';
 import type { NegotiatedChannel } from './data.ts';
 
 /**
- * BOLT 2, "Bounding exposure to trimmed in-flight HTLCs": whether a received HTLC is too small for an output in a commitment which has more than
- * `maxMsat` in such HTLCs with it: the HTLCs that came after it do not count.
+ * BOLT 2, "Bounding exposure to trimmed in-flight HTLCs": whether a received HTLC is too small for an output in a
+ * commitment which has more than `maxMsat` in such HTLCs with it: the HTLCs that came after it do not count.
  */
 export function exceedsDustExposure(
   channel: NegotiatedChannel,
@@ -28,11 +28,14 @@ export function exceedsDustExposure(
 }
 
 /** Which HTLCs of ours and of the peer's have no output in a side's latest commitment. */
-function dustIn(channel: NegotiatedChannel, side: Side): (htlc: Pick<HtlcDetails, 'direction' | 'amountMsat'>) => boolean {
+function dustIn(
+  channel: NegotiatedChannel,
+  side: Side,
+): (htlc: Pick<HtlcDetails, 'direction' | 'amountMsat'>) => boolean {
   const feeratePerKw = feerateOf(channel, side, 'latest');
   const { dustLimitSatoshis } = channel[side];
   return ({ direction, amountMsat }) => {
-    const isOwners = (direction === 'offered') === (side === 'local');
-    return isTrimmed(FORMAT, feeratePerKw, dustLimitSatoshis, { direction: isOwners ? 'offered' : 'received', amountMsat });
+    const seen = (direction === 'offered') === (side === 'local') ? 'offered' : 'received';
+    return isTrimmed(FORMAT, feeratePerKw, dustLimitSatoshis, { direction: seen, amountMsat });
   };
 }

@@ -53,9 +53,9 @@ export type HtlcNotice =
   /** The failure of an HTLC that we offered is irrevocable. */
   | { readonly type: 'htlcFailed'; readonly htlc: HtlcDetails; readonly removal: Exclude<HtlcRemoval, { kind: 'fulfilled' }> }
   /**
-   * An HTLC that we offered came to nothing without the peer's word, and the code says what is told of it upstream: it was
-   * withdrawn before we signed it (BOLT 2, "Message Retransmission": temporary), or it timed out on chain, or had no output there, and
-   * that is buried (BOLT 5, "HTLC Output Handling": permanent).
+   * An HTLC that we offered came to nothing without the peer's word, and the code says what is told of it upstream: it
+   * was withdrawn before we signed it (BOLT 2, "Message Retransmission": temporary), or it timed out on chain, or had
+   * no output there, and that is buried (BOLT 5, "HTLC Output Handling": permanent).
    */
   | { readonly type: 'htlcReturned'; readonly htlc: HtlcDetails; readonly code: ReturnCode }
   /** A received HTLC is gone for good: from both commitments, or its end on chain is buried. */

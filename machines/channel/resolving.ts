@@ -172,8 +172,9 @@ function noticesOf({ data, htlcs }: ChannelContext, row: OutputRow, effect: Outp
 }
 
 /**
- * BOLT 5, "HTLC Output Handling": an HTLC that we received and fulfilled may have no output because it was too small, and then it is lost, or because the
- * commitment has paid it to us. A revoked commitment is all ours; of one that we cannot rebuild nothing better is known.
+ * BOLT 5, "HTLC Output Handling": an HTLC that we received and fulfilled may have no output because it was too small,
+ * and then it is lost, or because the commitment has paid it to us. A revoked commitment is all ours; of one that we
+ * cannot rebuild nothing better is known.
  */
 function isPaidWithoutOutput({ ending, remoteCommitmentNumber }: ChannelData, { state }: HtlcRow): boolean {
   if (ending?.perCommitmentPoint === undefined || ending.perCommitmentSecret !== undefined) return true;

@@ -79,10 +79,10 @@ export function receiveFeerate({ data }: ChannelContext, message: MessageOf<'upd
 }
 
 /**
- * BOLT 2, "Message Retransmission": updates that nobody signed are gone when the connection is lost. What the peer sent and did not sign is
- * reversed. What we added and did not sign the peer has forgotten, and it may be too late for it by the time that the peer is back: an HTLC
- * is withdrawn, its number is used again, and whoever asked for it is told; a feerate is proposed anew. What we removed stays removed: it
- * is decided.
+ * BOLT 2, "Message Retransmission": updates that nobody signed are gone when the connection is lost. What the peer sent
+ * and did not sign is reversed. What we added and did not sign the peer has forgotten, and it may be too late for it by
+ * the time that the peer is back: an HTLC is withdrawn, its number is used again, and whoever asked for it is told; a
+ * feerate is proposed anew. What we removed stays removed: it is decided.
  */
 export function rollBackUnsigned({ data, htlcs }: ChannelContext): Step {
   const undone = htlcs.disconnect().map(({ details }) => details);
@@ -95,7 +95,7 @@ export function rollBackUnsigned({ data, htlcs }: ChannelContext): Step {
       closing: { ...data.closing, localFeeSatoshis: undefined, remoteFeeSatoshis: undefined },
       saidAnnouncement: false,
     },
-    effects: withdrawn.map((htlc): ChannelEffect => ({ type: 'htlcReturned', htlc, code: 'temporary_channel_failure' })),
+    effects: withdrawn.map((htlc) => ({ type: 'htlcReturned', htlc, code: 'temporary_channel_failure' })),
   };
 }
 
@@ -104,7 +104,9 @@ export function signedUpdates({ data, htlcs }: ChannelContext): ChannelEffect[] 
   // Removals first: they free what an addition may need.
   return [
     ...removalMessages(data, htlcs.inState('SENT_REMOVE_COMMIT')),
-    ...data.feeUpdates.filter(({ state }) => state === 'SENT_ADD_COMMIT').map(({ feeratePerKw }) => feeMessage(data, feeratePerKw)),
+    ...data.feeUpdates
+      .filter(({ state }) => state === 'SENT_ADD_COMMIT')
+      .map(({ feeratePerKw }) => feeMessage(data, feeratePerKw)),
     ...htlcs.inState('SENT_ADD_COMMIT').map(({ details }) => addMessage(data, details)),
   ];
 }

@@ -24,7 +24,9 @@ function failureOf({ removal }: EventOf<'htlcFailed'>): CircuitFailure {
   return { by: 'us', failure: failureFromMalformed(removal.failureCode, removal.sha256OfOnion) };
 }
 
-/** BOLT 5, "HTLC Output Handling", and BOLT 2, "Message Retransmission": nobody downstream has a word of its own on it. */
+/**
+ * BOLT 5, "HTLC Output Handling", and BOLT 2, "Message Retransmission": nobody downstream has a word of its own on it.
+ */
 function ownFailure({ code, channelUpdate }: EventOf<'htlcReturned'>): CircuitFailure {
   return { by: 'us', failure: code === 'permanent_channel_failure' ? { type: code } : { type: code, channelUpdate } };
 }
@@ -128,8 +130,9 @@ export const forwardingMachine = setup({
     },
     failing: {
       description:
-        'BOLT 2, Forwarding HTLCs: nothing stands downstream, for good; the incoming HTLC is failed. BOLT 5, HTLC Output Handling: ' +
-        'a preimage that the chain gives after all, by a reorg deeper than what was waited for, is used if it can be.',
+        'BOLT 2, Forwarding HTLCs: nothing stands downstream, for good; the incoming HTLC is failed. ' +
+        'BOLT 5, HTLC Output Handling: a preimage that the chain gives after all, by a reorg deeper than what was ' +
+        'waited for, is used if it can be.',
       on: {
         htlcReceived: { actions: 'failAgain' },
         htlcFulfilled: { target: 'settling', actions: 'passPreimageBack' },
@@ -140,8 +143,8 @@ export const forwardingMachine = setup({
     },
     stranded: {
       description:
-        'BOLT 2, cltv_expiry_delta Selection: the chain gave the incoming HTLC back while the outgoing one stands: if that one is ' +
-        'paid, we have paid it.',
+        'BOLT 2, cltv_expiry_delta Selection: the chain gave the incoming HTLC back while the outgoing one stands: ' +
+        'if that one is paid, we have paid it.',
       on: {
         htlcReceived: {},
         htlcFulfilled: { target: 'lost', actions: 'notePreimage' },
@@ -157,12 +160,14 @@ export const forwardingMachine = setup({
     },
     failed: {
       description:
-        'BOLT 2, Normal Operation: neither HTLC was paid. (Only a reorg deeper than what was waited for can change that.)',
+        'BOLT 2, Normal Operation: neither HTLC was paid. ' +
+        '(Only a reorg deeper than what was waited for can change that.)',
       tags: ['finished'],
       on: { htlcFulfilled: { target: 'lost', actions: 'notePreimage' } },
     },
     lost: {
-      description: 'BOLT 2, cltv_expiry_delta Selection: the outgoing HTLC was paid and the incoming one was not: a loss.',
+      description:
+        'BOLT 2, cltv_expiry_delta Selection: the outgoing HTLC was paid and the incoming one was not: a loss.',
       tags: ['finished'],
       on: { htlcFulfilled: {} },
     },

@@ -39,9 +39,9 @@ const MAX_HTLC_CLTV = 2016;
 export const MIN_OUTGOING_BLOCKS = 13;
 
 /**
- * BOLT 2, same section: `3R+2G+2S`. With fewer blocks between the two HTLCs of a forward the node can lose, in the worst case, what it
- * forwards. R = 6 is the depth that it waits for before it fails upstream what the chain gave back; G = 2 blocks of grace for a peer; S = 12 for a
- * transaction to confirm.
+ * BOLT 2, same section: `3R+2G+2S`. With fewer blocks between the two HTLCs of a forward the node can lose, in the
+ * worst case, what it forwards. R = 6 is the depth that it waits for before it fails upstream what the chain gave back;
+ * G = 2 blocks of grace for a peer; S = 12 for a transaction to confirm.
  */
 export const SAFE_CLTV_EXPIRY_DELTA = 3 * 6 + 2 * 2 + 2 * 12;
 

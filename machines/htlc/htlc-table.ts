@@ -101,9 +101,9 @@ export class HtlcTable {
   }
 
   /**
-   * BOLT 2, "Message Retransmission": what was not signed when the connection was lost never was. Returns the HTLCs of either direction
-   * whose addition that undid, as they were; their ids are free again. They are the last ones of their direction, since one signature
-   * takes all that were added before it.
+   * BOLT 2, "Message Retransmission": what was not signed when the connection was lost never was. Returns the HTLCs of
+   * either direction whose addition that undid, as they were; their ids are free again. They are the last ones of their
+   * direction, since one signature takes all that were added before it.
    */
   disconnect(): HtlcRow[] {
     const undone = (['RCVD_ADD_HTLC', 'SENT_ADD_HTLC'] as const).flatMap((state) => this.inState(state));

@@ -179,8 +179,8 @@ export const invoiceMachine = setup({
     },
     lost: {
       description:
-        'BOLT 5, HTLC Output Handling: it was taken, and the chain gave all of it back: nothing came. Its preimage may be known by ' +
-        'now, so that nobody may pay it any more.',
+        'BOLT 5, HTLC Output Handling: it was taken, and the chain gave all of it back: nothing came. ' +
+        'Its preimage may be known by now, so that nobody may pay it any more.',
       tags: ['finished'],
       on: { mppTimeout: {}, expire: {}, cancel: {} },
     },

@@ -48,8 +48,9 @@ export function completesSet({ parts }: InvoiceData, event: PartArrived): boolea
 }
 
 /**
- * BOLT 2, "`cltv_expiry_delta` Selection": whether it is too late to take a part that we hold. Once it is taken, the channel goes to the chain
- * for it `FULFILMENT_BLOCKS` before its expiry, and before that the peer is to have the time to remove it.
+ * BOLT 2, "`cltv_expiry_delta` Selection": whether it is too late to take a part that we hold. Once it is taken, the
+ * channel goes to the chain for it `FULFILMENT_BLOCKS` before its expiry, and before that the peer is to have the time
+ * to remove it.
  */
 export const isTooLate = (part: InvoicePart, blockHeight: number): boolean =>
   part.cltvExpiry < blockHeight + MIN_BLOCKS_TO_TAKE;

@@ -104,8 +104,8 @@ export const paymentMachine = setup({
     },
     failed: {
       description:
-        'BOLT 4, Receiving Failure Codes: nothing is out, and nothing more is tried. (Only a reorg deeper than what was waited for ' +
-        'can bring the preimage of an HTLC that the chain had given back.)',
+        'BOLT 4, Receiving Failure Codes: nothing is out, and nothing more is tried. ' +
+        '(Only a reorg deeper than what was waited for brings the preimage of an HTLC that the chain had given back.)',
       tags: ['finished'],
       on: { htlcFulfilled: { target: 'succeeded', actions: 'notePreimage' } },
     },

@@ -40,8 +40,8 @@ export interface ChannelDirectory {
    */
   channelUpdate(channelIndex: number, shortChannelId: bigint): Uint8Array;
   /**
-   * BOLT 2: a received HTLC that must not go on nor be taken, whatever its onion says: its channel shuts down or is over, or holds
-   * more than it should in HTLCs too small for an output.
+   * BOLT 2: a received HTLC that must not go on nor be taken, whatever its onion says: its channel shuts down or is
+   * over, or holds more than it should in HTLCs too small for an output.
    */
   isUnwelcome(channelIndex: number, htlc: HtlcDetails): boolean;
   /** The HTLCs that we offered and that stand in the channel, in whatever state. */

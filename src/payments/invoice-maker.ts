@@ -41,8 +41,9 @@ export interface MadeInvoice {
 const MAX_ROUTE_HINTS = 4;
 export const DEFAULT_EXPIRY_SECONDS = 3_600;
 /**
- * BOLT 2, "`cltv_expiry_delta` Selection": what the last hop must leave us. It is more than BOLT 11's default, at which the channel would go to the
- * chain for it, and more than what is left when a part is given up, since blocks come while others are on their way.
+ * BOLT 2, "`cltv_expiry_delta` Selection": what the last hop must leave us. It is more than BOLT 11's default, at which
+ * the channel would go to the chain for it, and more than what is left when a part is given up, since blocks come while
+ * others are on their way.
  */
 export const MIN_FINAL_CLTV_EXPIRY_DELTA = MIN_BLOCKS_TO_TAKE + 3;
 

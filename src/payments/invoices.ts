@@ -8,7 +8,12 @@ import { equals } from 'uint8arrays';
 import type { Clock } from '../runtime/clock.ts';
 import type { ChannelDirectory } from './directory.ts';
 import { PaymentError } from './errors.ts';
-import { makeInvoice, MIN_FINAL_CLTV_EXPIRY_DELTA, type InvoiceMakerOptions, type InvoiceRequest } from './invoice-maker.ts';
+import {
+  makeInvoice,
+  MIN_FINAL_CLTV_EXPIRY_DELTA,
+  type InvoiceMakerOptions,
+  type InvoiceRequest,
+} from './invoice-maker.ts';
 import { hashKey, invoiceRecord, type InvoiceStore } from './invoice-store.ts';
 import { liveInvoice, newInvoice, storedInvoice, type LiveInvoice } from './live-invoice.ts';
 import { htlcKey, type Outlet } from './outlet.ts';

@@ -67,8 +67,8 @@ export class Receiver {
     const { payload, next, sharedSecret } = onion;
     const replayKey = onionReplayKey(sharedSecret);
     const isNew = onionsSeen.accept({ replayKey, channelIndex, id: htlc.id, cltvExpiry: htlc.cltvExpiry });
-    // Of a replay only the sender of the first can read it, and whoever plays it again learns nothing from it. The rest is
-    // BOLT 2, "Closing Initiation: shutdown" and "Bounding exposure to trimmed in-flight HTLCs".
+    // Of a replay only the sender of the first can read it, and whoever plays it again learns nothing from it. The rest
+    // is BOLT 2, "Closing Initiation: shutdown" and "Bounding exposure to trimmed in-flight HTLCs".
     if (!isNew || directory.isUnwelcome(channelIndex, htlc)) return { type: 'temporary_node_failure' };
     try {
       if (next === undefined)

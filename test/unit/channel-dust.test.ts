@@ -14,7 +14,10 @@ function excess({ actor }: Party): bigint[] {
     .map(({ details }) => details.id);
 }
 
-function paid(amountsMsat: readonly bigint[], bobMsat: readonly bigint[] = [], dust = { alice: 354n, bob: 354n }): Party {
+const DUST_LIMITS = { alice: 354n, bob: 354n };
+
+/** Bob, after alice offered him so much, and he her before that. */
+function paid(amountsMsat: readonly bigint[], bobMsat: readonly bigint[] = [], dust = DUST_LIMITS): Party {
   const policies = {
     alice: { dustLimitSatoshis: dust.alice },
     bob: { dustLimitSatoshis: dust.bob },

@@ -29,7 +29,8 @@ function fulfill({ bob }: ChannelPair): void {
 
 function commitmentOf(party: Party): Transaction {
   const { data, htlcs, environment } = party.actor.getSnapshot().context;
-  const { parameters, commitmentNumber, keys, spec } = localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest');
+  const local = localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest');
+  const { parameters, commitmentNumber, keys, spec } = local;
   return buildCommitment(parameters, commitmentNumber, keys, spec).transaction;
 }
 

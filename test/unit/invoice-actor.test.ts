@@ -226,7 +226,10 @@ describe('the chart of an invoice', () => {
 
   describe('counts what the chain gave back of what it took as not received (BOLT 5, HTLC Output Handling)', () => {
     const ends = (unpaid: readonly bigint[]) => {
-      const { actor } = reactionOf<InvoiceEvent, InvoiceEffect>((emit) => createInvoiceActor(invoice, emit), arrival(1n, 400n));
+      const { actor } = reactionOf<InvoiceEvent, InvoiceEffect>(
+        (emit) => createInvoiceActor(invoice, emit),
+        arrival(1n, 400n),
+      );
       actor.send(arrival(2n, 700n));
       for (const id of [1n, 2n]) {
         actor.send({ type: 'htlcEnded', htlc: { channelIndex: 1, id }, isPaid: !unpaid.includes(id) });

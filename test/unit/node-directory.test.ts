@@ -39,7 +39,8 @@ describe('received HTLCs that must not go on nor be taken (BOLT 2)', () => {
     expect(unwelcome('normal', 299_999n)).toEqual([true, false]);
   });
 
-  it.each(['shuttingDown', 'failed', 'closing', 'fallenBehind', 'closed'] as const)('are all in a channel that is %s', (lifecycle) => {
+  const over: readonly Lifecycle[] = ['shuttingDown', 'failed', 'closing', 'fallenBehind', 'closed'];
+  it.each(over)('are all in a channel that is %s', (lifecycle) => {
     expect(unwelcome(lifecycle)).toEqual([true, true]);
   });
 });

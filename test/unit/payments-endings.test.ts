@@ -5,8 +5,8 @@ import type { Turn } from '../../src/runtime/turn.ts';
 import { DEFAULT_POLICY, FakeNet, finish, quietly, run, type FakeNode } from './payments-fixtures.ts';
 
 /*
- * HTLCs that end otherwise than by the peer's word: withdrawn before they were signed (BOLT 2, "Message Retransmission"), or
- * on chain (BOLT 5, "HTLC Output Handling"), with restarts between any two pieces of news.
+ * HTLCs that end otherwise than by the peer's word: withdrawn before they were signed (BOLT 2, "Message
+ * Retransmission"), or on chain (BOLT 5, "HTLC Output Handling"), with restarts between any two pieces of news.
  */
 
 const BALANCE = 100_000_000n;
@@ -91,7 +91,8 @@ describe('an HTLC of a forward that came to nothing in our own channel', () => {
   it.each([false, true])('leaves its number to another forward (a restart between: %s)', (restarts) => {
     const all = standing();
     const { net, alice, bob } = all;
-    const [toAlice, toCarol] = [TO_ALICE, TO_CAROL].map((index) => bob.channels.ends.get(index)!.link) as [string, string];
+    const toAlice = bob.channels.ends.get(TO_ALICE)!.link;
+    const toCarol = bob.channels.ends.get(TO_CAROL)!.link;
     quietly(bob.dispatcher.inTurn((now) => bob.channels.giveBack(TO_CAROL, 0n, 'temporary_channel_failure', now)));
     while (forwardOf(bob).state !== 'failing') run(net, 1);
     // Alice does not hear that the first failed: its circuit stays.
@@ -266,7 +267,8 @@ describe('a forward whose channels end on chain', () => {
     news.incomingGivenBack(all);
     expect(forwardOf(bob).status).toBe('failed');
     const notice = { type: 'htlcReceived', htlc: received } as const;
-    turn(all, bob, (now) => now.dispatch({ to: 'payments', event: { type: 'htlcNotice', channelIndex: TO_ALICE, notice } }));
+    const again = { type: 'htlcNotice', channelIndex: TO_ALICE, notice } as const;
+    turn(all, bob, (now) => now.dispatch({ to: 'payments', event: again }));
     run(net);
     expect(bob.hub.listForwards().total).toBe(1);
     expect(bob.hub.liveActors.circuits).toBe(0);
@@ -314,7 +316,8 @@ describe('an HTLC that comes over a channel that shuts down (BOLT 2, Closing Ini
     pay(all);
     run(net);
     expect(paymentOf(alice).status).toBe('failed');
-    expect(paymentOf(alice).attempts[0]?.failure).toMatchObject({ code: 'temporary_node_failure', nodeId: node.nodeId });
+    const { nodeId } = node;
+    expect(paymentOf(alice).attempts[0]?.failure).toMatchObject({ code: 'temporary_node_failure', nodeId });
     expect(bob.hub.listForwards().forwards.map(({ status }) => status)).toEqual(what === 'forwarded' ? [] : ['failed']);
     expect([alice.localMsat, bob.localMsat, carol.localMsat]).toEqual([BALANCE, 2n * BALANCE, BALANCE]);
   });
