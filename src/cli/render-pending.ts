@@ -1,5 +1,6 @@
 /** What is pending, for people. */
 import type { Output } from '../api/client.ts';
+import { perVbyte } from '../api/feerate.ts';
 import { formatMsat } from './amounts.ts';
 import { list, section, table } from './text.ts';
 
@@ -39,18 +40,23 @@ export function renderPendingBody(channel: PendingChannel): string {
   const { closing, confirmations, confirmationsNeeded, outputs, totals } = channel;
   const bump = closing?.bump;
   const facts = list({
-    pending: channel.text,
+    now: channel.text,
     why: channel.reason?.text,
     funding: confirmations === undefined ? undefined : `${confirmations} of ${confirmationsNeeded ?? 0} confirmations`,
     'closing transaction': closing?.txid,
     'waits since': closing?.sinceMs === undefined ? undefined : new Date(closing.sinceMs).toISOString().slice(0, 19).replace('T', ' '),
-    'closing fee': closing?.feeSat === undefined ? undefined : `${closing.feeSat} sat${feerate(closing.feeratePerKw)}`,
-    'fee raised by': bump && `${bump.txid}, ${bump.feeSat} sat, both at${feerate(bump.feeratePerKw)}`,
+    'closing fee': closing && renderFee(closing),
+    'fee raised by': bump && `${bump.txid}, ${bump.feeSat} sat, both at ${perVbyte(bump.feeratePerKw)}`,
   });
   const parts = [facts];
   if (outputs.length > 0) parts.push(renderOutputs(outputs));
   if (closing !== undefined || totals.limboSat > 0n) parts.push(renderTotals(totals));
   return parts.join('\n\n');
+}
+
+function renderFee({ feeSat, feeratePerKw }: NonNullable<PendingChannel['closing']>): string | undefined {
+  if (feeSat === undefined) return undefined;
+  return `${feeSat} sat${feeratePerKw === undefined ? '' : ` (${perVbyte(feeratePerKw)})`}`;
 }
 
 function renderOutputs(outputs: PendingChannel['outputs']): string {
@@ -102,13 +108,6 @@ function renderTotals({ limboSat, recoveredSat, lostSat, feesSat }: Pending['tot
     'lost (sat)': lostSat,
     'fees paid on chain (sat)': feesSat,
   });
-}
-
-/** Sat per 1,000 weight units as people quote them: 253 is 1 sat/vB. */
-function feerate(perKw: number | undefined): string {
-  if (perKw === undefined) return '';
-  const tenths = Math.floor((perKw * 4) / 100);
-  return ` (${Math.floor(tenths / 10)}.${tenths % 10} sat/vB)`;
 }
 
 const shortOutpoint = (outpoint: string): string => `${outpoint.slice(0, 16)}…${outpoint.slice(64)}`;

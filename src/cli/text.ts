@@ -45,7 +45,7 @@ export function list(pairs: Readonly<Record<string, Cell>>): string {
 
 /** A titled part of a longer answer. */
 export function section(title: string, body: string): string {
-  return `${title}\n${body.replace(/^/gm, '  ')}`;
+  return `${harmless(title)}\n${body.replace(/^(?=.)/gm, '  ')}`;
 }
 
 /** JSON for scripts: plain ASCII controls aside, what could act on a terminal is escaped. */

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { outputCharts } from '../../machines/onchain/output-charts.ts';
 import type { OutputKind, OutputRow, OutputState } from '../../machines/onchain/output.ts';
 import { pendingOutput } from '../../src/api/contract/pending-types.ts';
-import { outputView, outputViews, perVbyte, type Outlook, type PendingOutput } from '../../src/node/api/pending-view.ts';
+import { perVbyte } from '../../src/api/feerate.ts';
+import { outputView, outputViews, type Outlook, type PendingOutput } from '../../src/node/api/pending-view.ts';
 import { sweepFees } from '../../src/node/api/sweep-fees.ts';
 
 const bytes = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);

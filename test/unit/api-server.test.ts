@@ -24,6 +24,16 @@ describe('every method', () => {
   });
 });
 
+describe('the stream of events', () => {
+  it('says that it wants an upgrade to a WebSocket', async () => {
+    await start();
+    const { status, body, headers } = await ask('GET', '/v1/events?types=block');
+    expect([status, body.code, headers.upgrade]).toEqual([426, 'upgrade_required', 'websocket']);
+    expect(body.hint).toContain('WebSocket');
+    expect((await ask('GET', '/v1/events', { headers: { authorization: undefined } })).status).toBe(401);
+  });
+});
+
 describe('errors of the node', () => {
   it('keep code, message, details and hint, with amounts as text', async () => {
     await start({
@@ -54,6 +64,8 @@ describe('errors of the node', () => {
     ['peer_unreachable', 503, 'see that the node runs'],
     ['insufficient_funds', 422, 'runnel newaddress'],
     ['invalid_address', 400, undefined],
+    ['amount_missing', 422, '--amount'],
+    ['listen_failed', 503, '--listen'],
   ])('of another part of the node are typed: %s is %i', async (code, expected, hint) => {
     await start({ route: () => Promise.reject(new RunnelError(code, 'it did not go')) });
     const { status, body } = await exampleRequest('route');

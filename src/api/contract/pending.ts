@@ -13,7 +13,7 @@ const exampleChannel = {
   nodeId: BOB,
   alias: 'bob',
   state: 'closing',
-  text: 'closing by our commitment transaction: 2 of 100 confirmations, 1 output open',
+  text: 'closing by our commitment transaction: 2 of 100 confirmations, 1 output of ours open',
   numHtlcs: 0,
   closing: {
     kind: 'local',

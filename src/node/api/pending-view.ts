@@ -1,6 +1,7 @@
 import type { Depths, OutputRow } from '../../../machines/onchain/output.ts';
 import type { Outpoint } from '../../../machines/onchain/claim.ts';
 import type { Output } from '../../api/contract.ts';
+import { perVbyte } from '../../api/feerate.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import { displayTxid, outpointKey } from '../../sweep/sweep.ts';
 import type { SweepStatus } from '../../sweep/sweeper.ts';
@@ -111,12 +112,6 @@ export const blocksUntil = (untilHeight: number, height: number): number => Math
 
 /** `1 block`, `2 blocks`. */
 export const blocks = (count: number): string => `${count} ${count === 1 ? 'block' : 'blocks'}`;
-
-/** Sat per 1,000 weight units as sat per virtual byte, with one decimal: 253 is 1.0. */
-export function perVbyte(feeratePerKw: number): string {
-  const tenths = Math.floor((feeratePerKw * 4) / 100);
-  return `${Math.floor(tenths / 10)}.${tenths % 10} sat/vB`;
-}
 
 export function transactionView({ txid, feeratePerKw, feeSat, firstHeight }: SweepStatus): PendingTransaction {
   return { txid, feeratePerKw, feeSat, sinceHeight: firstHeight };
