@@ -4,6 +4,7 @@ import type { Block, BlockRef, ChainEvent } from '../chain/chain.ts';
 import type { AddressBook } from './address-book.ts';
 import { WalletError } from './errors.ts';
 import type { Outpoint, StoredTransaction } from './records.ts';
+import type { ReservationStore } from './reservation-store.ts';
 import type { WalletStore } from './store.ts';
 
 /**
@@ -11,10 +12,12 @@ import type { WalletStore } from './store.ts';
  */
 export class Ledger {
   readonly #store: WalletStore;
+  readonly #reservations: ReservationStore;
   readonly #addresses: AddressBook;
 
-  constructor(store: WalletStore, addresses: AddressBook) {
+  constructor(store: WalletStore, reservations: ReservationStore, addresses: AddressBook) {
     this.#store = store;
+    this.#reservations = reservations;
     this.#addresses = addresses;
   }
 
@@ -29,8 +32,9 @@ export class Ledger {
    * give way to it. Idempotent.
    */
   addUnconfirmed(transaction: Transaction): void {
-    if (this.#store.transaction(transaction.getId()) !== undefined) return;
-    this.#put(transaction, undefined, false);
+    const txid = transaction.getId();
+    if (this.#store.transaction(txid) === undefined) this.#put(transaction, undefined, false);
+    else this.#store.setBooked(txid, transaction.toBuffer());
     this.#settleRivalries();
   }
 
@@ -96,8 +100,8 @@ export class Ledger {
 
   /**
    * Of unconfirmed transactions that spend the same, such as a sweep and its replacement after a reorg, one can count:
-   * the one that came last, be it booked or given back by a block, since that is what miners have. The others, and what
-   * builds on them, wait for whether it stays.
+   * the one that this node broadcast last, or else the one that was last in a block. The others, and what builds on
+   * them, wait for whether it stays.
    */
   #settleRivalries(): void {
     this.#store.replaceDisplaced();
@@ -127,7 +131,7 @@ export class Ledger {
       inputs,
       outputs,
     });
-    for (const input of inputs) this.#store.unreserve(input);
+    for (const input of inputs) this.#reservations.unreserve(input);
     return outputs.map((output) => this.#addresses.markUsed(output)).includes(true);
   }
 

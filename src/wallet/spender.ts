@@ -14,6 +14,7 @@ import {
 import type { Coins } from './coins.ts';
 import { WalletError } from './errors.ts';
 import { reserveError } from './fee-reserve.ts';
+import type { ReservationStore } from './reservation-store.ts';
 import type { WalletStore } from './store.ts';
 import { buildTransaction } from './transaction-builder.ts';
 import type { FundedTransaction, FundingRequest } from './types.ts';
@@ -24,6 +25,7 @@ const MAX_FEERATE_PER_KW = 2_500_000;
 
 export interface SpenderOptions {
   readonly store: WalletStore;
+  readonly reservations: ReservationStore;
   readonly coins: Coins;
   readonly addresses: AddressBook;
   readonly signer: OnchainSigner;
@@ -78,7 +80,7 @@ export class Spender {
           limit,
         });
     }
-    if (this.#options.store.reservations().includes(reference)) {
+    if (this.#options.reservations.references().includes(reference)) {
       throw new WalletError('reservation_exists', `coins are reserved under '${reference}' already`, { reference });
     }
   }
@@ -104,13 +106,13 @@ export class Spender {
   }
 
   #complete(payments: readonly Payment[], selection: Selection, reference: string): FundedTransaction {
-    const { addresses, store, signer } = this.#options;
+    const { addresses, store, reservations, signer } = this.#options;
     const { coins, feeSat, changeSat } = selection;
     const change = changeSat === 0n ? undefined : addresses.next(1);
     const outputs = change === undefined ? payments : [...payments, { script: change.script, amountSat: changeSat }];
     const spendable = coins.map((coin) => ({ ...coin, script: addresses.scriptAt(coin) }));
     const transaction = buildTransaction(spendable, outputs, store.tip().height ?? 0, signer);
-    for (const coin of coins) store.reserve(coin, reference, change?.index);
+    for (const coin of coins) reservations.reserve(coin, reference, change?.index);
     const places = placesOf(outputs, transaction);
     return {
       transaction,

@@ -19,7 +19,7 @@ const COIN_COLUMNS = 'txid, output_index, amount_sat, chain, address_index, bloc
 const DISPLACED = -1;
 const NEXT_ARRIVAL = '(SELECT COALESCE(MAX(arrival), 0) + 1 FROM wallet_transactions)';
 
-/** The rows of the wallet's transactions, coins and reservations; no decision. */
+/** The rows of the wallet's transactions and coins; no decision. */
 export class WalletStore {
   readonly #database: Database;
 
@@ -68,8 +68,8 @@ export class WalletStore {
   putTransaction(transaction: StoredTransaction): void {
     const { txid, blockHeight, isCoinbase, feeSat, raw } = transaction;
     this.#database.run(
-      `INSERT INTO wallet_transactions (txid, block_height, is_coinbase, fee_sat, raw, arrival)
-       VALUES (?, ?, ?, ?, ?, ${NEXT_ARRIVAL})
+      `INSERT INTO wallet_transactions (txid, block_height, is_coinbase, fee_sat, raw, is_booked, arrival)
+       VALUES (?, ?, ?, ?, ?, ?, ${NEXT_ARRIVAL})
        ON CONFLICT (txid) DO UPDATE SET block_height = excluded.block_height, conflict_height = NULL,
          fee_sat = COALESCE(excluded.fee_sat, fee_sat), raw = COALESCE(excluded.raw, raw)`,
       txid,
@@ -77,6 +77,7 @@ export class WalletStore {
       isCoinbase,
       feeSat,
       raw,
+      blockHeight === undefined,
     );
     for (const input of transaction.inputs) {
       this.#database.run(
@@ -97,6 +98,17 @@ export class WalletStore {
         output.index,
       );
     }
+  }
+
+  /** An unconfirmed transaction that is known already is broadcast by this node; `raw` where it is ours alone. */
+  setBooked(txid: string, raw: Uint8Array): void {
+    this.#database.run(
+      `UPDATE wallet_transactions SET is_booked = 1, arrival = ${NEXT_ARRIVAL},
+         raw = CASE WHEN fee_sat IS NULL THEN raw ELSE ? END
+       WHERE txid = ? AND block_height IS NULL`,
+      raw,
+      txid,
+    );
   }
 
   /** Where the transaction stands, or undefined if the wallet does not know it. */
@@ -172,7 +184,7 @@ export class WalletStore {
     );
   }
 
-  /** Pairs of standing unconfirmed transactions that spend the same, the one that came last first. */
+  /** Pairs of standing unconfirmed transactions that spend the same, the one that is to stand first. */
   rivalries(): { readonly standing: string; readonly rival: string }[] {
     return this.#database.all(
       `SELECT DISTINCT a.txid AS standing, b.txid AS rival
@@ -182,8 +194,8 @@ export class WalletStore {
        JOIN wallet_transactions b ON b.txid = bi.txid
        WHERE a.block_height IS NULL AND a.conflict_height IS NULL
          AND b.block_height IS NULL AND b.conflict_height IS NULL
-         AND (a.arrival, a.rowid) > (b.arrival, b.rowid)
-       ORDER BY a.arrival DESC, a.rowid DESC`,
+         AND (a.is_booked, a.arrival, a.rowid) > (b.is_booked, b.arrival, b.rowid)
+       ORDER BY a.is_booked DESC, a.arrival DESC, a.rowid DESC`,
     );
   }
 
@@ -241,42 +253,6 @@ export class WalletStore {
         feeSat: row.fee_sat ?? undefined,
         conflicted: row.conflict_height !== null,
       }));
-  }
-
-  /** `changeIndex`: of the change address that the reserving transaction uses. */
-  reserve({ txid, outputIndex }: Outpoint, reference: string, changeIndex: number | undefined): void {
-    this.#database.run(
-      'INSERT INTO wallet_reservations (txid, output_index, reference, change_index) VALUES (?, ?, ?, ?)',
-      txid,
-      outputIndex,
-      reference,
-      changeIndex,
-    );
-  }
-
-  /** Frees one output, whoever reserved it. */
-  unreserve({ txid, outputIndex }: Outpoint): void {
-    this.#database.run('DELETE FROM wallet_reservations WHERE txid = ? AND output_index = ?', txid, outputIndex);
-  }
-
-  /**
-   * Frees what is reserved under a reference. Change addresses that only it used are given out again: otherwise
-   * transactions that come to nothing would leave a gap that a restore from the seed does not look beyond.
-   */
-  release(reference: string): void {
-    this.#database.run('DELETE FROM wallet_reservations WHERE reference = ?', reference);
-    this.#database.run(
-      `UPDATE wallet_state SET next_change = MAX(
-         COALESCE((SELECT MAX(address_index) + 1 FROM wallet_outputs WHERE chain = 1), 0),
-         COALESCE((SELECT MAX(change_index) + 1 FROM wallet_reservations), 0),
-         COALESCE(payout_index + 1, 0))`,
-    );
-  }
-
-  reservations(): string[] {
-    return this.#database
-      .all<{ reference: string }>('SELECT DISTINCT reference FROM wallet_reservations ORDER BY reference')
-      .map(({ reference }) => reference);
   }
 
   #txids(sql: string, ...parameters: readonly (string | number)[]): string[] {

@@ -13,6 +13,7 @@ import { FeeBumper } from './fee-bumper.ts';
 import { selectFunds } from './funds.ts';
 import { Ledger } from './ledger.ts';
 import type { HistoryEntry, Replaceable } from './records.ts';
+import { ReservationStore } from './reservation-store.ts';
 import { checkFeerate, Spender } from './spender.ts';
 import { WalletStore } from './store.ts';
 import { REPLACEABLE, signInput, unsignedTransaction } from './transaction-builder.ts';
@@ -46,6 +47,7 @@ export type * from './types.ts';
 export class Wallet implements SweepWallet {
   readonly #database: Database;
   readonly #store: WalletStore;
+  readonly #reservations: ReservationStore;
   readonly #bumps: BumpStore;
   readonly #signer: OnchainSigner;
   readonly #network: Network;
@@ -59,15 +61,16 @@ export class Wallet implements SweepWallet {
   constructor({ database, signer, network, gapLimit = 20, reserveSat = () => 0n }: WalletOptions) {
     this.#database = database;
     this.#store = new WalletStore(database);
+    this.#reservations = new ReservationStore(database);
     this.#bumps = new BumpStore(database);
     this.#signer = signer;
     this.#network = bitcoinNetwork(network);
     this.#addresses = new AddressBook(new AddressStore(database), signer, this.#network, gapLimit);
-    this.#ledger = new Ledger(this.#store, this.#addresses);
+    this.#ledger = new Ledger(this.#store, this.#reservations, this.#addresses);
     this.#coins = new Coins(this.#store);
     this.#reserveSat = reserveSat;
     const parts = { store: this.#store, coins: this.#coins, addresses: this.#addresses, signer };
-    this.#spender = new Spender({ ...parts, reserveSat });
+    this.#spender = new Spender({ ...parts, reservations: this.#reservations, reserveSat });
     this.#bumper = new FeeBumper({ ...parts, bumps: this.#bumps, addFunds: (request) => this.addFunds(request) });
     atomically(database, () => {
       for (const chain of [0, 1] as const) this.#addresses.watchGap(chain);
@@ -230,12 +233,12 @@ export class Wallet implements SweepWallet {
 
   /** Gives the coins under a reference back; a no-op if there are none. */
   release(reference: string): void {
-    atomically(this.#database, () => this.#store.release(reference));
+    atomically(this.#database, () => this.#reservations.release(reference));
   }
 
   /** The references that coins are reserved under. */
   reservations(): string[] {
-    return this.#store.reservations();
+    return this.#reservations.references();
   }
 
   /**
