@@ -95,7 +95,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   app.get(EVENTS_PATH, (_, reply) => {
     void reply.header('Upgrade', 'websocket').header('Connection', 'Upgrade');
     const hint = 'connect a WebSocket, with the token as a header or as the subprotocol token.<token>';
-    throw new ApiError('upgradeRequired', 'upgrade_required', `${EVENTS_PATH} is a stream: expected an upgrade to a WebSocket`, { hint });
+    const message = `${EVENTS_PATH} is a stream: expected an upgrade to a WebSocket`;
+    throw new ApiError('upgradeRequired', 'upgrade_required', message, { hint });
   });
   app.server.on('upgrade', (request, socket, head) => {
     socket.on('error', (error) => logger.debug({ err: error }, 'API: upgrade failed'));

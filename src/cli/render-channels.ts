@@ -50,9 +50,9 @@ export function renderClose({ channelId, state, closingTxid, ifForced }: Output<
   if (ifForced === undefined) return facts;
   const { delayBlocks, feeSat } = ifForced;
   return (
-    `${facts}\n\nThe peer is offline: the channel closes when it is back. \`runnel close --force ${channelId.slice(0, 16)}\` ` +
-    `does not wait for it: then\nour money waits ${delayBlocks} blocks, and the commitment transaction costs us ` +
-    `${feeSat} sat, beside the fee of fetching our money.`
+    `${facts}\n\nThe peer is offline: the channel closes when it is back. ` +
+    `\`runnel close --force ${channelId.slice(0, 16)}\` does not wait for it: then\nour money waits ${delayBlocks} ` +
+    `blocks, and the commitment transaction costs us ${feeSat} sat, beside the fee of fetching our money.`
   );
 }
 

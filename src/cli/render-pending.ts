@@ -2,7 +2,7 @@
 import type { Output } from '../api/client.ts';
 import { perVbyte } from '../api/feerate.ts';
 import { formatMsat } from './amounts.ts';
-import { list, section, table } from './text.ts';
+import { list, section, table, time } from './text.ts';
 
 type Pending = Output<'pending'>;
 type PendingChannel = Pending['channels'][number];
@@ -44,7 +44,7 @@ export function renderPendingBody(channel: PendingChannel): string {
     why: channel.reason?.text,
     funding: confirmations === undefined ? undefined : `${confirmations} of ${confirmationsNeeded ?? 0} confirmations`,
     'closing transaction': closing?.txid,
-    'waits since': closing?.sinceMs === undefined ? undefined : new Date(closing.sinceMs).toISOString().slice(0, 19).replace('T', ' '),
+    'waits since': time(closing?.sinceMs && Math.floor(closing.sinceMs / 1_000)),
     'closing fee': closing && renderFee(closing),
     'fee raised by': bump && `${bump.txid}, ${bump.feeSat} sat, both at ${perVbyte(bump.feeratePerKw)}`,
   });

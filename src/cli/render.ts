@@ -28,7 +28,7 @@ const renderers: Renderers = {
       peers: info.numPeers,
       'active channels': info.numActiveChannels,
       'inactive channels': info.numInactiveChannels,
-      'pending channels': info.numPendingChannels === 0 ? 0 : `${info.numPendingChannels}, ${info.numClosingChannels} of them closing (see \`runnel pending\`)`,
+      'pending channels': renderNumPending(info),
       graph: `${info.numGraphNodes} nodes, ${info.numGraphChannels} channels`,
       'API port': info.apiPort,
     });
@@ -109,6 +109,11 @@ const renderers: Renderers = {
       ),
     ].join('\n\n'),
 };
+
+function renderNumPending({ numPendingChannels, numClosingChannels }: Output<'getinfo'>): string {
+  if (numPendingChannels === 0) return '0';
+  return `${numPendingChannels}, ${numClosingChannels} of them closing (see \`runnel pending\`)`;
+}
 
 function renderFee(policy: Output<'graph'>['channels'][number]['policy1']): string | undefined {
   if (policy === undefined) return undefined;

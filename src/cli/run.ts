@@ -96,7 +96,13 @@ function checkPayment({ status, failure, paymentHash }: Output<'payment'>): void
 
 /** The states that a channel may pass on the way to what is waited for. */
 const OPENING: ReadonlySet<string> = new Set(['opening', 'confirming']);
-const CLOSING_TOGETHER: ReadonlySet<string> = new Set(['normal', 'shuttingDown', 'negotiatingClose', 'closing', 'closed']);
+const CLOSING_TOGETHER: ReadonlySet<string> = new Set([
+  'normal',
+  'shuttingDown',
+  'negotiatingClose',
+  'closing',
+  'closed',
+]);
 
 function openAndWait(client: Client, progress: Progress, input: Input<'open'>): Promise<Output<'channel'>> {
   return followChannel(
@@ -113,7 +119,12 @@ function openAndWait(client: Client, progress: Progress, input: Input<'open'>): 
  * Until the closing transaction is in a block, or all is final. A forced close ends with whichever commitment comes
  * first; one together with the peer fails where it comes to that.
  */
-function closeAndWait(client: Client, progress: Progress, input: Input<'close'>, waiting: Waiting): Promise<Output<'channel'>> {
+function closeAndWait(
+  client: Client,
+  progress: Progress,
+  input: Input<'close'>,
+  waiting: Waiting,
+): Promise<Output<'channel'>> {
   const isAsAsked = ({ state, closing, error }: Output<'channel'>): boolean =>
     input.force === true ||
     (CLOSING_TOGETHER.has(state) && error === undefined && (closing === undefined || closing.kind === 'mutual'));

@@ -14,7 +14,8 @@ import type { Alarm } from './alarms.ts';
 export type EventfulChannel = Pick<LiveChannel, 'index' | 'data' | 'value' | 'lifecycle' | 'isEnded'>;
 
 /** Of the chart's regions, those whose moves are news to a user: the dance of each payment is told by its HTLCs. */
-const told = ({ lifecycle, connection, announcement }: ChannelStateValue): string => encodeJson({ lifecycle, connection, announcement });
+const told = ({ lifecycle, connection, announcement }: ChannelStateValue): string =>
+  encodeJson({ lifecycle, connection, announcement });
 
 /** What turns change in channels, for the API's listeners. */
 export class ChannelEvents {
@@ -34,17 +35,22 @@ export class ChannelEvents {
     timeMs: number,
   ): NodeEvent[] {
     const channelId = hexOf(channelIdOf(channel.data));
-    const moved = [...htlcs.values()].flatMap((htlc) => (htlc === undefined ? [] : [htlcEvent(channelId, htlc, timeMs)]));
-    return [...moved, ...this.#outputEvents(channel, channelId, timeMs), ...channelEvent(channel, channelId, before, timeMs)];
+    return [
+      ...[...htlcs.values()].flatMap((htlc) => (htlc === undefined ? [] : [htlcEvent(channelId, htlc, timeMs)])),
+      ...this.#outputEvents(channel, channelId, timeMs),
+      ...channelEvent(channel, channelId, before, timeMs),
+    ];
   }
 
-  #outputEvents({ index, data: { outputs }, isEnded }: EventfulChannel, channelId: string, timeMs: number): NodeEvent[] {
+  #outputEvents({ index, data, isEnded }: EventfulChannel, channelId: string, timeMs: number): NodeEvent[] {
+    const { outputs } = data;
     const last = this.#outputs.get(index) ?? [];
     if (isEnded) this.#outputs.delete(index);
     else this.#outputs.set(index, outputs);
     if (last === outputs) return [];
     const states = new Map(last.map((row) => [nameOf(row), row.state]));
-    return outputs.flatMap((row) => (states.get(nameOf(row)) === row.state ? [] : [outputEvent(channelId, row, timeMs)]));
+    const changed = outputs.filter((row) => states.get(nameOf(row)) !== row.state);
+    return changed.map((row) => outputEvent(channelId, row, timeMs));
   }
 }
 
@@ -54,10 +60,16 @@ function htlcEvent(channelId: string, { details, state }: HtlcRow, timeMs: numbe
 }
 
 function outputEvent(channelId: string, { kind, outpoint, state, amountSat }: OutputRow, timeMs: number): NodeEvent {
-  return { type: 'output', timeMs, channelId, kind, ...(outpoint && { outpoint: outpointKey(outpoint) }), state, amountSat };
+  const where = outpoint && { outpoint: outpointKey(outpoint) };
+  return { type: 'output', timeMs, channelId, kind, ...where, state, amountSat };
 }
 
-function channelEvent({ data, value, lifecycle }: EventfulChannel, channelId: string, before: ChannelStateValue, timeMs: number): NodeEvent[] {
+function channelEvent(
+  { data, value, lifecycle }: EventfulChannel,
+  channelId: string,
+  before: ChannelStateValue,
+  timeMs: number,
+): NodeEvent[] {
   if (told(before) === told(value)) return [];
   return [
     {
@@ -75,8 +87,14 @@ function channelEvent({ data, value, lifecycle }: EventfulChannel, channelId: st
 }
 
 /** An alarm that is raised or over, for the API's listeners. */
-export function alarmEvent({ code, message }: Alarm, raised: boolean, channel: EventfulChannel | undefined, timeMs: number): NodeEvent {
-  return { type: 'alarm', timeMs, code, message, raised, ...(channel && { channelId: hexOf(channelIdOf(channel.data)) }) };
+export function alarmEvent(
+  { code, message }: Alarm,
+  raised: boolean,
+  channel: EventfulChannel | undefined,
+  timeMs: number,
+): NodeEvent {
+  const where = channel && { channelId: hexOf(channelIdOf(channel.data)) };
+  return { type: 'alarm', timeMs, code, message, raised, ...where };
 }
 
 /** Which output a row stands for, from one turn to the next. */

@@ -154,7 +154,7 @@ describe('a close by force', () => {
       yourLastPerCommitmentSecret: here.bench.channelOf('alice').keys.channel.perCommitmentSecret(7, 8),
       myCurrentPerCommitmentPoint: here.alice.data.local.fundingPubkey,
     });
-    await expect(here.close({ force: true })).rejects.toMatchObject({ code: 'channel_fallen_behind', hint: expect.stringContaining('never broadcast') });
+    await expect(here.close({ force: true })).rejects.toMatchObject({ code: 'channel_fallen_behind', hint: expect.stringContaining('by an old commitment') });
     expect(here.bench.broadcasts).toEqual([]);
     expect((await shown(here)).pending.channels).toMatchObject([{ state: 'fallenBehind', totals: { limboSat: 300_000n }, reason: { by: 'local', code: 'fallen_behind' } }]);
   });

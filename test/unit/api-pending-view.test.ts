@@ -66,7 +66,7 @@ const all = kinds.flatMap((kind) =>
         ]
       : [[kind, state, '', {}]],
   ),
-) as [OutputKind, OutputState, string, Partial<OutputRow>][];
+) as unknown as [OutputKind, OutputState, string, Partial<OutputRow>][];
 
 describe('every kind of output in every state of its chart', () => {
   it.each(all)('%s, %s %s: is said in words and in figures that agree', (kind, state, _, changes) => {

@@ -1,4 +1,4 @@
-/** How what is pending looks through the API: channels on their way into the chain or out of it, and what hangs on it. */
+/** How what is pending looks through the API: channels that open or close, and what hangs on them. */
 import { z } from 'zod';
 import {
   blockHeight, channelId, count, integer, msat, nodeId, outpoint, paymentHash, sat, shortChannelId, txid, u64,
@@ -59,8 +59,8 @@ export const pendingOutput = z
       .enum(['transaction', 'delay', 'expiry', 'preimage', 'block', 'depth', 'nothing'])
       .meta({
         description:
-          'That the transaction with it is in a block, its delay ends, its HTLC expires, its preimage is learnt, ours ' +
-          'is in a block, or what spends it is deep enough',
+          'That the transaction with it is in a block, its delay ends, its HTLC expires, its preimage is learnt, ' +
+          'ours is in a block, or what spends it is deep enough',
       }),
     untilHeight: blockHeight.optional().meta({ description: 'When what it waits for comes, where that is known' }),
     blocksLeft: blocksLeft.optional(),

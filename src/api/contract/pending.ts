@@ -41,7 +41,11 @@ const exampleChannel = {
     },
   ],
   totals: exampleTotals,
-  reason: { by: 'local', code: 'force_close', text: 'ended by us: this node was told to close the channel without its peer' },
+  reason: {
+    by: 'local',
+    code: 'force_close',
+    text: 'ended by us: this node was told to close the channel without its peer',
+  },
 } satisfies z.input<typeof pendingChannel>;
 
 const exampleAlarm = {

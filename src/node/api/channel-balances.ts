@@ -7,9 +7,19 @@ import { shownLive } from './shown-channel.ts';
 
 type ChannelBalances = Output<'balance'>['channels'];
 
-/** What is in the channels, beside the wallet. On chain an HTLC is an output among others: it counts as closing or not at all. */
+/**
+ * What is in the channels, beside the wallet. On chain an HTLC is an output among others: it counts as closing, or not
+ * at all.
+ */
 export function channelBalances(node: Node): ChannelBalances {
-  const total = { localMsat: 0n, remoteMsat: 0n, offeredHtlcsMsat: 0n, receivedHtlcsMsat: 0n, openingMsat: 0n, closingMsat: 0n };
+  const total = {
+    localMsat: 0n,
+    remoteMsat: 0n,
+    offeredHtlcsMsat: 0n,
+    receivedHtlcsMsat: 0n,
+    openingMsat: 0n,
+    closingMsat: 0n,
+  };
   const here = hereOf(node);
   for (const channel of node.channels.all()) {
     if (isOnChain(channel)) {

@@ -22,7 +22,14 @@ export type ChannelDetail = Output<'channel'>;
 type JournalEntryView = Output<'journal'>['entries'][number];
 
 /** The states in which there is, or may be, a transaction that ends the channel. */
-const ENDING: ReadonlySet<string> = new Set(['shuttingDown', 'negotiatingClose', 'failed', 'fallenBehind', 'closing', 'closed']);
+const ENDING: ReadonlySet<string> = new Set([
+  'shuttingDown',
+  'negotiatingClose',
+  'failed',
+  'fallenBehind',
+  'closing',
+  'closed',
+]);
 
 export function summaryOf(node: Node, shown: ShownChannel, here = hereOf(node)): ChannelSummary {
   const { snapshot, htlcs, error } = shown;

@@ -27,8 +27,9 @@ export function channelsApi(node: Node): Methods {
 
   const find = (ref: string): ShownChannel => {
     const parsed = parseChannelRef(ref);
-    const live = [...node.channels.all()].filter(({ data }) => isNamed(data, parsed)).map((channel) => shownLive(node, channel));
-    return one(live.length > 0 ? live : shownEnded(node).filter(({ snapshot }) => isNamed(snapshot.data, parsed)), ref);
+    const isMeant = ({ snapshot }: ShownChannel): boolean => isNamed(snapshot.data, parsed);
+    const live = [...node.channels.all()].map((channel) => shownLive(node, channel)).filter(isMeant);
+    return one(live.length > 0 ? live : shownEnded(node).filter(isMeant), ref);
   };
   const findLive = (ref: string): LiveChannel => {
     const { live, snapshot } = find(ref);
@@ -52,7 +53,8 @@ export function channelsApi(node: Node): Methods {
     },
 
     async channels({ nodeId, state, closed }) {
-      const all = [...[...node.channels.all()].map((channel) => shownLive(node, channel)), ...(closed === true ? shownEnded(node) : [])];
+      const live = [...node.channels.all()].map((channel) => shownLive(node, channel));
+      const all = closed === true ? [...live, ...shownEnded(node)] : live;
       const here = hereOf(node);
       const channels = all.map((shown) => summaryOf(node, shown, here));
       return { channels: channels.filter((channel) => (nodeId ?? channel.nodeId) === channel.nodeId && (state ?? channel.state) === channel.state) };

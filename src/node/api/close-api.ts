@@ -13,22 +13,32 @@ type CloseOptions = Omit<Parameters<NodeApi['close']>[0], 'channel'>;
 /** Blocks within which a closing transaction should confirm, where the user names no feerate. */
 const CLOSING_TARGET_BLOCKS = 6;
 
+/** The states of a channel that our commitment can still end. */
+const FORCEABLE: ReadonlySet<string> = new Set(['confirming', 'normal', 'shuttingDown', 'negotiatingClose']);
+
 /** Closes a channel together with its peer, or by force: with our commitment, without it. */
 export function closeChannel(node: Node, channel: LiveChannel, options: CloseOptions): Promise<Output<'close'>> {
   if (node.channels.isFrozen(channel.index)) {
-    throw new ApiError('unavailable', 'channel_frozen', 'the channel is frozen after a fault in this node', { hint: 'restart the node, and report it' });
+    throw new ApiError('unavailable', 'channel_frozen', 'the channel is frozen after a fault in this node', {
+      hint: 'restart the node, and report it',
+    });
   }
   return options.force === true ? forceClose(node, channel) : closeTogether(node, channel, options);
 }
 
-async function closeTogether(node: Node, channel: LiveChannel, { address, feeratePerKw }: CloseOptions): Promise<Output<'close'>> {
+async function closeTogether(
+  node: Node,
+  channel: LiveChannel,
+  { address, feeratePerKw }: CloseOptions,
+): Promise<Output<'close'>> {
   const { chain, chainName } = node.options;
   const { lifecycle } = channel;
   if (lifecycle !== 'normal' && lifecycle !== 'confirming') throw refusal(node, channel, false);
   const scriptpubkey = address === undefined ? undefined : addressToScript(address, bitcoinNetwork(chainName));
   const feerate = feeratePerKw ?? (await chain.feeratePerKw(CLOSING_TARGET_BLOCKS));
   await node.dispatcher.inTurn((turn) => {
-    turn.dispatch({ to: 'channel', channelIndex: channel.index, event: { type: 'close', scriptpubkey, feeratePerKw: feerate } });
+    const event = { type: 'close', scriptpubkey, feeratePerKw: feerate } as const;
+    turn.dispatch({ to: 'channel', channelIndex: channel.index, event });
   });
   const own = channel.value.connection === 'offline' ? ownCommitment(channel) : undefined;
   return { ...summaryOf(node, shownLive(node, channel)), ...(own && { ifForced: forcedCost(channel, own) }) };
@@ -38,8 +48,7 @@ async function closeTogether(node: Node, channel: LiveChannel, { address, feerat
 async function forceClose(node: Node, channel: LiveChannel): Promise<Output<'close'>> {
   const { lifecycle } = channel;
   const own = ownCommitment(channel);
-  const isOpen = lifecycle === 'confirming' || lifecycle === 'normal' || lifecycle === 'shuttingDown' || lifecycle === 'negotiatingClose';
-  if (!isOpen || own === undefined) throw refusal(node, channel, true);
+  if (!FORCEABLE.has(lifecycle) || own === undefined) throw refusal(node, channel, true);
   await node.dispatcher.inTurn((turn) => {
     turn.dispatch({ to: 'channel', channelIndex: channel.index, event: { type: 'forceClose' } });
   });
@@ -54,18 +63,19 @@ function refusal(node: Node, channel: LiveChannel, isForced: boolean): ApiError 
   const see = 'see `runnel pending`';
   switch (channel.lifecycle) {
     case 'opening':
-      return new ApiError('conflict', 'channel_opening', 'the channel is still being opened: there is nothing to close yet', {
+      return new ApiError('conflict', 'channel_opening', 'the channel is still being opened: nothing is to be closed', {
         hint: 'the opening ends by itself if the peer does not go on with it, or with `runnel disconnect`',
       });
     case 'fallenBehind':
-      return new ApiError('refused', 'channel_fallen_behind', `expected a channel whose latest state this node knows: ${text}`, {
-        hint: 'never broadcast the old commitment: the peer could take everything by it; keep the node running and the peer reachable',
+      return new ApiError('refused', 'channel_fallen_behind', `this node cannot close the channel: ${text}`, {
+        hint: 'keep the node running, and the peer reachable; by an old commitment the peer could take everything',
       });
     case 'failed':
     case 'closing': {
       const details = closing && { kind: closing.kind, txid: closing.txid, confirmations: closing.confirmations };
       const by = closing?.txid === undefined ? '' : ` (${closing.txid})`;
-      return new ApiError('conflict', 'channel_closing', `the channel is closing already: ${text}${by}`, { details, hint: see });
+      const message = `the channel is closing already: ${text}${by}`;
+      return new ApiError('conflict', 'channel_closing', message, { details, hint: see });
     }
     case 'shuttingDown':
     case 'negotiatingClose':

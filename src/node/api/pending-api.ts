@@ -66,7 +66,7 @@ export function alarmsOf(node: Node): AlarmView[] {
 export const pendingOf = (node: Node, shown: ShownChannel, here: Here = hereOf(node)): PendingView =>
   pendingView(subjectOf(node, shown), here);
 
-/** The node as the views of one answer see it: what costs something to find out is found out once, and only if asked for. */
+/** The node as the views of one answer see it: what is costly to find out is found out once, and only if asked for. */
 export function hereOf(node: Node): Here {
   const nets = once(() => walletNets(node));
   const fees = once(() => sweepFees(allOutputs(node), nets()));
@@ -115,14 +115,15 @@ export function ownCommitment({ data, htlcs, keys }: LiveChannel): BuiltCommitme
   return buildCommitment(own.parameters, own.commitmentNumber, own.keys, own.spec);
 }
 
-/** What a forced close costs: the blocks that our money waits, and what we pay for the commitment and its anchors (BOLT 3). */
+/** What a forced close costs: the blocks that our money waits, and what we pay for the commitment with its anchors. */
 export function forcedCost({ data }: LiveChannel, own: BuiltCommitment): { delayBlocks: number; feeSat: bigint } {
   const feeSat = data.isOpener ? openerCost(FORMAT, data.feeratePerKw, own.htlcs.length) : 0n;
   return { delayBlocks: own.parameters.toSelfDelay, feeSat };
 }
 
 /** HTLCs of a channel that is not on chain yet and that expire soon. */
-export function deadlinesOf({ data, value, htlcs }: Pick<LiveChannel, 'data' | 'value' | 'htlcs'>, height: number): Deadline[] {
+export function deadlinesOf(channel: Pick<LiveChannel, 'data' | 'value' | 'htlcs'>, height: number): Deadline[] {
+  const { data, value, htlcs } = channel;
   const lifecycle = lifecycleOf(value);
   if (lifecycle !== 'normal' && lifecycle !== 'shuttingDown') return [];
   const { shortChannelId } = data;
@@ -138,7 +139,8 @@ export function deadlinesOf({ data, value, htlcs }: Pick<LiveChannel, 'data' | '
 
 function deadlineOf({ details }: HtlcRow, height: number): Omit<Deadline, 'channelId' | 'shortChannelId'> {
   const { id, direction, amountMsat, paymentHash, cltvExpiry } = details;
-  const when = cltvExpiry <= height ? `expired at height ${cltvExpiry}` : `expires in ${blocks(cltvExpiry - height)}, at height ${cltvExpiry}`;
+  const at = `at height ${cltvExpiry}`;
+  const when = cltvExpiry <= height ? `expired ${at}` : `expires in ${blocks(cltvExpiry - height)}, ${at}`;
   return {
     htlcId: id,
     direction,

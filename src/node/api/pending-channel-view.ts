@@ -156,7 +156,9 @@ function textOf(
     case 'negotiatingClose':
       return `agreeing with the peer on the closing fee${away}`;
     case 'failed':
-      return closing === undefined ? 'failed: the peer never signed a commitment' : 'our commitment transaction waits for a block';
+      return closing === undefined
+        ? 'failed: the peer never signed a commitment'
+        : 'our commitment transaction waits for a block';
     case 'fallenBehind':
       return 'we lost state: our money comes when the peer broadcasts its commitment transaction';
     case 'closing':
@@ -184,8 +186,13 @@ function rowsOf({ snapshot: { data, value }, htlcs, own }: PendingSubject, heigh
 }
 
 /** What stands where; fees are reckoned apart. */
-function amountsOf({ snapshot: { data, value } }: PendingSubject, closing: Closing | undefined, outputs: readonly PendingOutput[]): Omit<Totals, 'feesSat'> {
-  const of = (account: PendingOutput['account']): bigint => sum(outputs.flatMap((output) => (output.account === account ? [output.amountSat] : [])));
+function amountsOf(
+  { snapshot: { data, value } }: PendingSubject,
+  closing: Closing | undefined,
+  outputs: readonly PendingOutput[],
+): Omit<Totals, 'feesSat'> {
+  const of = (account: PendingOutput['account']): bigint =>
+    sum(outputs.filter((output) => output.account === account).map(({ amountSat }) => amountSat));
   const amounts = { limboSat: of('limbo'), recoveredSat: of('recovered'), lostSat: of('lost') };
   switch (lifecycleOf(value)) {
     case 'shuttingDown':
@@ -204,12 +211,17 @@ function amountsOf({ snapshot: { data, value } }: PendingSubject, closing: Closi
 }
 
 /** BOLT 3, "Fee Calculation": the opener pays for the transaction that ends the channel; ours that spend it, we. */
-function feesOf({ snapshot: { data } }: PendingSubject, outputs: readonly PendingOutput[], { feeOf }: Here): Map<string, bigint> {
+function feesOf(
+  { snapshot: { data } }: PendingSubject,
+  outputs: readonly PendingOutput[],
+  { feeOf }: Here,
+): Map<string, bigint> {
   const fees = new Map<string, bigint>();
   if (data.isOpener && data.fundingSpend !== undefined) {
     const transaction = Transaction.fromBuffer(data.fundingSpend.transaction);
     // What HTLCs without an output were worth went to the miners too, but is told as lost or was not ours.
-    const dustSat = sum(outputs.flatMap(({ kind, amountSat }) => (kind === 'no_output' && amountSat < dustLimitOf(data) ? [amountSat] : [])));
+    const dust = outputs.filter(({ kind, amountSat }) => kind === 'no_output' && amountSat < dustLimitOf(data));
+    const dustSat = sum(dust.map(({ amountSat }) => amountSat));
     const feeSat = data.fundingSatoshis - paidBy(transaction) - dustSat;
     fees.set(transaction.getId(), feeSat > 0n ? feeSat : 0n);
   }
@@ -235,10 +247,11 @@ function mutualClose(data: ChannelData) {
 function mutualShare(data: ChannelData): bigint {
   const { fundingSpend, localShutdownScript } = data;
   if (fundingSpend === undefined) {
-    return sum(mutualClose(data)?.outputs.flatMap(({ payee, amountSatoshis }) => (payee === 'local' ? [amountSatoshis] : [])) ?? []);
+    const ours = mutualClose(data)?.outputs.filter(({ payee }) => payee === 'local') ?? [];
+    return sum(ours.map(({ amountSatoshis }) => amountSatoshis));
   }
   const { outs } = Transaction.fromBuffer(fundingSpend.transaction);
-  return sum(outs.flatMap(({ script, value }) => (equals(script, localShutdownScript) ? [value] : [])));
+  return sum(outs.filter(({ script }) => equals(script, localShutdownScript)).map(({ value }) => value));
 }
 
 function kindOfEnding({ ending, fundingSpend, remoteShutdownScript }: ChannelData): ClosingKind | undefined {
@@ -269,4 +282,5 @@ const paidBy = (transaction: Transaction): bigint => sum(transaction.outs.map(({
 const sum = (amounts: readonly bigint[]): bigint => amounts.reduce((total, amount) => total + amount, 0n);
 
 /** Why a channel ended and by whom, in a sentence. */
-const reasonText = ({ by, reason }: ChannelFailure): string => `ended by ${by === 'local' ? 'us' : 'the peer'}: ${reason}`;
+const reasonText = ({ by, reason }: ChannelFailure): string =>
+  `ended by ${by === 'local' ? 'us' : 'the peer'}: ${reason}`;

@@ -1,4 +1,4 @@
-import type { Depths, OutputRow } from '../../../machines/onchain/output.ts';
+import type { Depths, OutputHtlc, OutputRow } from '../../../machines/onchain/output.ts';
 import type { Outpoint } from '../../../machines/onchain/claim.ts';
 import type { Output } from '../../api/contract.ts';
 import { perVbyte } from '../../api/feerate.ts';
@@ -45,7 +45,7 @@ export function outputViews(rows: readonly OutputRow[], outlook: Outlook): Pendi
   return rows.map((row) => outputView(row, rows, outlook));
 }
 
-/** One output: what it is, what it is worth to us, what becomes of it and when (BOLT 5). `rows` are all of its channel. */
+/** One output: what it is, what it is worth to us, what becomes of it and when. `rows` are all of its channel. */
 export function outputView(row: OutputRow, rows: readonly OutputRow[], outlook: Outlook): PendingOutput {
   const scene = { ...outlook, row, child: row.outpoint && rows.find(({ parent }) => isSame(parent, row.outpoint)) };
   const { waitsFor, untilHeight, text } = waitOf(scene);
@@ -104,7 +104,7 @@ export function whatOf({ kind, htlc }: OutputRow): string {
 }
 
 /** An HTLC in words, seen from us. */
-export const nameOf = ({ id, direction }: { readonly id: bigint; readonly direction: 'offered' | 'received' }): string =>
+export const nameOf = ({ id, direction }: Pick<OutputHtlc, 'id' | 'direction'>): string =>
   `HTLC ${id} ${direction === 'offered' ? 'that we offered' : 'offered to us'}`;
 
 /** Blocks from `height` on until that one is reached; none if it is. */
@@ -148,13 +148,14 @@ function waiting(scene: Scene): Wait {
     case 'second_stage':
     case 'to_remote': {
       const untilHeight = heightOfDepth(row.blockHeight, row.csvDelay);
-      return { waitsFor: 'delay', untilHeight, text: `${until(untilHeight, height, 'until its delay ends')}` };
+      return { waitsFor: 'delay', untilHeight, text: until(untilHeight, height, 'until its delay ends') };
     }
     case 'htlc':
       return waitingHtlc(scene);
     case 'no_output': {
       const untilHeight = heightOfDepth(row.blockHeight, depths.reasonableDepth);
-      return { waitsFor: 'depth', untilHeight, text: `${outcome(scene)}; ${until(untilHeight, height, 'until that is acted upon')}` };
+      const left = until(untilHeight, height, 'until that is acted upon');
+      return { waitsFor: 'depth', untilHeight, text: `${outcome(scene)}; ${left}` };
     }
     case 'anchor':
       return deepening(scene, row.blockHeight, outcome(scene));
@@ -175,7 +176,9 @@ function waitingHtlc({ row, height }: Scene): Wait {
     const text = row.paymentPreimage === undefined ? expiry : `${expiry}; the peer has the preimage and can take it`;
     return { waitsFor: 'expiry', untilHeight, text };
   }
-  if (row.paymentPreimage !== undefined) return { waitsFor: 'block', text: 'the preimage is known: our transaction is being made' };
+  if (row.paymentPreimage !== undefined) {
+    return { waitsFor: 'block', text: 'the preimage is known: our transaction is being made' };
+  }
   const since = untilHeight <= height ? `since height ${untilHeight}` : `from height ${untilHeight}, in ${left}`;
   return { waitsFor: 'preimage', untilHeight, text: `preimage unknown: the peer can take it ${since}` };
 }
@@ -183,11 +186,14 @@ function waitingHtlc({ row, height }: Scene): Wait {
 function claimable(scene: Scene): Wait {
   const sweep = transactionOf(scene);
   const deadline = deadlineOf(scene);
-  const left = deadline === undefined ? '' : `; the peer can take it from height ${deadline}, in ${blocks(blocksUntil(deadline, scene.height))}`;
+  const inTime = deadline === undefined ? '' : blocks(blocksUntil(deadline, scene.height));
+  const left = deadline === undefined ? '' : `; the peer can take it from height ${deadline}, in ${inTime}`;
   const isPostponed = scene.row.outpoint !== undefined && scene.isPostponed(scene.row.outpoint);
   const ours =
     sweep === undefined
-      ? isPostponed ? 'left for now: taking it costs more than it is worth' : 'our transaction is being made'
+      ? isPostponed
+        ? 'left for now: taking it costs more than it is worth'
+        : 'our transaction is being made'
       : `our transaction ${sweep.txid} at ${perVbyte(sweep.feeratePerKw)} waits for a block`;
   return { waitsFor: 'block', text: `${ours}${left}` };
 }
@@ -195,7 +201,8 @@ function claimable(scene: Scene): Wait {
 function deepening({ height, depths }: Scene, blockHeight: number, what: string): Wait {
   const untilHeight = heightOfDepth(blockHeight, depths.irrevocableDepth);
   const left = blocksUntil(untilHeight, height);
-  return { waitsFor: 'depth', untilHeight, text: `${what}; ${left} ${left === 1 ? 'confirmation' : 'confirmations'} left until it is final` };
+  const confirmations = `${left} ${left === 1 ? 'confirmation' : 'confirmations'}`;
+  return { waitsFor: 'depth', untilHeight, text: `${what}; ${confirmations} left until it is final` };
 }
 
 const until = (untilHeight: number, height: number, what: string): string =>
@@ -204,14 +211,18 @@ const until = (untilHeight: number, height: number, what: string): string =>
 /** What has become of an output, in words. */
 function outcome(scene: Scene): string {
   const { row, child } = scene;
-  if (row.kind === 'no_output') return `too small or not in the commitment${accountOf(scene) === 'lost' ? ': left to the miners' : ''}`;
+  if (row.kind === 'no_output') {
+    return `too small or not in the commitment${accountOf(scene) === 'lost' ? ': left to the miners' : ''}`;
+  }
   switch (holderOf(scene)) {
     case 'us':
       return child === undefined ? 'ours' : 'our HTLC transaction has it';
     case 'nobody':
       return row.kind === 'anchor' ? 'not worth its fee: left to whoever wants it' : 'unspent';
     case 'peer':
-      if (row.kind === 'revoked_htlc' && child !== undefined) return "the cheater's transaction has it, and we take what that made";
+      if (row.kind === 'revoked_htlc' && child !== undefined) {
+        return "the cheater's transaction has it, and we take what that made";
+      }
       if (row.kind !== 'htlc') return 'the peer took it';
       if (row.htlc?.direction === 'received') return 'the peer took it back after its expiry';
       return row.paymentPreimage === undefined ? 'the peer took it' : 'the peer took it with the preimage';
@@ -253,7 +264,7 @@ function isOursByRight({ kind, htlc, paymentPreimage }: OutputRow): boolean {
 function deadlineOf({ row, cheatersDelay }: Scene): number | undefined {
   const { kind, state, htlc, blockHeight, paymentPreimage } = row;
   if (state !== 'waiting' && state !== 'claimable') return undefined;
-  if (kind === 'revoked_to_local' || kind === 'revoked_htlc' || kind === 'revoked_second_stage') return blockHeight + cheatersDelay;
+  if (kind.startsWith('revoked')) return blockHeight + cheatersDelay;
   const isClaim = kind === 'htlc' && htlc?.direction === 'received' && paymentPreimage !== undefined;
   return isClaim ? htlc.cltvExpiry : undefined;
 }

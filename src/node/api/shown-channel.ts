@@ -16,7 +16,8 @@ export interface ShownChannel {
 
 export function shownLive(node: Node, live: LiveChannel): ShownChannel {
   const { value, data, htlcs, index } = live;
-  const error = node.channels.isFrozen(index) ? 'frozen after a fault in this node: restart it, and report it' : undefined;
+  const isFrozen = node.channels.isFrozen(index);
+  const error = isFrozen ? 'frozen after a fault in this node: restart it, and report it' : undefined;
   return { snapshot: { value, data }, htlcs, live, error };
 }
 
