@@ -72,12 +72,14 @@ export class SweepRig {
   onOffer: (transactions: readonly Transaction[]) => void = () => {};
   readonly #rpc: RpcChain;
   readonly #logger: Logger;
-  /** The blocks that the wallet has been told of. */
+  /** The blocks that the wallet has been told of, and where they begin: it has no coins before. */
   readonly #told: string[] = [];
+  readonly #first: number;
 
   constructor({ coinsSat = [1_000_000n], chain = TestChain.funded(8), logger = silentLog }: RigOptions = {}) {
     this.chain = chain;
     this.#logger = logger;
+    this.#first = chain.height;
     this.#rpc = new RpcChain({ rpc: embeddedRpc(chain.chain), clock: chain.clock });
     this.database = openDatabase({ path: ':memory:' });
     this.alarms = new Alarms({ logger: silentLog, onChange: (alarm, isRaised) => this.told.push([isRaised, alarm]) });
@@ -142,7 +144,7 @@ export class SweepRig {
       this.wallet.handleChainEvent({ type: 'blockDisconnected', block: { height: node.height, hash }, below });
     }
     const last = this.#told.at(-1);
-    for (let height = last === undefined ? 1 : state.find(last)!.height + 1; height <= state.tip.height; height++) {
+    for (let height = last === undefined ? this.#first : state.find(last)!.height + 1; height <= state.tip.height; height++) {
       const { hash, previous, block } = state.at(height)!;
       const transactions = block.transactions.map(({ transaction }) => transaction);
       this.wallet.handleChainEvent({ type: 'blockConnected', block: { height, hash, previousHash: previous!.hash, transactions } });
