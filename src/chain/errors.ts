@@ -20,12 +20,12 @@ export class ChainUnavailableError extends RunnelError {
 /** bitcoind is there, but still loads what it has on disk. */
 export class ChainStartingError extends ChainUnavailableError {}
 
-/** bitcoind is there, but has not worked through blocks that this node has seen: it reindexes, or downloads them. */
+/** bitcoind is there, but without blocks that this node has seen: it reindexes, or downloads what a crash took from it. */
 export class ChainBehindError extends ChainUnavailableError {
   constructor(tipHeight: number, height: number) {
     super(
-      `the chain backend is at block ${tipHeight} and still catching up (reindexing, or downloading blocks); ` +
-        `this node has seen block ${height}, and waits`,
+      `the chain backend is at block ${tipHeight}, and this node has seen block ${height}: waiting until it has caught up ` +
+        '(one that does not is on another chain than before)',
       { tipHeight, height },
     );
   }

@@ -198,13 +198,16 @@ class Follower {
 
   /**
    * The header of the last block told of. While the backend reindexes, it does not know that block, or not that it is on
-   * the best chain: that is no reorg, but to be waited for. Rejects with `ChainBehindError` then.
+   * the best chain, and after a crash it may have forgotten the last blocks: that is no reorg, but to be waited for.
+   * Rejects with `ChainBehindError` then.
    */
   async #currentHeader(current: BlockRef) {
     const header = await this.#headerIfKnown(current.hash);
     if (header !== undefined && header.confirmations >= 0) return header;
     const { initialblockdownload, blocks } = await ask(this.#options.rpc, answers.progress, 'getblockchaininfo');
-    if (initialblockdownload) throw new ChainBehindError(blocks, current.height);
+    if (initialblockdownload || (header === undefined && blocks < current.height)) {
+      throw new ChainBehindError(blocks, current.height);
+    }
     // It may have caught up between the two answers.
     return this.#header(current);
   }

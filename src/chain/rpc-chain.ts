@@ -25,7 +25,7 @@ const TRANSACTION_REJECTED = -26;
 const ALREADY_IN_UTXO_SET = -27;
 const ALREADY_THERE = ['txn-already-in-mempool', 'txn-already-known'];
 const MISSING_INPUTS = 'bad-txns-inputs-missingorspent';
-/** What bitcoind says of those that it did not come to, since another one was refused. */
+/** What is said of those that it was not come to, since another one or the package was refused. */
 const UNEVALUATED = 'unevaluated';
 
 export interface RpcChainOptions {
@@ -98,6 +98,9 @@ export class RpcChain implements Chain {
     if (transactions.length === 1) return this.broadcast(first);
     const { message, refusals } = await this.#submit(transactions);
     if (refusals.size === 0) return;
+    // A child brings its parents with it; that those are in a block, bitcoind no longer sees once their outputs are spent.
+    const child = transactions.at(-1) ?? first;
+    if (await this.#isThere(child, refusals.get(child.getId()))) return;
     const rest: Transaction[] = [];
     for (const transaction of transactions) {
       if (!(await this.#isThere(transaction, refusals.get(transaction.getId())))) rest.push(transaction);
@@ -155,8 +158,13 @@ export class RpcChain implements Chain {
       const hex = transactions.map((transaction) => transaction.toHex());
       const { package_msg: message, 'tx-results': results } =
         await ask(this.#options.rpc, answers.package, 'submitpackage', [hex]);
+      const said = new Map(Object.values(results).map(({ txid, error }) => [txid, error]));
       const refusals = new Map<string, string>();
-      for (const { txid, error } of Object.values(results)) if (error !== undefined) refusals.set(txid, error);
+      for (const txid of transactions.map((transaction) => transaction.getId())) {
+        // Where the package as a whole is refused, nothing is said of each.
+        const error = said.has(txid) ? said.get(txid) : UNEVALUATED;
+        if (error !== undefined) refusals.set(txid, error);
+      }
       return { message, refusals };
     } catch (error) {
       if (!(error instanceof ChainRpcError)) throw error;
