@@ -6,7 +6,7 @@ import { StorageError, toStorageError } from './errors.ts';
 import { syncFolder } from './files.ts';
 
 /** "Runl": marks the file as ours (https://sqlite.org/pragma.html#pragma_application_id). */
-const APPLICATION_ID = 0x52756e6c;
+export const APPLICATION_ID = 0x52756e6c;
 /** Readers and a checkpoint may hold SQLite's locks for a moment; the data folder's lock keeps other writers out. */
 const BUSY_TIMEOUT_MS = 2_000;
 

@@ -16,6 +16,7 @@ import type { Recovery } from '../../src/node/backups.ts';
 import { Node } from '../../src/node/node.ts';
 import type { VirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { openDatabase, type Database } from '../../src/storage/database.ts';
+import { APPLICATION_ID } from '../../src/storage/database-file.ts';
 import { REGTEST_CHAIN_HASH, signerOf } from './channel-pair.ts';
 import type { MeshChain } from './mesh-chain.ts';
 import { MeshProcess } from './mesh-process.ts';
@@ -150,6 +151,7 @@ export class MeshNode {
   /** The database as it is now, to be put back. */
   copyDatabase(): Database {
     const path = join(mkdtempSync(join(tmpdir(), 'runnel-mesh-')), 'copy.db');
+    this.database.run(`PRAGMA application_id = ${APPLICATION_ID}`);
     this.database.run('VACUUM INTO ?', path);
     return openDatabase({ path });
   }
