@@ -33,13 +33,10 @@ export function remoteCommitment(channel: NegotiatedChannel, htlcs: HtlcTable): 
   return request(channel, htlcs, 'remote', channel.remoteCommitmentNumber, point, 'latest');
 }
 
-/**
- * The peer's commitment before the one that we signed last: valid until it is revoked. Undefined while the peer has
- * revoked all but the last.
- */
-export function previousRemoteCommitment(channel: NegotiatedChannel, htlcs: HtlcTable): CommitmentRequest | undefined {
-  const { remoteCommitmentNumber, remoteRevocations, remoteCurrentPoint: point } = channel;
-  if (remoteCommitmentNumber === remoteRevocations || point === undefined) return undefined;
+/** The peer's commitment before the one that we signed last: valid until the peer revokes it, for which we wait. */
+export function previousRemoteCommitment(channel: NegotiatedChannel, htlcs: HtlcTable): CommitmentRequest {
+  const { remoteRevocations, remoteCurrentPoint: point } = channel;
+  if (point === undefined) throw new ChannelViolation('point_unknown', "expected the peer's current per-commitment point to be known");
   return request(channel, htlcs, 'remote', remoteRevocations, point, 'previous');
 }
 

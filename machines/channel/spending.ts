@@ -74,14 +74,14 @@ function spendOf({ data, htlcs, environment }: ChannelContext, bytes: Uint8Array
   if (transaction === undefined) return undefined;
   const channel = negotiated(data);
   const txid = transaction.getHash();
-  for (const [kind, request] of knownCommitments(channel, htlcs, environment)) {
-    if (request === undefined) continue;
-    const { parameters, commitmentNumber, keys, spec, perCommitmentPoint } = request;
+  const commitmentNumber = readCommitmentNumber(basepointsOf(channel), transaction);
+  if (commitmentNumber === undefined) return { kind: isMutualClose(data, transaction) ? 'mutual' : 'unknown', transaction };
+  for (const [kind, number, request] of knownCommitments(channel, htlcs, environment)) {
+    if (number !== commitmentNumber) continue;
+    const { parameters, keys, spec, perCommitmentPoint } = request();
     const built = buildCommitment(parameters, commitmentNumber, keys, spec);
     if (equals(txid, built.txid)) return { kind, transaction, built, commitmentNumber, perCommitmentPoint };
   }
-  const commitmentNumber = readCommitmentNumber(basepointsOf(channel), transaction);
-  if (commitmentNumber === undefined) return { kind: isMutualClose(data, transaction) ? 'mutual' : 'unknown', transaction };
   if (commitmentNumber < data.remoteRevocations) return { kind: 'revoked', transaction, commitmentNumber };
   // This node may have closed the channel before it lost the state in which it did.
   const perCommitmentPoint = environment.localPoint(commitmentNumber);
@@ -89,19 +89,22 @@ function spendOf({ data, htlcs, environment }: ChannelContext, bytes: Uint8Array
   return { kind: 'ahead', transaction, commitmentNumber };
 }
 
-/** The commitments that may stand on chain without anyone having cheated or lost anything. */
+/** The commitments that may stand on chain without anyone having cheated or lost anything, by their numbers. */
 function knownCommitments(
   channel: NegotiatedChannel,
   htlcs: ChannelContext['htlcs'],
   { localPoint }: ChannelContext['environment'],
-): readonly (readonly [SpendKind, CommitmentRequest | undefined])[] {
+): readonly (readonly [SpendKind, number, () => CommitmentRequest])[] {
+  const { localCommitmentNumber, remoteCommitmentNumber, remoteRevocations } = channel;
   // A channel that came back from a backup knows nothing but its keys.
   if (channel.localSignatures === undefined) return [];
+  const local = ['local', localCommitmentNumber, () => localCommitment(channel, htlcs, localPoint, 'latest')] as const;
+  const latest = (): CommitmentRequest => remoteCommitment(channel, htlcs);
+  if (!isAwaitingRevocation(channel)) return [local, ['remoteCurrent', remoteCommitmentNumber, latest]];
   return [
-    ['local', localCommitment(channel, htlcs, localPoint, 'latest')],
-    ['remoteCurrent', previousRemoteCommitment(channel, htlcs)],
-    // Without one before it the last that we signed is the current one.
-    [isAwaitingRevocation(channel) ? 'remoteNext' : 'remoteCurrent', remoteCommitment(channel, htlcs)],
+    local,
+    ['remoteCurrent', remoteRevocations, () => previousRemoteCommitment(channel, htlcs)],
+    ['remoteNext', remoteCommitmentNumber, latest],
   ];
 }
 

@@ -1,6 +1,7 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { fromString } from 'uint8arrays';
 import { createChannel, newChannelData, type ChannelActor } from '../../machines/channel/channel.ts';
+import type { ChannelContext } from '../../machines/channel/context.ts';
 import type { ChannelData } from '../../machines/channel/data.ts';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import type { ExternalChannelEvent } from '../../machines/channel/events.ts';
@@ -310,6 +311,10 @@ export class Remote {
 
   get data(): ChannelData {
     return this.#actor.getSnapshot().context.data;
+  }
+
+  get context(): ChannelContext {
+    return this.#actor.getSnapshot().context;
   }
 
   /** The bench knows the funding, too. */
