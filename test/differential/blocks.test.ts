@@ -2,16 +2,16 @@ import type { Transaction } from 'bitcoinjs-lib';
 import { concat, toString } from 'uint8arrays';
 import { describe, expect, it } from 'vitest';
 import type { BlockNode } from '../../src/chain/embedded/block-node.ts';
+import { bitcoind } from '../harness/bitcoind.ts';
 import { Seeded } from '../harness/seeded.ts';
 import { blockMutations, draftBlock, finishBlock } from './block-maker.ts';
 import { someCase } from './cases.ts';
-import { hasBitcoind } from './daemon.ts';
 import { mutatedBytes } from './mutations.ts';
 import { type Plan, amountIn, amountOut, signed } from './plan.ts';
 import { CASES, SEED } from './size.ts';
 import { World, secondsOf } from './world.ts';
 
-describe.skipIf(!hasBitcoind)('the embedded chain and bitcoind', () => {
+describe.skipIf(bitcoind === undefined)('the embedded chain and bitcoind', () => {
   it('take and refuse the same blocks', { timeout: 3_600_000 }, async () => {
     const world = await World.start(new Seeded(`${SEED}/blocks`), 1_000);
     try {

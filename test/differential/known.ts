@@ -33,6 +33,8 @@ interface Known {
 const KNOWN: readonly Known[] = [
   { name: 'output scripts above 34 bytes', embedded: /./, bitcoind: /"bad-txns-vout-script-toolarge/ },
   { name: 'names of witness limits', embedded: /"bad-witness-nonstandard"/, bitcoind: /"bad-witness-\w+/ },
+  { name: 'names of nonstandard inputs', embedded: /"bad-txns-nonstandard-inputs"/, bitcoind: /"bad-txns-input-\w+/ },
+  { name: 'which limit is named', embedded: /too-long-mempool-chain/, bitcoind: /too-long-mempool-chain/ },
 ];
 
 /** The documented difference that explains two answers, if one does. */

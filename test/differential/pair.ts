@@ -4,7 +4,7 @@ import { EmbeddedChain } from '../../src/chain/embedded/embedded-chain.ts';
 import { embeddedRpc } from '../../src/chain/embedded/in-process.ts';
 import { ChainRpcError } from '../../src/chain/errors.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
-import { Daemon } from './daemon.ts';
+import { Bitcoind } from '../harness/bitcoind.ts';
 import { isKnown, withoutExtraFields } from './known.ts';
 
 export const START_S = 1_700_000_000;
@@ -33,13 +33,13 @@ export class ChainPair {
   readonly chain: EmbeddedChain;
   readonly embedded: ChainRpc;
   readonly bitcoind: ChainRpc;
-  readonly #daemon: Daemon;
+  readonly #daemon: Bitcoind;
   readonly differences: Difference[] = [];
   /** How many calls were compared, and for how many of them a documented difference was found, by its name. */
   compared = 0;
   readonly known = new Map<string, number>();
 
-  private constructor(daemon: Daemon, chain: EmbeddedChain, clock: VirtualClock) {
+  private constructor(daemon: Bitcoind, chain: EmbeddedChain, clock: VirtualClock) {
     this.#daemon = daemon;
     this.chain = chain;
     this.clock = clock;
@@ -49,7 +49,7 @@ export class ChainPair {
 
   static async start({ args = [], maxMempoolBytes }: { args?: readonly string[]; maxMempoolBytes?: number } = {}) {
     const clock = new VirtualClock(START_S * 1_000);
-    const daemon = await Daemon.start([...POLICY, `-mocktime=${START_S}`, ...args]);
+    const daemon = await Bitcoind.start({ args: ['-txindex', ...POLICY, `-mocktime=${START_S}`, ...args] });
     const chain = new EmbeddedChain({ clock, ...(maxMempoolBytes === undefined ? {} : { maxMempoolBytes }) });
     return new ChainPair(daemon, chain, clock);
   }

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { BlockNode } from '../../src/chain/embedded/block-node.ts';
+import { bitcoind } from '../harness/bitcoind.ts';
 import { Seeded } from '../harness/seeded.ts';
 import { draftBlock, finishBlock } from './block-maker.ts';
-import { hasBitcoind } from './daemon.ts';
 import { amountIn, amountOut, signed } from './plan.ts';
 import { CASES, SEED } from './size.ts';
 import { World } from './world.ts';
 
-describe.skipIf(!hasBitcoind)('the embedded chain and bitcoind', () => {
+describe.skipIf(bitcoind === undefined)('the embedded chain and bitcoind', () => {
   it('follow the same branch through reorgs, with the same mempool', { timeout: 3_600_000 }, async () => {
     const world = await World.start(new Seeded(`${SEED}/reorgs`), 1_000);
     const { pair } = world;

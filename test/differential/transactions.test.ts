@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { bitcoind } from '../harness/bitcoind.ts';
 import { Seeded } from '../harness/seeded.ts';
 import { judge, someCase } from './cases.ts';
-import { hasBitcoind } from './daemon.ts';
 import { CASES, SEED } from './size.ts';
 import { World } from './world.ts';
 import { signed } from './plan.ts';
@@ -10,7 +10,7 @@ const CHANNELS_A_ROUND = 6;
 const CASES_A_STEP = 60;
 const STEPS_A_ROUND = 6;
 
-describe.skipIf(!hasBitcoind)('the embedded chain and bitcoind', () => {
+describe.skipIf(bitcoind === undefined)('the embedded chain and bitcoind', () => {
   it('judge the transactions of channels and mutations of them the same', { timeout: 3_600_000 }, async () => {
     const world = await World.start(new Seeded(SEED), 2_000);
     try {

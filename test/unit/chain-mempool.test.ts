@@ -574,10 +574,37 @@ describe('packages', () => {
     expect(again.package_msg).toBe('success');
     const conflicting = spend([coin], { feeSat: 900n });
     const conflictingChild = spend([output(conflicting, 0, chain.miner)], { feeSat: 1_000_000n });
-    const refused = chain.call('submitpackage', [conflicting.toHex(), conflictingChild.toHex()]);
-    expect(refused['tx-results'][wtxidOf(conflicting)].error).toBe('bip125-replacement-disallowed');
     expect(chain.call('testmempoolaccept', [conflicting.toHex(), conflictingChild.toHex()])[0]['reject-reason']).toBe(
       'bip125-replacement-disallowed',
+    );
+  });
+
+  it('replace what one parent and its child pay more than, though the parent alone does not', () => {
+    const chain = TestChain.funded(6);
+    const [coin, parentOfTwo] = [chain.fund(), chain.fund()];
+    const rival = spend([coin], { feeSat: 2_000n });
+    const rivalChild = spend([output(rival, 0, chain.miner)], { feeSat: 3_000n });
+    chain.send(rival);
+    chain.send(rivalChild);
+    const parent = spend([coin], { feeSat: 900n });
+    const pays = (feeSat: bigint) => spend([output(parent, 0, chain.miner)], { feeSat });
+    const submit = (...transactions: Transaction[]) => chain.call('submitpackage', transactions.map((t) => t.toHex()), 0);
+    expect(submit(parent, pays(4_000n)).package_msg).toMatch(/^package RBF failed: insufficient anti-DoS fees, /);
+    expect(chain.mempool).toHaveLength(2);
+    const child = pays(5_000n);
+    const result = submit(parent, child);
+    expect(result.package_msg).toBe('success');
+    expect(result['replaced-transactions'].toSorted()).toEqual([rival.getId(), rivalChild.getId()].sort());
+    expect(chain.mempool.toSorted()).toEqual([parent.getId(), child.getId()].sort());
+
+    // What hangs together with more than one other is not judged so.
+    const wide = spend([parentOfTwo], { outputs: [{ script: chain.miner.script, value: 10_000n }] });
+    chain.send(wide);
+    for (const index of [0, 1]) chain.send(spend([output(wide, index, chain.miner)], { feeSat: 500n }));
+    const again = spend([parentOfTwo], { feeSat: 900n });
+    const payer = spend([output(again, 0, chain.miner)], { feeSat: 50_000n });
+    expect(submit(again, payer).package_msg).toBe(
+      `package RBF failed: ${wide.getId()} has 2 descendants, max 1 allowed`,
     );
   });
 

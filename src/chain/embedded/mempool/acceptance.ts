@@ -16,8 +16,11 @@ import { checkDustWithoutFee, checkStandard, checkStandardInputs } from './stand
 const MAX_STANDARD_SIGOPS_COST = 16_000;
 const BYTES_PER_SIGOP = 20;
 
-/** How a transaction comes: from a call, back from a disconnected block (fees are not asked again), or in a package. */
-export type AcceptMode = 'single' | 'reorg' | 'package';
+/**
+ * How a transaction comes: from a call, back from a disconnected block (fees are not asked again), in a package, or in
+ * one that is only tested (nothing is then replaced).
+ */
+export type AcceptMode = 'single' | 'reorg' | 'package' | 'test_package';
 
 /** A transaction that passed every check but its scripts. */
 export interface Candidate {
@@ -96,7 +99,9 @@ export class MempoolAcceptance {
     const conflicts = new Set<MempoolEntry>();
     for (const key of transaction.spends) {
       const spender = this.#pool.spender(key);
-      if (spender !== undefined) conflicts.add(spender);
+      if (spender === undefined) continue;
+      if (mode === 'test_package') throw new RejectedError('policy', 'bip125-replacement-disallowed');
+      conflicts.add(spender);
     }
     const coins = this.#coins(transaction, next.height, packageCoins);
     const heights = coins.map(({ height }) => height);
@@ -160,7 +165,7 @@ export class MempoolAcceptance {
     // This holds in packages too: a child that pays for its parent may go again, and its parent would stay.
     const relayFeeSat = feeAtRateSat(MIN_RELAY_FEERATE_SAT_PER_KVB, vsize);
     if (feeSat < relayFeeSat) throw new RejectedError('policy', 'min relay fee not met', `${feeSat} < ${relayFeeSat}`);
-    if (mode === 'single') this.checkFloor(feeSat, vsize, nowS);
+    if (mode !== 'package') this.checkFloor(feeSat, vsize, nowS);
   }
 
   #ancestors(
@@ -169,7 +174,7 @@ export class MempoolAcceptance {
     conflicts: ReadonlySet<MempoolEntry>,
     mode: AcceptMode,
   ): Set<MempoolEntry> {
-    if (mode === 'package') return ancestorsWithin(this.#pool, transaction, vsize, DEFAULT_LIMITS);
+    if (mode === 'package' || mode === 'test_package') return ancestorsWithin(this.#pool, transaction, vsize, DEFAULT_LIMITS);
     const [conflict] = conflicts;
     let limits: ChainLimits = DEFAULT_LIMITS;
     if (conflict !== undefined && conflicts.size === 1) {

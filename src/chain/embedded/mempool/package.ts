@@ -5,6 +5,7 @@ import { type Candidate, type MempoolAcceptance, checkMaxFeerate } from './accep
 import { feerateSatPerKvb } from './feerate.ts';
 import type { MempoolFloor } from './floor.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
+import { checkPackageReplacement } from './package-replacement.ts';
 import { type Mempool, type MempoolEntry, entryFeerate, totals } from './pool.ts';
 
 export const MAX_PACKAGE_COUNT = 25;
@@ -33,7 +34,7 @@ export interface PackageResult {
 
 /**
  * Packages: a child may pay the mempool's own floor for its parents. As in bitcoind each transaction must still pay the
- * relay fee itself. Replacing what is in the mempool by a package is not offered, only by single transactions.
+ * relay fee itself.
  */
 export class PackageAcceptance {
   readonly #pool: Mempool;
@@ -81,7 +82,7 @@ export class PackageAcceptance {
         const outcome = outcomes.get(wtxid);
         return outcome?.kind === 'rejected' && ['reconsiderable', 'missing_inputs'].includes(outcome.error.kind);
       });
-      if (transactions.length > 1 && together.length > 0 && mayPass) {
+      if (together.length > 1 && mayPass) {
         this.#together(together, nowS, { testOnly: false, maxFeerateSatPerKvb }, outcomes);
       }
     });
@@ -125,10 +126,9 @@ export class PackageAcceptance {
     };
     for (const transaction of transactions) {
       const passed = passes(transaction.wtxid, () => {
-        const candidate = this.#acceptance.check(transaction, nowS, 'package', packageCoins);
-        const { entry, conflicts } = candidate;
-        if (conflicts.size > 0) throw new RejectedError('policy', 'bip125-replacement-disallowed');
-        if (testOnly) this.#acceptance.checkFloor(entry.feeSat, entry.vsize, nowS);
+        const mode = testOnly ? 'test_package' : 'package';
+        const candidate = this.#acceptance.check(transaction, nowS, mode, packageCoins);
+        const { entry } = candidate;
         if (maxFeerateSatPerKvb !== undefined) checkMaxFeerate(entry, maxFeerateSatPerKvb);
         candidates.push(candidate);
         for (const [key, coin] of coinsOf(transaction, entry.height + 1)) packageCoins.set(key, coin);
@@ -139,6 +139,8 @@ export class PackageAcceptance {
     const includes = transactions.map(({ wtxid }) => wtxid);
     if (!testOnly && !passes(includes.at(-1) ?? '', () => this.#acceptance.checkFloor(feeSat, vsize, nowS))) return;
     this.#checkLimits(candidates);
+    const hasConflicts = candidates.some(({ conflicts }) => conflicts.size > 0);
+    const replaced = hasConflicts ? checkPackageReplacement(this.#pool, candidates) : new Set<MempoolEntry>();
     for (const { entry, coins } of candidates) {
       const { transaction } = entry;
       if (!passes(transaction.wtxid, () => this.#acceptance.checkScripts(transaction, coins))) return;
@@ -146,10 +148,12 @@ export class PackageAcceptance {
         transaction.wtxid,
         testOnly
           ? accepted(entry, [], entryFeerate(entry), [transaction.wtxid])
-          : accepted(entry, [], feerateSatPerKvb(feeSat, vsize), includes),
+          : accepted(entry, [...replaced], feerateSatPerKvb(feeSat, vsize), includes),
       );
     }
-    if (!testOnly) for (const { entry } of candidates) this.#pool.add(entry);
+    if (testOnly) return;
+    this.#pool.removeWithDescendants(replaced);
+    for (const { entry } of candidates) this.#pool.add(entry);
   }
 
   /**
@@ -198,7 +202,8 @@ function checkWellFormed(transactions: readonly ChainTransaction[]): void {
     if (spends.some((key) => later.has(txidOf(key)))) throw new RejectedError('policy', 'package-not-sorted');
     later.delete(txid);
   }
-  const spends = transactions.flatMap((transaction) => transaction.spends);
+  // One that spends an output twice itself is refused for that later.
+  const spends = transactions.flatMap((transaction) => [...new Set(transaction.spends)]);
   if (new Set(spends).size !== spends.length) throw new RejectedError('policy', 'conflict-in-package');
 }
 

@@ -1,3 +1,4 @@
+import { compare } from 'uint8arrays';
 import { type Coin, type CoinView, coinAt } from '../consensus/coins.ts';
 import { type ChainTransaction, outpointKey } from '../consensus/transaction.ts';
 import { feerateSatPerKvb } from './feerate.ts';
@@ -140,6 +141,12 @@ export function totals(entries: Iterable<MempoolEntry>): PackageTotals {
     feeSat += entry.feeSat;
   }
   return { count, vsize, feeSat };
+}
+
+/** Entries by their txids as these are hashed: the order in which bitcoind keeps and names them. */
+export function inHashOrder(entries: Iterable<MempoolEntry>): MempoolEntry[] {
+  const keyed = [...entries].map((entry) => ({ entry, hash: entry.transaction.transaction.getHash() }));
+  return keyed.sort((a, b) => compare(a.hash, b.hash)).map(({ entry }) => entry);
 }
 
 /** An entry's own feerate in satoshi per 1,000 vbytes. */

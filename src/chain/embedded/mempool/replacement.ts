@@ -4,7 +4,7 @@ import { feeAtRateSat, feerateSatPerKvb, feerateText } from './feerate.ts';
 import { INCREMENTAL_FEERATE_SAT_PER_KVB } from './floor.ts';
 import { type Mempool, type MempoolEntry, entryFeerate, totals } from './pool.ts';
 
-const MAX_REPLACED = 100;
+export const MAX_REPLACED = 100;
 
 /**
  * Checks that `transaction` may replace what it conflicts with (BIP 125's rules without the signal, which bitcoind no
@@ -35,8 +35,7 @@ export function checkReplacement(
     for (const each of descendants) replaced.add(each);
   }
   if (counted > MAX_REPLACED) {
-    const debug = `rejecting replacement ${txid}; too many potential replacements (${counted} > ${MAX_REPLACED})`;
-    throw new RejectedError('policy', 'too many potential replacements', debug);
+    throw new RejectedError('policy', 'too many potential replacements', tooMany(txid, counted));
   }
 
   const oldParents = new Set([...conflicts].flatMap((conflict) => [...pool.parents(conflict.transaction)]));
@@ -48,17 +47,31 @@ export function checkReplacement(
     }
   }
 
-  const replacedFeeSat = totals(replaced).feeSat;
+  const problem = checkAdditionalFees(txid, feeSat, vsize, totals(replaced).feeSat);
+  if (problem !== undefined) throw insufficient(problem);
+  return replaced;
+}
+
+/** Whether `feeSat` is all that the replaced transactions paid, and the relay of `vsize` more: undefined, or why not. */
+export function checkAdditionalFees(
+  txid: string,
+  feeSat: bigint,
+  vsize: number,
+  replacedFeeSat: bigint,
+): string | undefined {
   if (feeSat < replacedFeeSat) {
     const fees = `${btcText(feeSat)} < ${btcText(replacedFeeSat)}`;
-    throw insufficient(`rejecting replacement ${txid}, less fees than conflicting txs; ${fees}`);
+    return `rejecting replacement ${txid}, less fees than conflicting txs; ${fees}`;
   }
   const relayFeeSat = feeAtRateSat(INCREMENTAL_FEERATE_SAT_PER_KVB, vsize);
-  if (feeSat - replacedFeeSat < relayFeeSat) {
-    const paid = `${btcText(feeSat - replacedFeeSat)} < ${btcText(relayFeeSat)}`;
-    throw insufficient(`rejecting replacement ${txid}, not enough additional fees to relay; ${paid}`);
-  }
-  return replaced;
+  if (feeSat - replacedFeeSat >= relayFeeSat) return undefined;
+  const paid = `${btcText(feeSat - replacedFeeSat)} < ${btcText(relayFeeSat)}`;
+  return `rejecting replacement ${txid}, not enough additional fees to relay; ${paid}`;
+}
+
+/** What is said of a replacement that would take out `count` transactions. */
+export function tooMany(txid: string, count: number): string {
+  return `rejecting replacement ${txid}; too many potential replacements (${count} > ${MAX_REPLACED})`;
 }
 
 function insufficient(debug: string): RejectedError {

@@ -10,7 +10,7 @@ import {
 import type { EmbeddedChain } from '../embedded-chain.ts';
 import { feeAtRateSat } from '../mempool/feerate.ts';
 import { MAX_PACKAGE_COUNT, type PackageOutcome, isChildWithParents } from '../mempool/package.ts';
-import { entryFeerate } from '../mempool/pool.ts';
+import { type MempoolEntry, entryFeerate, inHashOrder } from '../mempool/pool.ts';
 import { RejectedError } from '../rejection.ts';
 import { hasValidOps, isUnspendable } from '../script/parse.ts';
 import { findBlock } from './blockchain.ts';
@@ -180,23 +180,23 @@ function submitPackage(chain: EmbeddedChain, given: Arguments): Json {
   const { packageError, outcomes } = chain.submitPackage(transactions, maxFeerate > 0n ? maxFeerate : undefined);
   const failed = [...outcomes.values()].some(({ kind }) => kind === 'rejected');
   const results: Json = {};
-  const replaced = new Set<string>();
+  const replaced = new Set<MempoolEntry>();
   for (const { txid, wtxid } of transactions) {
     const outcome = outcomes.get(wtxid);
+    // bitcoind 29 says nothing of transactions that it did not come to.
+    if (outcome === undefined) continue;
     results[wtxid] = { txid, ...outcomeJson(outcome) };
-    if (outcome?.kind === 'accepted') for (const entry of outcome.replaced) replaced.add(entry.transaction.txid);
+    if (outcome.kind === 'accepted') for (const entry of outcome.replaced) replaced.add(entry);
   }
   return {
     package_msg: packageError?.message ?? (failed ? 'transaction failed' : 'success'),
     'tx-results': results,
-    'replaced-transactions': [...replaced].sort(),
+    'replaced-transactions': inHashOrder(replaced).map(({ transaction }) => transaction.txid),
   };
 }
 
-function outcomeJson(outcome: PackageOutcome | undefined): Json {
-  switch (outcome?.kind) {
-    case undefined:
-      return { error: 'unevaluated' };
+function outcomeJson(outcome: PackageOutcome): Json {
+  switch (outcome.kind) {
     case 'rejected':
       return { error: outcome.error.message };
     case 'different_witness':
