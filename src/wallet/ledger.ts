@@ -34,7 +34,7 @@ export class Ledger {
   addUnconfirmed(transaction: Transaction): void {
     const txid = transaction.getId();
     if (this.#store.transaction(txid) === undefined) this.#put(transaction, undefined, false);
-    else this.#store.setBooked(txid, transaction.toBuffer());
+    else this.#store.setArrived(txid);
     this.#settleRivalries();
   }
 
@@ -100,8 +100,8 @@ export class Ledger {
 
   /**
    * Of unconfirmed transactions that spend the same, such as a sweep and its replacement after a reorg, one can count:
-   * the one that this node broadcast last, or else the one that was last in a block. The others, and what builds on
-   * them, wait for whether it stays.
+   * the one that was last booked or given back by a block, since that is what miners have. The others, and what builds
+   * on them, wait for whether it stays.
    */
   #settleRivalries(): void {
     this.#store.replaceDisplaced();
@@ -127,7 +127,7 @@ export class Ledger {
       blockHeight,
       isCoinbase,
       feeSat,
-      raw: blockHeight === undefined && feeSat !== undefined ? transaction.toBuffer() : undefined,
+      raw: feeSat === undefined ? undefined : transaction.toBuffer(),
       inputs,
       outputs,
     });

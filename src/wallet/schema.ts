@@ -93,10 +93,8 @@ export const walletMigrations: readonly Migration[] = [
   {
     name: 'mark what is spent',
     sql: `
-      -- Of two unconfirmed transactions that spend the same, that one is taken to stand which this node broadcasts, and
-      -- of two such the later one. (The other one then has -1 as its conflict_height.)
-      ALTER TABLE wallet_transactions ADD COLUMN is_booked INTEGER NOT NULL DEFAULT 0;
-      UPDATE wallet_transactions SET is_booked = 1 WHERE raw IS NOT NULL;
+      -- In which order unconfirmed transactions were booked, or given back by a block: of two that spend the same, the
+      -- later one is taken to stand. (The other one then has -1 as its conflict_height.)
       ALTER TABLE wallet_transactions ADD COLUMN arrival INTEGER NOT NULL DEFAULT 0;
       CREATE INDEX wallet_transactions_arrival ON wallet_transactions (arrival);
 

@@ -68,8 +68,8 @@ export class WalletStore {
   putTransaction(transaction: StoredTransaction): void {
     const { txid, blockHeight, isCoinbase, feeSat, raw } = transaction;
     this.#database.run(
-      `INSERT INTO wallet_transactions (txid, block_height, is_coinbase, fee_sat, raw, is_booked, arrival)
-       VALUES (?, ?, ?, ?, ?, ?, ${NEXT_ARRIVAL})
+      `INSERT INTO wallet_transactions (txid, block_height, is_coinbase, fee_sat, raw, arrival)
+       VALUES (?, ?, ?, ?, ?, ${NEXT_ARRIVAL})
        ON CONFLICT (txid) DO UPDATE SET block_height = excluded.block_height, conflict_height = NULL,
          fee_sat = COALESCE(excluded.fee_sat, fee_sat), raw = COALESCE(excluded.raw, raw)`,
       txid,
@@ -77,7 +77,6 @@ export class WalletStore {
       isCoinbase,
       feeSat,
       raw,
-      blockHeight === undefined,
     );
     for (const input of transaction.inputs) {
       this.#database.run(
@@ -100,13 +99,10 @@ export class WalletStore {
     }
   }
 
-  /** An unconfirmed transaction that is known already is broadcast by this node; `raw` where it is ours alone. */
-  setBooked(txid: string, raw: Uint8Array): void {
+  /** An unconfirmed transaction that is known is broadcast anew. */
+  setArrived(txid: string): void {
     this.#database.run(
-      `UPDATE wallet_transactions SET is_booked = 1, arrival = ${NEXT_ARRIVAL},
-         raw = CASE WHEN fee_sat IS NULL THEN raw ELSE ? END
-       WHERE txid = ? AND block_height IS NULL`,
-      raw,
+      `UPDATE wallet_transactions SET arrival = ${NEXT_ARRIVAL} WHERE txid = ? AND block_height IS NULL`,
       txid,
     );
   }
@@ -184,7 +180,7 @@ export class WalletStore {
     );
   }
 
-  /** Pairs of standing unconfirmed transactions that spend the same, the one that is to stand first. */
+  /** Pairs of standing unconfirmed transactions that spend the same, the one that came last first. */
   rivalries(): { readonly standing: string; readonly rival: string }[] {
     return this.#database.all(
       `SELECT DISTINCT a.txid AS standing, b.txid AS rival
@@ -194,8 +190,8 @@ export class WalletStore {
        JOIN wallet_transactions b ON b.txid = bi.txid
        WHERE a.block_height IS NULL AND a.conflict_height IS NULL
          AND b.block_height IS NULL AND b.conflict_height IS NULL
-         AND (a.is_booked, a.arrival, a.rowid) > (b.is_booked, b.arrival, b.rowid)
-       ORDER BY a.is_booked DESC, a.arrival DESC, a.rowid DESC`,
+         AND (a.arrival, a.rowid) > (b.arrival, b.rowid)
+       ORDER BY a.arrival DESC, a.rowid DESC`,
     );
   }
 
@@ -216,13 +212,12 @@ export class WalletStore {
     this.#database.run('DELETE FROM wallet_transactions WHERE txid = ?', txid);
   }
 
-  /** The unconfirmed transactions that are kept whole, parents before children; those that gave way to others too. */
+  /** The unconfirmed transactions that are kept whole, parents before children. */
   unconfirmedRaw(): Uint8Array[] {
     return this.#database
       .all<{ raw: Uint8Array }>(
         `SELECT raw FROM wallet_transactions
-         WHERE block_height IS NULL AND (conflict_height IS NULL OR conflict_height = ${DISPLACED})
-           AND raw IS NOT NULL ORDER BY rowid`,
+         WHERE block_height IS NULL AND conflict_height IS NULL AND raw IS NOT NULL ORDER BY rowid`,
       )
       .map(({ raw }) => raw);
   }

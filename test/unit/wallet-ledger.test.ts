@@ -173,8 +173,13 @@ describe('spending', () => {
     mine(rival);
     expect(wallet.balance()).toEqual(balance({ confirmed: 60_000n }));
     expect(wallet.unconfirmedTransactions()).toEqual([]);
-    undo();
+    undo(); // what was in a block is what miners have
+    expect(wallet.unconfirmedTransactions().map((each) => each.getId())).toEqual([rival.getId()]);
+    expect(wallet.balance()).toEqual(balance({ unconfirmed: 60_000n }));
+    wallet.abandonTransaction(rival.getId());
     expect(wallet.unconfirmedTransactions().map((each) => each.getId())).toEqual([lost.getId(), child.getId()]);
+    mine(rival);
+    undo();
     mine(lost);
     mine(child);
     expect(
@@ -205,10 +210,15 @@ describe('spending', () => {
     expect(wallet.balance()).toEqual(balance({ confirmed: 100_000n }));
     mine(rivals[1]!);
     expect(wallet.balance()).toEqual(balance({}));
+    const waiting = (): string[] => wallet.unconfirmedTransactions().map((each) => each.getId());
     undo(); // the second rival waits now, and the first one still stands
-    expect(wallet.unconfirmedTransactions()).toEqual([]);
+    expect(waiting()).toEqual([rivals[1]!.getId()]);
     undo();
-    expect(wallet.unconfirmedTransactions()).toHaveLength(1);
+    expect(new Set(waiting())).toEqual(new Set(rivals.map((rival) => rival.getId())));
+    wallet.abandonTransaction(rivals[0]!.getId());
+    expect(waiting()).toEqual([rivals[1]!.getId()]);
+    wallet.abandonTransaction(rivals[1]!.getId());
+    expect(waiting()).toEqual([lost.getId()]);
   });
 
   it('seen only in a block, as after a restore from the seed, is booked the same', () => {
