@@ -65,6 +65,11 @@ export interface BlockConnected {
   readonly height: number;
   /** Those in it that spend what the channel watches, or what one before them in the block made; in their order. */
   readonly transactions: readonly Uint8Array[];
+  /**
+   * The node was away, and goes through what it missed before it meets its peers. No deadline is acted upon: first the peer is to have the chance
+   * to show that our state is an old one, whose commitment must not be broadcast (BOLT 2, "Message Retransmission").
+   */
+  readonly wasMissed?: true;
 }
 
 /** `reference` names the request in the notice that answers it (`htlcOffered` or `htlcRefused`). */

@@ -107,7 +107,7 @@ const isBlock = (event: ChannelEvent): event is EventOf<'blockConnected' | 'bloc
   event.type === 'blockConnected' || event.type === 'blockDisconnected';
 
 const deadlineIn = (context: ChannelContext, event: ChannelEvent): ChannelFailure | undefined =>
-  event.type === 'blockConnected' ? deadlineFailure(context, event.height) : undefined;
+  event.type === 'blockConnected' && event.wasMissed !== true ? deadlineFailure(context, event.height) : undefined;
 
 const isUnspent = (event: ChannelEvent): boolean => event.type === 'fundingSpent' && event.depth === 0;
 

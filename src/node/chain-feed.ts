@@ -20,6 +20,8 @@ export class ChainFeed {
   readonly #database: Database;
   readonly #wallet: Wallet;
   readonly #channels: ChannelManager;
+  /** The blocks that come are those that the node missed: see `BlockConnected.wasMissed`. */
+  isCatchingUp = false;
   #pending: ChainEvent[] = [];
   #tip: BlockRef | undefined;
   #savedTip: BlockRef | undefined;
@@ -62,6 +64,14 @@ export class ChainFeed {
   rewindTo(block: BlockRef): void {
     this.#tip = block;
     this.#rewound = block;
+  }
+
+  /** The peers had their chance: what has passed its deadline in the blocks that were missed goes to the chain. To be called within a turn. */
+  checkDeadlines(turn: Turn): void {
+    if (this.#tip === undefined) return;
+    for (const channel of this.#channels.all()) {
+      if (isConcerned(channel)) tell(channel, { type: 'blockConnected', height: this.#tip.height, transactions: [] }, turn);
+    }
   }
 
   /** To be called within a turn. */
@@ -117,7 +127,8 @@ export class ChainFeed {
       if (!confirmed.has(channel)) this.#deepen(channel, block.height, turn);
       const transactions = watch.relevantTo(channel);
       if (transactions === undefined && !isConcerned(channel)) continue;
-      tell(channel, { type: 'blockConnected', height: block.height, transactions: transactions ?? [] }, turn);
+      const missed = this.isCatchingUp ? { wasMissed: true } as const : {};
+      tell(channel, { type: 'blockConnected', height: block.height, transactions: transactions ?? [], ...missed }, turn);
     }
     turn.dispatch({ to: 'payments', event: { type: 'blockHeight', height: block.height } });
   }

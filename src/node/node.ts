@@ -74,6 +74,9 @@ export interface NodeOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
+/** After a start: what the peers get to say that our state is an old one, before deadlines that passed meanwhile are acted upon. */
+const MEETING_MS = 30_000;
+
 /** A node: its parts, wired. Behaviour lives in the machines, effects in the parts; here is only who knows whom. */
 export class Node {
   readonly options: NodeOptions;
@@ -102,6 +105,7 @@ export class Node {
   readonly endings: Endings;
   readonly #channelEvents: ChannelEvents;
   #closingScript: Uint8Array | undefined;
+  #cancelDeadlines: () => void = () => {};
 
   constructor(options: NodeOptions) {
     const { database, signer, chain, chainName, chainHash, network, clock, randomBytes, logger, channelPolicy } = options;
@@ -259,7 +263,9 @@ export class Node {
     // Before channels repeat what they told: what they were asked last must be known by then.
     await this.payments.start();
     await this.backups.start(this.options.recovery ?? {});
+    this.feed.isCatchingUp = true;
     await this.follower.start();
+    this.feed.isCatchingUp = false;
     for (const { index } of this.channels.all()) this.#restored(index);
     this.endings.update();
     await network.start({
@@ -272,11 +278,13 @@ export class Node {
     for (const channel of this.channels.all()) this.peers.want(hexOf(channel.data.remoteNodeId));
     for (const channel of this.channels.all()) this.ownChannels.tell(channel, this.announcer);
     void this.backups.reachPeers();
+    this.#cancelDeadlines = this.options.clock.setTimer(MEETING_MS, () => this.dispatcher.run((turn) => this.feed.checkDeadlines(turn)));
   }
 
   /** Everything begun is on disk when it resolves. */
   async stop(): Promise<void> {
     this.follower.stop();
+    this.#cancelDeadlines();
     this.endings.stop();
     this.opener.abortAll('the node is stopping');
     this.peers.stop();
