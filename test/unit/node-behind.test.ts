@@ -61,7 +61,7 @@ describe.each(['alice', 'bob'] as const)('%s runs on an old copy of its database
   }, TIMEOUT_MS);
 
   it('finds out from the chain, if the peer’s commitment is there', async () => {
-    const { lossy, mesh, behind, peer } = await goBack(name);
+    const { mesh, behind, peer } = await goBack(name);
     await mesh.outcome(closeChannel(peer.node, channelsOf(peer)[0]!, { force: true }));
     await mesh.runFor(1_000);
     await mesh.mine(2);
