@@ -12,6 +12,10 @@ const depthOf = (blockHeight: number, height: number): number => height - blockH
 const isDeep = ({ row }: OutputContext, event: OutputEvent, depth: number): boolean =>
   event.type === 'blockConnected' && depthOf(row.spend?.blockHeight ?? row.blockHeight, event.height) >= depth;
 
+/** Whether an HTLC expired so many blocks ago. */
+const isExpiredBy = ({ row }: OutputContext, event: OutputEvent, blocks: number): boolean =>
+  event.type === 'blockConnected' && row.htlc !== undefined && event.height >= row.htlc.cltvExpiry + blocks;
+
 /** Whether a transaction with the delay of its script could stand in the next block. */
 const isMature = ({ row }: OutputContext, event: OutputEvent): boolean =>
   event.type === 'blockConnected' && depthOf(row.blockHeight, event.height) >= row.csvDelay;
@@ -22,8 +26,9 @@ const outputSetup = setup({
   guards: {
     isMature: ({ context, event }) => isMature(context, event),
     // The HTLC-timeout transaction has the expiry as its lock time, so that the block after it is the first to hold it.
-    isExpired: ({ context, event }) =>
-      event.type === 'blockConnected' && context.row.htlc !== undefined && event.height >= context.row.htlc.cltvExpiry,
+    isExpired: ({ context, event }) => isExpiredBy(context, event, 0),
+    isLongExpired: ({ context, event }) => isExpiredBy(context, event, context.depths.reasonableDepth),
+    isIrrevocablyExpired: ({ context, event }) => isExpiredBy(context, event, context.depths.irrevocableDepth),
     isOffered: ({ context }) => context.row.htlc?.direction === 'offered',
     knowsPreimage: ({ context }) => context.row.paymentPreimage !== undefined,
     isByUs: ({ event }) => event.type === 'spent' && event.by === 'us',
@@ -131,6 +136,7 @@ export const htlcChart = outputSetup.createMachine({
         blockConnected: [
           { guard: and(['isMature', 'isOffered', 'isExpired']), target: 'claimable' },
           { guard: and(['isMature', not('isOffered'), 'knowsPreimage']), target: 'claimable' },
+          { guard: and([not('isOffered'), 'isLongExpired']), target: 'expired', actions: 'tellTheirs' },
         ],
         preimageKnown: { guard: not('isOffered'), target: 'claimable', actions: 'notePreimage' },
         blockDisconnected: orphaned,
@@ -141,6 +147,16 @@ export const htlcChart = outputSetup.createMachine({
       description:
         'BOLT 5, HTLC Output Handling: to be spent by HTLC-timeout or HTLC-success on our own commitment, or directly on that of the peer.',
       on: { blockDisconnected: immature, ...learning },
+    },
+    expired: {
+      description:
+        "BOLT 5, HTLC Output Handling: Local Commitment, Remote Offers: received, expired, and its preimage unknown: the peer's, whenever it takes it.",
+      on: {
+        blockConnected: { guard: 'isIrrevocablyExpired', target: 'resolved' },
+        preimageKnown: { target: 'claimable', actions: 'notePreimage' },
+        blockDisconnected: immature,
+        ...learning,
+      },
     },
     claimed: {
       description: 'BOLT 5, HTLC Output Handling: our transaction has it, not deep enough to act upon in the channel upstream.',

@@ -26,6 +26,7 @@ export type OutputState =
   | 'unconfirmed'
   | 'waiting'
   | 'claimable'
+  | 'expired'
   | 'claimed'
   | 'claimBuried'
   | 'taken'

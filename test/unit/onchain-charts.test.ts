@@ -84,7 +84,9 @@ describe('an output of a commitment in block 100', () => {
 
   it('an HTLC that we received is claimable with its preimage, known before or later, and never without', () => {
     const received = row('htlc', { htlc: htlc('received') });
-    expect(changes(received, 400)).toEqual([]);
+    // Without one it is the peer's once it has expired, should the peer ever take it.
+    expect(changes(received, 400)).toEqual([[156, 'expired'], [250, 'resolved']]);
+    expect(live(received, blocks(100, 400)).told).toEqual([{ type: 'ended', to: 'peer' }]);
     expect(changes({ ...received, paymentPreimage }, 400)).toEqual([[100, 'claimable']]);
     expect(live(received, [...blocks(100, 120), { type: 'preimageKnown', paymentPreimage }]).row).toMatchObject({
       state: 'claimable',

@@ -28,7 +28,7 @@ export const outputKind = z
 /** The states of the outputs' statecharts. */
 export const outputState = z
   .enum([
-    'unconfirmed', 'waiting', 'claimable', 'claimed', 'claimBuried', 'taken', 'takeBuried', 'buried', 'resolved',
+    'unconfirmed', 'waiting', 'claimable', 'expired', 'claimed', 'claimBuried', 'taken', 'takeBuried', 'buried', 'resolved',
   ])
   .meta({ id: 'OutputState' });
 

@@ -129,6 +129,8 @@ function waitOf(scene: Scene): Wait {
       return waiting(scene);
     case 'claimable':
       return claimable(scene);
+    case 'expired':
+      return expired(scene);
     case 'claimed':
     case 'claimBuried':
     case 'taken':
@@ -181,6 +183,11 @@ function waitingHtlc({ row, height }: Scene): Wait {
   }
   const since = untilHeight <= height ? `since height ${untilHeight}` : `from height ${untilHeight}, in ${left}`;
   return { waitsFor: 'preimage', untilHeight, text: `preimage unknown: the peer can take it ${since}` };
+}
+
+function expired({ row, depths }: Scene): Wait {
+  const untilHeight = (row.htlc?.cltvExpiry ?? row.blockHeight) + depths.irrevocableDepth;
+  return { waitsFor: 'depth', untilHeight, text: 'expired without its preimage: left to the peer, which has not taken it' };
 }
 
 function claimable(scene: Scene): Wait {
