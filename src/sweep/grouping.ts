@@ -1,7 +1,7 @@
 import { claimInputWeight, outputWeight } from '../../machines/onchain/claim-transaction.ts';
-import type { Claim } from '../../machines/onchain/claim.ts';
-import { blocksLeft, budgetSat, feeOf, URGENT_BLOCKS } from './fee-policy.ts';
+import { blocksLeft, URGENT_BLOCKS } from './fee-policy.ts';
 import { outpointKey, type ChannelClaim } from './sweep.ts';
+import { isWorthAlone } from './worth.ts';
 
 /** A quarter of what nodes relay, so that a transaction stays cheap to replace. */
 const MAX_WEIGHT = 100_000;
@@ -21,18 +21,13 @@ export function isUrgent(deadline: number | undefined, height: number): boolean 
   return (blocksLeft({ deadline, height }) ?? Infinity) <= URGENT_BLOCKS;
 }
 
-/** Whether the claim takes from a peer that cheated: all of it is a gain. */
-export function isPenalty({ witness: { kind } }: Claim): boolean {
-  return kind === 'revoked_delayed' || kind === 'revoked_htlc';
-}
-
-/**
- * Whether taking the output is worth its own part of the fee. What an HTLC transaction gives is not ours before it is
- * swept as well, which its budget of a half leaves room for.
- */
-export function isEconomical(claim: Claim, feeratePerKw: number): boolean {
-  const output = claim.pairedOutput === undefined ? 0 : outputWeight(claim.pairedOutput.script);
-  return feeOf(claimInputWeight(claim) + output, feeratePerKw) < budgetSat(claim.amountSat, isPenalty(claim));
+/** What decides besides the claims themselves. */
+export interface Situation {
+  readonly height: number;
+  /** The claims that share no transaction, by `outpointKey`. */
+  readonly apart: ReadonlySet<string>;
+  /** The least that makes sense now. */
+  readonly feeratePerKw: number;
 }
 
 /**
@@ -44,25 +39,21 @@ export function isEconomical(claim: Claim, feeratePerKw: number): boolean {
  * - HTLC transactions go together by channel and lock time, which the peer's signatures cover; those with a near deadline
  *   apart from the others, but not each alone: each would need a coin of its own for its fee;
  * - what the peer can take, now or once a deadline is over, goes together by channel and by what it takes to contest it;
- *   but alone once the deadline is near;
+ *   but alone once the deadline is near, if it is worth that;
  * - what is in `apart` goes alone: its transaction was refused, and one of its inputs is at fault.
  */
-export function groupClaims(
-  claims: readonly ChannelClaim[],
-  height: number,
-  apart: ReadonlySet<string>,
-): ChannelClaim[][] {
+export function groupClaims(claims: readonly ChannelClaim[], situation: Situation): ChannelClaim[][] {
   const groups = new Map<string, ChannelClaim[]>();
   for (const each of [...claims].sort(byHaste)) {
-    const name = groupOf(each, height, apart);
+    const name = groupOf(each, situation);
     groups.set(name, [...(groups.get(name) ?? []), each]);
   }
   return [...groups.values()].flatMap(bounded);
 }
 
 /** Whether a group that was made earlier is one that would be made now, with its deadline nearer. */
-export function mayStayTogether(claims: readonly ChannelClaim[], height: number, apart: ReadonlySet<string>): boolean {
-  return new Set(claims.map((each) => groupOf(each, height, apart))).size <= 1;
+export function mayStayTogether(claims: readonly ChannelClaim[], situation: Situation): boolean {
+  return new Set(claims.map((each) => groupOf(each, situation))).size <= 1;
 }
 
 /** By deadline, then by amount, the larger first, then by outpoint: the order of what was given does not matter. */
@@ -73,7 +64,7 @@ export function byHaste(a: ChannelClaim, b: ChannelClaim): number {
   return outpointKey(a.claim.outpoint) < outpointKey(b.claim.outpoint) ? -1 : 1;
 }
 
-function groupOf({ channelIndex, claim }: ChannelClaim, height: number, apart: ReadonlySet<string>): string {
+function groupOf({ channelIndex, claim }: ChannelClaim, { height, apart, feeratePerKw }: Situation): string {
   const key = outpointKey(claim.outpoint);
   const { deadline, isContested } = claim;
   const urgent = isUrgent(deadline, height);
@@ -82,10 +73,10 @@ function groupOf({ channelIndex, claim }: ChannelClaim, height: number, apart: R
     return `htlc transactions ${channelIndex} ${claim.lockTime} ${urgent ? 'urgent' : 'in time'}`;
   }
   if (!isContested && deadline === undefined) return 'uncontested';
-  const isAlone = isContested ? urgent : (blocksLeft({ deadline, height }) ?? Infinity) <= LAST_BLOCKS;
+  const isDue = isContested ? urgent : (blocksLeft({ deadline, height }) ?? Infinity) <= LAST_BLOCKS;
   // The kind says what it takes to contest a claim: a revoked HTLC may be spent by its HTLC transaction at any time, but
   // `to_local` only after its delay.
-  return isAlone ? `alone ${key}` : `contested ${channelIndex} ${claim.witness.kind}`;
+  return isDue && isWorthAlone(claim, feeratePerKw) ? `alone ${key}` : `contested ${channelIndex} ${claim.witness.kind}`;
 }
 
 function bounded(claims: readonly ChannelClaim[]): ChannelClaim[][] {

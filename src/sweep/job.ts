@@ -1,9 +1,9 @@
 import { claimTransactionWeight, pairedOutputs } from '../../machines/onchain/claim-transaction.ts';
 import type { CommitmentBump } from '../../machines/onchain/claim.ts';
-import { dustLimit } from '../wallet/coin-selection.ts';
 import { budgetSat, feeOf, feerateOf } from './fee-policy.ts';
-import { earliest, isPenalty } from './grouping.ts';
+import { earliest } from './grouping.ts';
 import type { ChannelClaim } from './sweep.ts';
+import { claimsBudgetSat, PAYOUT } from './worth.ts';
 
 /** What one transaction is to do: take these claims, and with an anchor pay for the commitment that it stands on. */
 export interface Job {
@@ -17,22 +17,17 @@ export interface Job {
   readonly isFunded: boolean;
 }
 
-/** A P2WPKH coin as an input, and its change. */
+/** A P2WPKH coin as an input. */
 const COIN_WEIGHT = 272;
-const PAYOUT = Uint8Array.of(0, 20, ...new Uint8Array(20));
 
 /** The job of taking these claims; paired ones must come before others. */
 export function claimJob(claims: readonly ChannelClaim[]): Job {
-  const isFunded = claims.some(({ claim }) => claim.pairedOutput !== undefined);
-  const share = claims.reduce((sum, { claim }) => sum + budgetSat(claim.amountSat, isPenalty(claim)), 0n);
-  // What pays for itself must leave an output that is no dust.
-  const most = claims.reduce((sum, { claim }) => sum + claim.amountSat, -dustLimit(PAYOUT));
   return {
     claims,
     parent: undefined,
     deadline: earliest(claims.map(({ claim }) => claim.deadline)),
-    budgetSat: isFunded || share < most ? share : most,
-    isFunded,
+    budgetSat: claimsBudgetSat(claims.map(({ claim }) => claim)),
+    isFunded: claims.some(({ claim }) => claim.pairedOutput !== undefined),
   };
 }
 

@@ -21,6 +21,9 @@ import { displayTxid, type Sweep } from './sweep.ts';
 /** What nodes may add to a transaction's weight, for they count whole virtual bytes. */
 const ROUNDING_WEIGHT = 3;
 
+/** How many channels' keys are kept at hand. */
+const MAX_KEYS = 100;
+
 /** A signed transaction that does a job. */
 export interface BuiltSweep {
   readonly transaction: Transaction;
@@ -36,6 +39,7 @@ export interface SweepBuilderOptions {
 export class SweepBuilder {
   readonly #wallet: SweepWallet;
   readonly #signer: Signer;
+  readonly #keys = new Map<number, OutputSigner>();
 
   constructor({ wallet, signer }: SweepBuilderOptions) {
     this.#wallet = wallet;
@@ -54,11 +58,21 @@ export class SweepBuilder {
     if (built.feeSat > job.budgetSat) throw new BudgetExceededError(built.feeSat, job.budgetSat);
     for (const [index, { channelIndex, claim }] of job.claims.entries()) {
       const sighash = claimSighash(built.transaction, index, claim);
-      const signature = signClaim(this.#signer.channel(channelIndex), claim, sighash);
+      const signature = signClaim(this.#keysOf(channelIndex), claim, sighash);
       built.transaction.setWitness(index, claimWitness(claim, signature));
     }
     if (job.isFunded) this.#wallet.signInputs(built.transaction);
     return built;
+  }
+
+  /** Deriving a channel's keys takes longer than signing with them. */
+  #keysOf(channelIndex: number): OutputSigner {
+    const known = this.#keys.get(channelIndex);
+    if (known !== undefined) return known;
+    if (this.#keys.size >= MAX_KEYS) this.#keys.clear();
+    const keys = this.#signer.channel(channelIndex);
+    this.#keys.set(channelIndex, keys);
+    return keys;
   }
 
   /** The claims pay the fee themselves. */

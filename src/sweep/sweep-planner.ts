@@ -12,12 +12,13 @@ import {
   leastFeerate,
   wantedFeerate,
 } from './fee-policy.ts';
-import { byHaste, groupClaims, isEconomical, isUrgent, mayStayTogether } from './grouping.ts';
+import { byHaste, groupClaims, isUrgent, mayStayTogether, type Situation } from './grouping.ts';
 import { anchorJob, budgetFeerate, claimJob, effectiveFeerate, type Job } from './job.ts';
 import type { SweepAlarms } from './sweep-alarms.ts';
 import type { SweepBook } from './sweep-book.ts';
 import type { SweepBuilder } from './sweep-builder.ts';
 import { type ChannelClaim, outpointKey, type Sweep, type SweepRequest } from './sweep.ts';
+import { isEconomical } from './worth.ts';
 
 export interface SweepPlannerOptions {
   readonly book: SweepBook;
@@ -86,7 +87,7 @@ export class SweepPlanner {
       return parent === undefined ? [] : [anchorJob(anchor, parent)];
     });
     const others = free.flatMap(([key, each]) => (parents.has(key) || !this.#isWorthIt(each, round) ? [] : [each]));
-    const jobs = [...anchors, ...groupClaims(others, height, this.#apart).map(claimJob)].sort(byHasteOfJobs);
+    const jobs = [...anchors, ...groupClaims(others, this.#situation(round)).map(claimJob)].sort(byHasteOfJobs);
     for (const job of jobs) this.#start(job, round);
     this.#watchDeadlines(round);
   }
@@ -101,12 +102,7 @@ export class SweepPlanner {
       return;
     }
     const claims = sweep.claimed.flatMap(({ key }) => round.claims.get(key) ?? []);
-    if (!mayStayTogether(claims, round.height, this.#apart)) {
-      // What is most pressing replaces it, and the others are free for transactions of their own.
-      const [first = []] = groupClaims(claims, round.height, this.#apart);
-      const job = claimJob(first);
-      if (this.#make(job, this.#wanted(job, round), round, sweep) === 'made') return;
-    }
+    if (!mayStayTogether(claims, this.#situation(round)) && this.#split(sweep, claims, round)) return;
     const job = jobOf(claims, round);
     const wanted = this.#wanted(job, round);
     if (rejection?.kind === 'fee') {
@@ -117,6 +113,23 @@ export class SweepPlanner {
     } else if (isWorthReplacing(sweep.feeratePerKw, wanted, blocksLeft({ ...round, deadline: job.deadline }))) {
       this.#make(job, wanted, round, sweep);
     }
+  }
+
+  /**
+   * Replaces a transaction by one of what is most pressing in it, so that the others are free for transactions of their own.
+   * Where that alone cannot pay for the replacement, half of the claims do; the next round divides them again.
+   */
+  #split(sweep: Sweep, claims: readonly ChannelClaim[], round: Round): boolean {
+    const [first = []] = groupClaims(claims, this.#situation(round));
+    const half = [...claims].sort(byHaste).slice(0, Math.ceil(claims.length / 2));
+    return [first, half].some((part) => {
+      const job = claimJob(part);
+      return this.#make(job, this.#wanted(job, round), round, sweep) === 'made';
+    });
+  }
+
+  #situation({ height, estimates }: Round): Situation {
+    return { height, apart: this.#apart, feeratePerKw: leastFeerate(estimates) };
   }
 
   #start(job: Job, round: Round): void {

@@ -410,6 +410,25 @@ describe('what goes wrong', () => {
     expect(rig.mempool()).toEqual([]);
   });
 
+  it('splits what is worth little by halves, since the first part pays for all that it replaces', async () => {
+    const rig = new SweepRig();
+    const ids = Array.from({ length: 12 }, (_, id) => BigInt(id));
+    const htlcs = ids.map((id) => htlcOf(id, 'offered', 5_000n + id, rig.height + 100));
+    const closing = rig.close({ owner: 'peer', htlcs });
+    rig.confirm(closing);
+    const deadline = rig.height + 20;
+    const claims = ids.map((id) => revokedHtlc(closing, id, { deadline }));
+    const inputs: number[][] = [];
+    for (let i = 0; i < 5; i++) {
+      await rig.update(claims);
+      inputs.push(rig.mempool().map(({ ins }) => ins.length).sort((a, b) => b - a));
+      pass(rig, i === 0 ? 2 : 1);
+    }
+    expect(inputs.slice(0, 2)).toEqual([[12], [6, 1, 1, 1, 1, 1, 1]]);
+    for (const each of inputs) expect(each.reduce((sum, count) => sum + count, 0)).toBe(12);
+    expect(inputs.at(-1)![0]).toBeLessThanOrEqual(3);
+  });
+
   it('waits while the chain is away, and deals only with the newest of the requests that came meanwhile', async () => {
     const { rig, claim } = withToRemote();
     const offered: string[] = [];

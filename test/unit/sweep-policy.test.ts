@@ -6,8 +6,9 @@ import {
   budgetSat, estimateFor, type FeeEstimates, feeOf, feerateOf, isWorthReplacing, leastFeerate, MAX_FEERATE_PER_KW,
   replacementFee, URGENT_BLOCKS, wantedFeerate,
 } from '../../src/sweep/fee-policy.ts';
-import { groupClaims, isEconomical, mayStayTogether } from '../../src/sweep/grouping.ts';
+import { groupClaims, mayStayTogether } from '../../src/sweep/grouping.ts';
 import { type ChannelClaim, outpointKey } from '../../src/sweep/sweep.ts';
+import { isEconomical } from '../../src/sweep/worth.ts';
 
 const estimates: FeeEstimates = { 2: 9_000, 6: 6_000, 12: 4_000, 36: 2_000, 144: 1_000 };
 const anyEstimates: fc.Arbitrary<FeeEstimates> = fc
@@ -115,8 +116,10 @@ function claimOf(kind: ClaimWitness['kind'], overrides: Partial<Claim> = {}, cha
   };
 }
 
+const at = (height: number, apart: readonly string[] = []) => ({ height, apart: new Set(apart), feeratePerKw: 1_000 });
+
 const sizes = (claims: ChannelClaim[], apart: string[] = []): number[] =>
-  groupClaims(claims, HEIGHT, new Set(apart)).map((group) => group.length).sort();
+  groupClaims(claims, at(HEIGHT, apart)).map((group) => group.length).sort();
 
 describe('grouping', () => {
   const far = HEIGHT + 100;
@@ -152,15 +155,17 @@ describe('grouping', () => {
   });
 
   it('leaves what is contested alone once its deadline is near, and what is not a little later', () => {
-    const at = (kind: ClaimWitness['kind'], blocks: number) =>
-      sizes([1, 2].map(() => claimOf(kind, { deadline: HEIGHT + 1 + blocks })));
-    expect(at('htlc_timeout', URGENT_BLOCKS + 1)).toEqual([2]);
-    expect(at('htlc_timeout', URGENT_BLOCKS)).toEqual([1, 1]);
-    expect(at('htlc_success', URGENT_BLOCKS)).toEqual([2]);
-    expect(at('htlc_success', 6)).toEqual([1, 1]);
+    const left = (kind: ClaimWitness['kind'], blocks: number, amountSat = 100_000n) =>
+      sizes([1, 2].map(() => claimOf(kind, { deadline: HEIGHT + 1 + blocks, amountSat })));
+    expect(left('htlc_timeout', URGENT_BLOCKS + 1)).toEqual([2]);
+    expect(left('htlc_timeout', URGENT_BLOCKS)).toEqual([1, 1]);
+    expect(left('htlc_success', URGENT_BLOCKS)).toEqual([2]);
+    expect(left('htlc_success', 6)).toEqual([1, 1]);
+    // What is not worth a transaction of its own stays with the others.
+    expect(left('htlc_timeout', 6, 1_000n)).toEqual([2]);
     const group = [1, 2].map(() => claimOf('revoked_htlc', { deadline: HEIGHT + 1 + URGENT_BLOCKS }));
-    expect(mayStayTogether(group, HEIGHT - 1, new Set())).toBe(true);
-    expect(mayStayTogether(group, HEIGHT, new Set())).toBe(false);
+    expect(mayStayTogether(group, at(HEIGHT - 1))).toBe(true);
+    expect(mayStayTogether(group, at(HEIGHT))).toBe(false);
   });
 
   it('leaves alone what is to be apart', () => {
@@ -188,7 +193,7 @@ describe('grouping', () => {
         const claims = all.map(({ kind, channelIndex, ...rest }) =>
           claimOf(kind, kind === 'htlc_timeout' || kind === 'htlc_transaction' ? rest : { ...rest, lockTime: 0 }, channelIndex),
         );
-        const groups = groupClaims(claims, HEIGHT, new Set());
+        const groups = groupClaims(claims, at(HEIGHT));
         expect(groups.flat()).toHaveLength(claims.length);
         expect(new Set(groups.flat()).size).toBe(claims.length);
         for (const group of groups) {
@@ -199,7 +204,7 @@ describe('grouping', () => {
           expect(group.length).toBeLessThanOrEqual(100);
           expect(claimTransactionWeight(each, paired.map(({ script }) => script))).toBeLessThanOrEqual(100_500);
         }
-        expect(groupClaims([...claims].reverse(), HEIGHT, new Set())).toEqual(groups);
+        expect(groupClaims([...claims].reverse(), at(HEIGHT))).toEqual(groups);
       }),
       { numRuns: 50 },
     );
