@@ -78,6 +78,7 @@ const stateText: Readonly<Record<PendingChannel['outputs'][number]['state'], str
   unconfirmed: 'not in a block',
   waiting: 'waits',
   claimable: 'can be taken',
+  expired: 'expired',
   claimed: 'taken by us',
   claimBuried: 'taken by us',
   taken: 'taken by the peer',
