@@ -2,13 +2,15 @@ import { describe, expect, it } from 'vitest';
 import type { BlockRef, ChainEvent, ChainRpc } from '../../src/chain/chain.ts';
 import { embeddedRpc } from '../../src/chain/embedded/in-process.ts';
 import {
+  BlockPrunedError,
+  ChainBehindError,
   ChainRpcError,
   ChainUnavailableError,
   ReorgTooDeepError,
   UnknownBlockError,
 } from '../../src/chain/errors.ts';
 import { MAX_REORG_DEPTH } from '../../src/chain/follower.ts';
-import { RpcChain } from '../../src/chain/rpc-chain.ts';
+import { RpcChain, type RpcChainOptions } from '../../src/chain/rpc-chain.ts';
 import { TestChain, spend } from './chain-kit.ts';
 
 /** A follower of a test chain, with what it was told: "+104 hash" and "-104 hash". */
@@ -23,7 +25,7 @@ class Follower {
   onEvent: (event: ChainEvent) => Promise<void> = async () => {};
   readonly stop: () => void;
 
-  constructor(chain: TestChain, from: BlockRef | undefined) {
+  constructor(chain: TestChain, from: BlockRef | undefined, options: Partial<RpcChainOptions> = {}) {
     this.chain = chain;
     const backend = embeddedRpc(chain.chain);
     const rpc: ChainRpc = {
@@ -34,6 +36,7 @@ class Follower {
       clock: chain.clock,
       pollIntervalMs: 500,
       onAvailability: (problem) => this.problems.push(problem),
+      ...options,
     });
     this.stop = follower.follow(
       from,
@@ -275,5 +278,133 @@ describe('following the chain', () => {
     expect((await follower.wait(10_000)).length).toBe(1);
     expect(chain.clock.pending).toBe(0);
     expect(follower.errors).toEqual([]);
+  });
+});
+
+describe('a backend that lacks blocks', () => {
+  it('which it has pruned is told of, with the height, and not asked for ever', async () => {
+    const chain = TestChain.funded();
+    const follower = new Follower(chain, { height: 50, hash: chain.call('getblockhash', 50) });
+    follower.intercept = (method) => {
+      if (method === 'getblock') throw new ChainRpcError(-1, 'Block not available (pruned data)');
+    };
+    expect(await follower.wait(10_000)).toEqual([]);
+    expect(follower.errors).toEqual([expect.any(BlockPrunedError)]);
+    expect(follower.errors[0]!.message).toMatch(/pruned block 51 .*-prune=0 -reindex/);
+    expect(chain.clock.pending).toBe(0);
+  });
+
+  it('since it works through them once more is waited for, and nothing is taken back', async () => {
+    const chain = TestChain.funded();
+    const seen = tip(chain);
+    const follower = new Follower(chain, seen);
+    await follower.wait();
+    const info = chain.call('getblockchaininfo');
+    const header = chain.call('getblockheader', seen.hash);
+    // At first the header is unknown, then known but not on the chain that has been worked through.
+    let known = false;
+    let blocks = 3;
+    follower.intercept = (method, [hash]) => {
+      if (method === 'getbestblockhash') return chain.call('getblockhash', blocks);
+      if (method === 'getblockchaininfo') return { ...info, blocks, headers: blocks, initialblockdownload: true };
+      if (method !== 'getblockheader' || hash !== seen.hash) return undefined;
+      if (!known) throw new ChainRpcError(-5, 'Block not found');
+      return { ...header, confirmations: -1, nextblockhash: undefined };
+    };
+    expect(await follower.wait(20_000)).toEqual([]);
+    known = true;
+    blocks = 90;
+    expect(await follower.wait(60_000)).toEqual([]);
+    expect(follower.problems).toEqual([expect.any(ChainBehindError)]);
+    expect(follower.problems[0]!.message).toMatch(/at block 3, and this node has seen block 103/);
+    follower.intercept = () => undefined;
+    chain.mine();
+    expect(await follower.wait(30_000)).toEqual(connected(chain, 104, 104));
+    expect(follower.problems.at(-1)).toBe(undefined);
+    expect(follower.errors).toEqual([]);
+  });
+
+  it('since a crash took them is waited for, as long as it has fewer than were seen', async () => {
+    const chain = TestChain.funded();
+    const lost = { height: 105, hash: 'ab'.repeat(32) };
+    const follower = new Follower(chain, lost);
+    expect(await follower.wait(60_000)).toEqual([]);
+    expect(follower.problems).toEqual([expect.any(ChainBehindError)]);
+    chain.mine(2);
+    await follower.wait(30_000);
+    expect(follower.errors).toEqual([expect.any(UnknownBlockError)]);
+  });
+});
+
+describe('notices of blocks', () => {
+  const noticed = (chain: TestChain, pollIntervalMs = 500) => {
+    const hand = { onBlock: (): void => {}, onListening: (isListening: boolean): unknown => isListening, ended: 0 };
+    const follower = new Follower(chain, tip(chain), {
+      pollIntervalMs,
+      notices: (onBlock, onListening) => {
+        Object.assign(hand, { onBlock, onListening });
+        return () => (hand.ended += 1);
+      },
+    });
+    let calls = 0;
+    follower.intercept = (method) => void (method === 'getbestblockhash' && calls++);
+    return { hand, follower, calls: () => calls };
+  };
+
+  it('wake the follower at once, which asks rarely by itself while it hears them', async () => {
+    const chain = TestChain.funded();
+    const { hand, follower, calls } = noticed(chain);
+    await follower.wait(10_000);
+    expect(calls()).toBeGreaterThan(19);
+    hand.onListening(true);
+    await follower.wait(0);
+    const before = calls();
+    await follower.wait(300_000);
+    expect(calls() - before).toBe(10);
+    chain.mine();
+    hand.onBlock();
+    expect(await follower.wait(0)).toEqual(connected(chain, 104, 104));
+    // A notice that was lost loses no block.
+    chain.mine();
+    expect(await follower.wait(30_000)).toEqual(connected(chain, 105, 105));
+    hand.onListening(false);
+    chain.mine();
+    expect(await follower.wait(500)).toEqual(connected(chain, 106, 106));
+    follower.stop();
+    expect(hand.ended).toBe(1);
+    expect(chain.clock.pending).toBe(0);
+    hand.onBlock();
+    await follower.wait(10_000);
+    expect(chain.clock.pending).toBe(0);
+  });
+
+  it('that come while a block is handled are not lost, and do not run into it', async () => {
+    const chain = TestChain.funded();
+    const { hand, follower } = noticed(chain, 3_600_000);
+    await follower.wait(0);
+    let open = 0;
+    follower.onEvent = async () => {
+      open += 1;
+      expect(open).toBe(1);
+      if (chain.height < 106) chain.mine();
+      hand.onBlock();
+      hand.onBlock();
+      await Promise.resolve();
+      open -= 1;
+    };
+    chain.mine();
+    hand.onBlock();
+    expect(await follower.wait(0)).toEqual(connected(chain, 104, 106));
+    expect(chain.clock.pending).toBe(1);
+  });
+
+  it('do not shorten a poll interval that was chosen to be long', async () => {
+    const chain = TestChain.funded();
+    const { hand, follower, calls } = noticed(chain, 600_000);
+    hand.onListening(true);
+    await follower.wait(0);
+    const before = calls();
+    await follower.wait(1_200_000);
+    expect(calls() - before).toBe(2);
   });
 });
