@@ -72,3 +72,49 @@ describe.each(['alice', 'bob'] as const)('%s runs on an old copy of its database
     expect(behind.broadcasts.size).toBe(0);
   }, TIMEOUT_MS);
 });
+
+describe('an old database with an HTLC whose deadline has passed since', () => {
+  /** Alice's copy has an HTLC that she offered and that bob fulfilled later; it has expired by now. */
+  async function expired() {
+    const lossy = await LossyMesh.create('deadline', ['alice', 'bob']);
+    const { mesh } = lossy;
+    const [alice, bob] = [lossy.named('alice'), lossy.named('bob')];
+    await lossy.openAndPay(alice, bob);
+    let isCut = false;
+    bob.loses = (type) => (isCut ||= type === 'update_fulfill_htlc');
+    await mesh.outcome(mesh.keysend(alice, bob, 50_000_000n));
+    await mesh.until('bob has the HTLC', () => [...channelsOf(bob)[0]!.htlcs.rows()].some(({ removal }) => removal?.kind === 'fulfilled'));
+    const old = alice.copyDatabase();
+    expect(channelsOf(alice)[0]!.htlcs.size).toBe(1);
+    bob.loses = () => false;
+    bob.crash();
+    bob.start();
+    await mesh.until('it is settled', () => [alice, bob].every((node) => node.isUp && channelsOf(node)[0]?.htlcs.size === 0));
+    await lossy.pay(bob, alice, 1_000_000n);
+    alice.crash();
+    alice.database = old;
+    alice.broadcasts.clear();
+    await mesh.mine(200);
+    return { lossy, mesh, alice, bob };
+  }
+
+  it('is not broadcast at the start: the peer has time to show that it is old', async () => {
+    const { mesh, alice } = await expired();
+    alice.start();
+    await mesh.until('it knows', () => alice.isUp && statesOf(alice)[0] === 'fallenBehind');
+    await mesh.runFor(120_000);
+    expect(statesOf(alice)).toEqual(['fallenBehind']);
+    expect(alice.broadcasts.size).toBe(0);
+  }, TIMEOUT_MS);
+
+  it('goes to the chain if the peer is not there: nobody could tell that it is old', async () => {
+    const { mesh, alice, bob } = await expired();
+    bob.crash();
+    alice.start();
+    await mesh.runFor(20_000);
+    expect(statesOf(alice)).toEqual(['normal']);
+    await mesh.runFor(60_000);
+    expect(statesOf(alice)).toEqual(['failed']);
+    expect(channelsOf(alice)[0]!.data.failure?.code).toBe('htlc_timed_out');
+  }, TIMEOUT_MS);
+});
