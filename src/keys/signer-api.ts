@@ -94,7 +94,9 @@ export interface ChannelSigner {
 
 /** One channel's keys for the outputs of commitment transactions (BOLT 5): a method for each kind of claim. */
 export interface OutputSigner {
-  /** `to_local` of our commitment, or the output of our HTLC transaction on it: the delayed payment key at the point. */
+  /**
+   * `to_local` of our commitment, or the output of our HTLC transaction on it: the delayed payment key at the point.
+   */
   signDelayedOutput(sighash: Uint8Array, perCommitmentPoint: Uint8Array): Uint8Array;
   /** `to_remote` of the peer's commitment: the payment basepoint's own key (option_static_remotekey). */
   signToRemote(sighash: Uint8Array): Uint8Array;

@@ -6,8 +6,8 @@ import type { Logger } from '../logging.ts';
 /** The chain's refusal of a transaction, for as long as it stands. */
 export interface Rejection {
   /**
-   * `fee`: it pays too little, for the mempool or to replace what is there. `other`: an input is spent or not there yet, a
-   * rival in the mempool cannot be replaced, …: the next block may change that.
+   * `fee`: it pays too little, for the mempool or to replace what is there. `other`: an input is spent or not there
+   * yet, a rival in the mempool cannot be replaced, …: the next block may change that.
    */
   readonly kind: 'fee' | 'other';
   /** The chain's own words. */

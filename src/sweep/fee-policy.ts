@@ -65,10 +65,11 @@ export function blocksLeft({ height, deadline }: Pick<Haste, 'height' | 'deadlin
 }
 
 /**
- * The feerate for a transaction: the estimate, and in the last 18 blocks, for as long as it has been tried in vain, more and
- * more of what the budget allows. That goes by the cube of the time gone, so that most is spent only at the very end, and
- * whatever is tried for the first time pays no more than the estimate. `budgetFeeratePerKw` is what the budget comes to
- * on this weight: the answer exceeds neither that nor `MAX_FEERATE_PER_KW`, and may thus be below the estimate.
+ * The feerate for a transaction: the estimate, and in the last 18 blocks, for as long as it has been tried in vain,
+ * more and more of what the budget allows. That goes by the cube of the time gone, so that most is spent only at the
+ * very end, and whatever is tried for the first time pays no more than the estimate. `budgetFeeratePerKw` is what the
+ * budget comes to on this weight: the answer exceeds neither that nor `MAX_FEERATE_PER_KW`, and may thus be below the
+ * estimate.
  */
 export function wantedFeerate(estimates: FeeEstimates, haste: Haste, budgetFeeratePerKw: number): number {
   const limit = Math.min(budgetFeeratePerKw, MAX_FEERATE_PER_KW);
@@ -95,8 +96,8 @@ export function replacementFee(old: { readonly feeSat: bigint; readonly weight: 
 }
 
 /**
- * Whether a transaction that pays `current` should be replaced by one that pays `wanted`: when a quarter more is wanted,
- * or in the last blocks whatever a replacement must pay anyway.
+ * Whether a transaction that pays `current` should be replaced by one that pays `wanted`: when a quarter more is
+ * wanted, or in the last blocks whatever a replacement must pay anyway.
  */
 export function isWorthReplacing(current: number, wanted: number, blocksLeft: number | undefined): boolean {
   if (blocksLeft !== undefined && blocksLeft <= URGENT_BLOCKS) return wanted >= current + INCREMENTAL_FEERATE_PER_KW;

@@ -31,15 +31,15 @@ export interface Situation {
 }
 
 /**
- * Which claims may share a transaction. A spend of one input by somebody else, even one that only sits in mempools, makes
- * all of a transaction invalid, so a peer must not be able to hold up what is urgent by touching what is not (BOLT 5,
- * "Revoked Transaction Close Handling"):
+ * Which claims may share a transaction. A spend of one input by somebody else, even one that only sits in mempools,
+ * makes all of a transaction invalid, so a peer must not be able to hold up what is urgent by touching what is not
+ * (BOLT 5, "Revoked Transaction Close Handling"):
  *
  * - what nobody else can ever take goes together, whatever its channel;
- * - HTLC transactions go together by channel and lock time, which the peer's signatures cover; those with a near deadline
- *   apart from the others, but not each alone: each would need a coin of its own for its fee;
- * - what the peer can take, now or once a deadline is over, goes together by channel and by what it takes to contest it;
- *   but alone once the deadline is near, if it is worth that;
+ * - HTLC transactions go together by channel and lock time, which the peer's signatures cover; those with a near
+ *   deadline apart from the others, but not each alone: each would need a coin of its own for its fee;
+ * - what the peer can take, now or once a deadline is over, goes together by channel and by what it takes to contest
+ *   it; but alone once the deadline is near, if it is worth that;
  * - what is in `apart` goes alone: its transaction was refused, and one of its inputs is at fault.
  */
 export function groupClaims(claims: readonly ChannelClaim[], situation: Situation): ChannelClaim[][] {
@@ -74,9 +74,10 @@ function groupOf({ channelIndex, claim }: ChannelClaim, { height, apart, feerate
   }
   if (!isContested && deadline === undefined) return 'uncontested';
   const isDue = isContested ? urgent : (blocksLeft({ deadline, height }) ?? Infinity) <= LAST_BLOCKS;
-  // The kind says what it takes to contest a claim: a revoked HTLC may be spent by its HTLC transaction at any time, but
-  // `to_local` only after its delay.
-  return isDue && isWorthAlone(claim, feeratePerKw) ? `alone ${key}` : `contested ${channelIndex} ${claim.witness.kind}`;
+  // The kind says what it takes to contest a claim: a revoked HTLC may be spent by its HTLC transaction at any time,
+  // but `to_local` only after its delay.
+  const isAlone = isDue && isWorthAlone(claim, feeratePerKw);
+  return isAlone ? `alone ${key}` : `contested ${channelIndex} ${claim.witness.kind}`;
 }
 
 function bounded(claims: readonly ChannelClaim[]): ChannelClaim[][] {

@@ -38,7 +38,8 @@ export class SweepBook {
   }
 
   /**
-   * Makes a transaction, books it and forgets the one that it replaces, all or nothing; what `build` throws goes through.
+   * Makes a transaction, books it and forgets the one that it replaces, all or nothing; what `build` throws goes
+   * through.
    */
   make(
     details: Omit<Sweep, 'txid' | 'transaction' | 'feeSat' | 'feeratePerKw' | 'endedHeight'>,

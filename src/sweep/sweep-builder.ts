@@ -47,11 +47,11 @@ export class SweepBuilder {
   }
 
   /**
-   * The transaction of a job at a feerate; if it replaces another one, at whatever that takes at least. What it replaces
-   * must be out of the wallet's books by then.
+   * The transaction of a job at a feerate; if it replaces another one, at whatever that takes at least. What it
+   * replaces must be out of the wallet's books by then.
    *
-   * Throws `BudgetExceededError`; `WalletError` `insufficient_funds`; `CommitmentError` `wrong_preimage` and `KeysError`
-   * `commitment_revoked` for a claim that cannot be signed for.
+   * Throws `BudgetExceededError`; `WalletError` `insufficient_funds`; `CommitmentError` `wrong_preimage` and
+   * `KeysError` `commitment_revoked` for a claim that cannot be signed for.
    */
   build(job: Job, feeratePerKw: number, replaced: Sweep | undefined): BuiltSweep {
     const built = job.isFunded ? this.#funded(job, feeratePerKw, replaced) : this.#paying(job, feeratePerKw, replaced);
@@ -80,7 +80,8 @@ export class SweepBuilder {
     const claims = job.claims.map(({ claim }) => claim);
     const script = this.#wallet.payoutScript();
     const weight = claimTransactionWeight(claims, [script]);
-    const feeSat = max(feeOf(weight, feeratePerKw), replaced === undefined ? 0n : replacementFee(old(replaced), weight));
+    const leastSat = replaced === undefined ? 0n : replacementFee(old(replaced), weight);
+    const feeSat = max(feeOf(weight, feeratePerKw), leastSat);
     const totalSat = claims.reduce((sum, { amountSat }) => sum + amountSat, 0n);
     const spendableSat = totalSat - dustLimit(script);
     if (feeSat > spendableSat) throw new BudgetExceededError(feeSat, spendableSat);

@@ -51,7 +51,10 @@ export class SweepPlanner {
   readonly #options: SweepPlannerOptions;
   /** Claims whose transaction was refused: they share none with others. */
   readonly #apart = new Set<string>();
-  /** The heights since which claims have been there. */
+  /**
+   * The heights since which claims, and commitments by their anchors, have been broadcast in one transaction or
+   * another.
+   */
   readonly #since = new Map<string, number>();
   #postponed = new Set<string>();
   #urgent = new Set<string>();
@@ -77,8 +80,9 @@ export class SweepPlanner {
     this.#postponed = new Set();
     for (const key of this.#apart) if (!claims.has(key)) this.#apart.delete(key);
     for (const key of this.#since.keys()) if (!claims.has(key)) this.#since.delete(key);
-    for (const key of claims.keys()) if (!this.#since.has(key)) this.#since.set(key, height);
     book.settle((key) => claims.has(key), height);
+    for (const key of parents.keys()) this.#sentAt(key, height);
+    for (const { claimed, firstHeight } of book.active()) for (const { key } of claimed) this.#sentAt(key, firstHeight);
     for (const sweep of book.active()) this.#improve(sweep, round);
 
     const free = [...claims].filter(([key]) => book.takerOf(key) === undefined);
@@ -105,6 +109,7 @@ export class SweepPlanner {
     if (!mayStayTogether(claims, this.#situation(round)) && this.#split(sweep, claims, round)) return;
     const job = jobOf(claims, round);
     const wanted = this.#wanted(job, round);
+    this.#watchBudget(job, round);
     if (rejection?.kind === 'fee') {
       // What stands in the way is not known: half as much again, once a block, until it is enough.
       if (sweep.madeHeight >= round.height) return;
@@ -116,8 +121,8 @@ export class SweepPlanner {
   }
 
   /**
-   * Replaces a transaction by one of what is most pressing in it, so that the others are free for transactions of their own.
-   * Where that alone cannot pay for the replacement, half of the claims do; the next round divides them again.
+   * Replaces a transaction by one of what is most pressing in it, so that the others are free for transactions of their
+   * own. Where that alone cannot pay for the replacement, half of the claims do; the next round divides them again.
    */
   #split(sweep: Sweep, claims: readonly ChannelClaim[], round: Round): boolean {
     const [first = []] = groupClaims(claims, this.#situation(round));
@@ -135,6 +140,7 @@ export class SweepPlanner {
   #start(job: Job, round: Round): void {
     const { parent } = job;
     const wanted = this.#wanted(job, round);
+    this.#watchBudget(job, round);
     if (parent !== undefined) {
       const isRefused = this.#options.rejectionOf(parent.commitment.getId())?.kind === 'fee';
       if (!isRefused && feerateOf(parent.feeSat, parent.commitment.weight()) >= wanted) return;
@@ -153,20 +159,21 @@ export class SweepPlanner {
   /** The feerate for a job now, no more than its budget. */
   #wanted(job: Job, { estimates, height }: Round): number {
     const { deadline, claims } = job;
-    const sinceHeight = Math.min(
-      ...claims.map(({ claim: { outpoint } }) => {
-        const key = outpointKey(outpoint);
-        return this.#options.book.takerOf(key)?.firstHeight ?? this.#since.get(key) ?? height;
-      }),
-    );
-    const limit = budgetFeerate(job);
-    if (isUrgent(deadline, height) && limit < estimateFor(estimates, blocksLeft({ height, deadline }))) {
-      this.#alarm('fee_budget_exceeded', job, TOO_EXPENSIVE);
-    }
-    return wantedFeerate(estimates, { height, deadline, sinceHeight }, limit);
+    const sinceHeight = this.#sinceHeight(claims, height);
+    return wantedFeerate(estimates, { height, deadline, sinceHeight }, budgetFeerate(job));
   }
 
-  /** Makes and books the transaction of a job; where coins or budget do not allow the feerate, at what they do allow. */
+  #sentAt(key: string, height: number): void {
+    if (!this.#since.has(key)) this.#since.set(key, height);
+  }
+
+  #sinceHeight(claims: readonly ChannelClaim[], height: number): number {
+    return Math.min(height, ...claims.map(({ claim }) => this.#since.get(outpointKey(claim.outpoint)) ?? height));
+  }
+
+  /**
+   * Makes and books the transaction of a job; where coins or budget do not allow the feerate, at what they do allow.
+   */
   #make(job: Job, feeratePerKw: number, round: Round, replaced: Sweep | undefined): Outcome {
     const floor = replaced?.feeratePerKw ?? leastFeerate(round.estimates);
     const isShort = (outcome: Outcome): boolean => outcome === 'no_coins' || outcome === 'too_expensive';
@@ -175,10 +182,7 @@ export class SweepPlanner {
       outcome = this.#try(job, floor + over, round, replaced);
     }
     if (isShort(outcome) && replaced === undefined) outcome = this.#try(job, floor, round, replaced);
-    if (outcome === 'too_expensive') {
-      if (isUrgent(job.deadline, round.height)) this.#alarm('fee_budget_exceeded', job, TOO_EXPENSIVE);
-      if (replaced === undefined) this.#postpone(job);
-    }
+    if (outcome === 'too_expensive' && replaced === undefined) this.#postpone(job);
     return outcome;
   }
 
@@ -186,7 +190,7 @@ export class SweepPlanner {
     const { book, builder, logger } = this.#options;
     const details = {
       claimed: job.claims.map(({ channelIndex, claim }) => ({ key: outpointKey(claim.outpoint), channelIndex })),
-      firstHeight: replaced?.firstHeight ?? height,
+      firstHeight: this.#sinceHeight(job.claims, height),
       madeHeight: height,
     };
     try {
@@ -194,11 +198,12 @@ export class SweepPlanner {
         const built = builder.build(job, feeratePerKw, replaced);
         return { ...built, feeratePerKw: effectiveFeerate(job, built.feeSat, built.transaction.weight()) };
       });
+      for (const { key } of details.claimed) this.#sentAt(key, height);
       logger.info({ txid, feeSat, replaces: replaced?.txid }, 'made a transaction for what a channel left on chain');
       return 'made';
     } catch (error) {
       if (error instanceof WalletError && error.code === 'insufficient_funds') {
-        this.#alarm('no_fee_coins', job, `the wallet has too few coins for the fees of a closed channel: ${error.message}`);
+        this.#alarm('no_fee_coins', job, `too few coins for the fees of a closed channel: ${error.message}`);
         return 'no_coins';
       }
       if (error instanceof BudgetExceededError) return 'too_expensive';
@@ -215,6 +220,13 @@ export class SweepPlanner {
 
   #postpone({ claims }: Job): void {
     for (const { claim } of claims) this.#postponed.add(outpointKey(claim.outpoint));
+  }
+
+  #watchBudget(job: Job, { estimates, height }: Round): void {
+    const { deadline } = job;
+    if (!isUrgent(deadline, height)) return;
+    if (budgetFeerate(job) >= estimateFor(estimates, blocksLeft({ height, deadline }))) return;
+    this.#alarm('fee_budget_exceeded', job, TOO_EXPENSIVE);
   }
 
   #watchDeadlines({ claims, height }: Round): void {

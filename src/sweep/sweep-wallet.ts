@@ -46,19 +46,25 @@ export interface SweepWallet {
   /** The script that sweeps pay to, and that change of `addFunds` goes to: the same one until a block pays to it. */
   payoutScript(): Uint8Array;
   /**
-   * Adds coins and change to a transaction so that it pays its fee. Only confirmed coins: a replacement may not bring new
-   * unconfirmed ones (BIP 125, rule 2), nor may the child of a package. May use the fee reserve. Change below dust goes
-   * to the fee; but where there is no other output there always is change, so more coins are taken if need be. No coin is
-   * added where the foreign inputs suffice.
+   * Adds coins and change to a transaction so that it pays its fee. Only confirmed coins: a replacement may not bring
+   * new unconfirmed ones (BIP 125, rule 2), nor may the child of a package. May use the fee reserve. Change below dust
+   * goes to the fee; but where there is no other output there always is change, so more coins are taken if need be. No
+   * coin is added where the foreign inputs suffice.
    *
    * Throws `WalletError` `insufficient_funds` (details `neededSat`, `availableSat`), `transaction_too_large`,
    * `invalid_feerate`.
    */
   addFunds(request: FundsRequest): FundedInputs;
-  /** Puts the witnesses of the wallet's own inputs (P2WPKH, SIGHASH_ALL) into a transaction that is complete but for witnesses. */
+  /**
+   * Puts the witnesses of the wallet's own inputs (P2WPKH, SIGHASH_ALL) into a transaction that is complete but for
+   * witnesses.
+   */
   signInputs(transaction: Transaction): void;
   /** Books a transaction that is about to be broadcast: its coins are spent, what it pays us is to come. Idempotent. */
   recordTransaction(transaction: Transaction): void;
-  /** Takes an unconfirmed transaction out of the books again: its coins are free. A no-op for one in a block, or unknown. */
+  /**
+   * Takes an unconfirmed transaction out of the books again: its coins are free. A no-op for one in a block, or
+   * unknown.
+   */
   abandonTransaction(txid: string): void;
 }

@@ -42,16 +42,19 @@ interface ToOffer {
   readonly isUrgent: boolean;
 }
 
-/** For how many blocks the chain may refuse a transaction before that is an alarm: in general, and near its deadline. */
+/**
+ * For how many blocks the chain may refuse a transaction before that is an alarm: in general, and near its deadline.
+ */
 const PATIENCE_BLOCKS = 6;
 const URGENT_PATIENCE_BLOCKS = 2;
 
 /**
- * Makes transactions of claims and gets them into blocks: groups, pays, signs, persists, broadcasts, and again with each
- * block until nothing is left to claim, at a higher fee as a deadline nears (BOLT 5).
+ * Makes transactions of claims and gets them into blocks: groups, pays, signs, persists, broadcasts, and again with
+ * each block until nothing is left to claim, at a higher fee as a deadline nears (BOLT 5).
  *
- * It is given everything that can be claimed each time and remembers only its own transactions, which stand on disk before
- * they are broadcast: after a crash the same request leads to the same transactions, and those that are there are used.
+ * It is given everything that can be claimed each time and remembers only its own transactions, which stand on disk
+ * before they are broadcast: after a crash the same request leads to the same transactions, and those that are there
+ * are used.
  */
 export class Sweeper {
   readonly #logger: Logger;
@@ -168,7 +171,7 @@ export class Sweeper {
     if (rejection === undefined) return;
     const blocks = height - rejection.sinceHeight;
     if (blocks < (isUrgent ? URGENT_PATIENCE_BLOCKS : PATIENCE_BLOCKS)) return;
-    const message = `the chain has refused a transaction of a closed channel for ${blocks} blocks (${rejection.reason})`;
+    const message = `a closed channel's transaction has been refused for ${blocks} blocks: ${rejection.reason}`;
     this.#alarms.raise('broadcast_rejected', channelIndex, message);
   }
 }

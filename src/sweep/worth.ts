@@ -11,7 +11,10 @@ export function isPenalty({ witness: { kind } }: Claim): boolean {
   return kind === 'revoked_delayed' || kind === 'revoked_htlc';
 }
 
-/** The most that a transaction may pay for these claims. Without the wallet's coins, it must leave an output that is no dust. */
+/**
+ * The most that a transaction may pay for these claims. Without the wallet's coins, it must leave an output that is no
+ * dust.
+ */
 export function claimsBudgetSat(claims: readonly Claim[]): bigint {
   const budget = claims.reduce((sum, claim) => sum + budgetSat(claim.amountSat, isPenalty(claim)), 0n);
   const most = claims.reduce((sum, { amountSat }) => sum + amountSat, -dustLimit(PAYOUT));

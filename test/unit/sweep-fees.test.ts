@@ -128,6 +128,22 @@ describe('fees', () => {
   });
 });
 
+describe('the address that sweeps pay to', () => {
+  it('is the same for all replacements, and another one once a block has paid to it', async () => {
+    const { rig, claim } = withToRemote();
+    const script = rig.wallet.payoutScript();
+    for (const feeratePerKw of [1_000, 3_000, 9_000]) {
+      rig.feeratePerKw = feeratePerKw;
+      await rig.update([claim]);
+      expect(rig.only().outs[0]!.script).toEqual(script);
+      pass(rig);
+    }
+    rig.chain.mine();
+    rig.sync();
+    expect(rig.wallet.payoutScript()).not.toEqual(script);
+  });
+});
+
 describe('our commitment', () => {
   it('goes alone where it pays enough by itself', async () => {
     const rig = new SweepRig();
