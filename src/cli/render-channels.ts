@@ -34,10 +34,11 @@ export function renderChannels({ channels }: Output<'channels'>): string {
   );
 }
 
-/** Of a channel that ends, by what and how far it has come; `(!)` marks one that stands still. */
+/** Of a channel that ends, by what and how far it has come; `(!)` marks one that has failed or stands still. */
 function stateOf({ state, closing, error }: Output<'channels'>['channels'][number]): string {
-  if (closing === undefined || state === 'closed') return error === undefined ? state : `${state} (!)`;
+  if (closing === undefined) return error === undefined ? state : `${state} (!)`;
   const { kind, confirmations, confirmationsNeeded } = closing;
+  if (confirmations >= confirmationsNeeded) return `${state} (${kind})`;
   return `${state} (${kind}), ${confirmations}/${confirmationsNeeded}`;
 }
 

@@ -20,7 +20,12 @@ afterEach(() => void (benches.length = 0));
 function nodeOf(bench: Bench): Node & { readonly alarms: Alarms } {
   const node = {
     nodeId: bench.nodeId,
-    options: { chain: { feeratePerKw: async () => 1_000 }, chainName: 'regtest', channelPolicy: defaultPolicy, clock: bench.clock },
+    options: {
+      chain: { feeratePerKw: async () => 1_000 },
+      chainName: 'regtest',
+      channelPolicy: defaultPolicy,
+      clock: bench.clock,
+    },
     channels: bench.channels,
     channelStore: bench.store,
     dispatcher: { inTurn: async (work: Parameters<Bench['run']>[0]) => bench.run(work) },
@@ -45,7 +50,7 @@ interface World {
   readonly close: (input?: { readonly force?: boolean; readonly address?: string }) => Promise<Output<'close'>>;
 }
 
-/** A channel that alice opened with the bench, of 1,000,000 sat, 300,000 of them the bench's; brought to where `reach` says. */
+/** A channel that alice opened with the bench: 1,000,000 sat, 300,000 of them the bench's; brought where `reach` says. */
 function world(reach: (alice: Remote) => void = (alice) => alice.reachNormal({ pushMsat: 300_000_000n })): World {
   const bench = benchWith('alice');
   const alice = new Remote(bench);
@@ -62,7 +67,13 @@ function world(reach: (alice: Remote) => void = (alice) => alice.reachNormal({ p
   return { bench, alice, node, channel, close };
 }
 
-async function shown({ node, channel }: World): Promise<{ pending: Output<'pending'>; detail: Output<'channel'>; summary: Output<'channels'>['channels'][number] | undefined }> {
+interface Shown {
+  readonly pending: Output<'pending'>;
+  readonly detail: Output<'channel'>;
+  readonly summary: Output<'channels'>['channels'][number] | undefined;
+}
+
+async function shown({ node, channel }: World): Promise<Shown> {
   const pending = await pendingApi(node).pending({});
   const detail = await channelsApi(node).channel({ channel });
   const { channels } = await channelsApi(node).channels({ closed: true });
@@ -73,7 +84,10 @@ async function shown({ node, channel }: World): Promise<{ pending: Output<'pendi
   return { pending, detail, summary: channels.find(({ channelId }) => channelId === channel) };
 }
 
-const code = (name: string, message = /./) => expect.objectContaining({ code: name, message: expect.stringMatching(message) });
+const code = (name: string, message = /./) => expect.objectContaining({
+  code: name,
+  message: expect.stringMatching(message),
+});
 
 describe('a close by force', () => {
   it('puts our commitment on the chain and answers with its txid', async () => {
@@ -83,13 +97,22 @@ describe('a close by force', () => {
     expect(state).toBe('failed');
     const { pending, detail, summary } = await shown(here);
     expect(pending.channels).toMatchObject([
-      { state: 'failed', closing: { kind: 'local', txid: closingTxid, confirmations: 0, sinceMs: here.bench.clock.now() }, reason: { by: 'local', code: 'force_close' } },
+      {
+        state: 'failed',
+        closing: { kind: 'local', txid: closingTxid, confirmations: 0, sinceMs: here.bench.clock.now() },
+        reason: { by: 'local', code: 'force_close' },
+      },
     ]);
     expect(pending.totals).toEqual({ limboSat: 300_000n, recoveredSat: 0n, lostSat: 0n, feesSat: 0n });
     expect(detail.pending).toEqual(pending.channels[0]);
     expect(summary).toMatchObject({ limboSat: 300_000n, closing: { kind: 'local' } });
     expect(channelBalances(here.node)).toEqual({
-      localMsat: 0n, remoteMsat: 0n, offeredHtlcsMsat: 0n, receivedHtlcsMsat: 0n, openingMsat: 0n, closingMsat: 300_000_000n,
+      localMsat: 0n,
+      remoteMsat: 0n,
+      offeredHtlcsMsat: 0n,
+      receivedHtlcsMsat: 0n,
+      openingMsat: 0n,
+      closingMsat: 300_000_000n,
     });
   });
 
@@ -101,10 +124,19 @@ describe('a close by force', () => {
     const { pending, summary } = await shown(here);
     expect(pending).toMatchObject({
       blockHeight: here.bench.blockHeight,
-      channels: [{ state: 'closing', closing: { txid: closingTxid, confirmations: 1, blocksLeft: 99 }, totals: { limboSat: 300_000n } }],
+      channels: [{
+        state: 'closing',
+        closing: { txid: closingTxid, confirmations: 1, blocksLeft: 99 },
+        totals: { limboSat: 300_000n },
+      }],
     });
     const toLocal = pending.channels[0]?.outputs.find(({ kind }) => kind === 'to_local');
-    expect(toLocal).toMatchObject({ outpoint: expect.stringContaining(closingTxid ?? ''), amountSat: 300_000n, waitsFor: 'delay', blocksLeft: 143 });
+    expect(toLocal).toMatchObject({
+      outpoint: expect.stringContaining(closingTxid ?? ''),
+      amountSat: 300_000n,
+      waitsFor: 'delay',
+      blocksLeft: 143,
+    });
     expect(summary).toMatchObject({ state: 'closing', closing: { confirmations: 1 } });
   });
 
@@ -131,7 +163,10 @@ describe('a close by force', () => {
   it('is refused twice, with what closes the channel and how far it is', async () => {
     const here = world();
     const { closingTxid } = await here.close({ force: true });
-    const again = code('channel_closing', new RegExp(`our commitment transaction waits for a block \\(${closingTxid}\\)`));
+    const again = code(
+      'channel_closing',
+      new RegExp(`our commitment transaction waits for a block \\(${closingTxid}\\)`),
+    );
     await expect(here.close({ force: true })).rejects.toEqual(again);
     await expect(here.close()).rejects.toEqual(again);
     here.bench.block({ transactions: [here.bench.broadcasts[0] as Transaction] });
@@ -154,9 +189,16 @@ describe('a close by force', () => {
       yourLastPerCommitmentSecret: here.bench.channelOf('alice').keys.channel.perCommitmentSecret(7, 8),
       myCurrentPerCommitmentPoint: here.alice.data.local.fundingPubkey,
     });
-    await expect(here.close({ force: true })).rejects.toMatchObject({ code: 'channel_fallen_behind', hint: expect.stringContaining('by an old commitment') });
+    await expect(here.close({ force: true })).rejects.toMatchObject({
+      code: 'channel_fallen_behind',
+      hint: expect.stringContaining('by an old commitment'),
+    });
     expect(here.bench.broadcasts).toEqual([]);
-    expect((await shown(here)).pending.channels).toMatchObject([{ state: 'fallenBehind', totals: { limboSat: 300_000n }, reason: { by: 'local', code: 'fallen_behind' } }]);
+    expect((await shown(here)).pending.channels).toMatchObject([{
+      state: 'fallenBehind',
+      totals: { limboSat: 300_000n },
+      reason: { by: 'local', code: 'fallen_behind' },
+    }]);
   });
 
   it('is refused of a channel that is over', async () => {
@@ -174,7 +216,10 @@ describe('a close by force', () => {
     await expect(here.close({ force: true })).rejects.toEqual(code('channel_closed', /closed/));
     const { pending, detail } = await shown(here);
     expect(pending.channels).toEqual([]);
-    expect(detail).toMatchObject({ state: 'closed', pending: { text: 'closed by our commitment transaction', totals: { limboSat: 0n } } });
+    expect(detail).toMatchObject({
+      state: 'closed',
+      pending: { text: 'closed by our commitment transaction', totals: { limboSat: 0n } },
+    });
   });
 });
 
@@ -185,7 +230,11 @@ describe('a close together with the peer', () => {
     const answer = await here.close();
     expect(answer).toMatchObject({ state: 'shuttingDown', ifForced: { delayBlocks: 144, feeSat: 0n } });
     expect(answer.closingTxid).toBeUndefined();
-    await expect(here.close()).rejects.toMatchObject({ code: 'channel_closing', message: expect.stringContaining('the peer is offline'), hint: expect.stringContaining('--force') });
+    await expect(here.close()).rejects.toMatchObject({
+      code: 'channel_closing',
+      message: expect.stringContaining('the peer is offline'),
+      hint: expect.stringContaining('--force'),
+    });
     expect((await here.close({ force: true })).closingTxid).toBe(here.bench.broadcasts[0]?.getId());
   });
 
@@ -206,7 +255,10 @@ describe('what is pending beside channels', () => {
     expect(pending).toMatchObject({
       channels: [],
       deadlines: [{ channelId: here.channel, direction: 'received', cltvExpiry: 500, blocksLeft: 20 }],
-      alarms: [{ code: 'no_fee_coins', message: 'fund the wallet', channelId: here.channel }, { code: 'fee_reserve_low', message: 'little is left' }],
+      alarms: [
+        { code: 'no_fee_coins', message: 'fund the wallet', channelId: here.channel },
+        { code: 'fee_reserve_low', message: 'little is left' },
+      ],
     });
   });
 });
@@ -219,7 +271,8 @@ describe('events of outputs', () => {
     const { bench } = here;
     const live = (): ReturnType<Bench['channelOf']> => bench.channelOf('alice');
     let events = new ChannelEvents(bench.channels.all());
-    const told = (): NodeEvent[] => events.of(live(), live().value, new Map(), 5).filter(({ type }) => type === 'output');
+    const told = (): NodeEvent[] =>
+      events.of(live(), live().value, new Map(), 5).filter(({ type }) => type === 'output');
     expect(told()).toEqual([]);
     await here.close({ force: true });
     bench.block({ transactions: [bench.broadcasts[0] as Transaction] });
@@ -235,7 +288,11 @@ describe('events of outputs', () => {
     // The preimage of the HTLC is learnt.
     events = new ChannelEvents(bench.channels.all());
     bench.run((turn) => turn.dispatch({
-      to: 'channel', channelIndex: 0, event: { type: 'removeHtlc', id: 0n, removal: { kind: 'fulfilled', paymentPreimage: preimage(1) } },
+      to: 'channel', channelIndex: 0, event: {
+        type: 'removeHtlc',
+        id: 0n,
+        removal: { kind: 'fulfilled', paymentPreimage: preimage(1) },
+      },
     }));
     expect(told()).toMatchObject([{ kind: 'htlc', state: 'claimable', amountSat: 10_000n }]);
     bench.unblock();

@@ -11,7 +11,13 @@ const bytes = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
 const COMMITMENT = bytes(0xc0);
 const SPENDER = bytes(0x5b);
 const PREIMAGE = bytes(7);
-const offered = { id: 3n, direction: 'offered', amountMsat: 50_000_500n, paymentHash: bytes(1), cltvExpiry: 140 } as const;
+const offered = {
+  id: 3n,
+  direction: 'offered',
+  amountMsat: 50_000_500n,
+  paymentHash: bytes(1),
+  cltvExpiry: 140,
+} as const;
 const received = { ...offered, id: 4n, direction: 'received' } as const;
 const sweep = { txid: 'ab'.repeat(32), feeSat: 200n, feeratePerKw: 1_000, firstHeight: 118 };
 
@@ -51,8 +57,16 @@ const view = (one: OutputRow, changes: Partial<Outlook> = {}, others: readonly O
   outputView(one, [one, ...others], outlook(changes));
 
 /** The output of the HTLC transaction that spends `parent`. */
-const stageOf = (parent: OutputRow, kind: 'second_stage' | 'revoked_second_stage', state: OutputState = 'waiting'): OutputRow =>
-  row(kind, state, { parent: parent.outpoint, outpoint: { txid: SPENDER, outputIndex: 0 }, htlc: parent.htlc, blockHeight: 111 });
+const stageOf = (
+  parent: OutputRow,
+  kind: 'second_stage' | 'revoked_second_stage',
+  state: OutputState = 'waiting',
+): OutputRow =>
+  row(
+    kind,
+    state,
+    { parent: parent.outpoint, outpoint: { txid: SPENDER, outputIndex: 0 }, htlc: parent.htlc, blockHeight: 111 },
+  );
 
 const kinds = Object.keys(outputCharts) as OutputKind[];
 const all = kinds.flatMap((kind) =>
@@ -77,7 +91,7 @@ describe('every kind of output in every state of its chart', () => {
       expect(shown.text).toMatch(/^[a-zA-Z0-9].{3,}[^.]$/);
       expect(shown.text + shown.what).not.toMatch(/undefined|NaN|null|\b1 blocks|\b1 confirmations/);
       expect(shown.blocksLeft).toBe(shown.untilHeight === undefined ? undefined : Math.max(0, shown.untilHeight - 120));
-      if (shown.blocksLeft !== undefined && shown.waitsFor !== 'depth') expect(shown.text).toContain(String(shown.untilHeight));
+      if (shown.waitsFor !== 'depth') expect(shown.text).toContain(String(shown.untilHeight ?? ''));
       expect(shown.holder === 'nobody').toBe(!isSpent(state));
       expect(shown.account === 'recovered').toBe(shown.holder === 'us');
       expect(shown.spendingTxid !== undefined).toBe(isSpent(state));
@@ -96,10 +110,25 @@ describe('the words', () => {
   const txid = sweep.txid;
   it.each<[string, OutputRow, Partial<Outlook>, string]>([
     ['a delay', row('to_local', 'waiting'), {}, '124 blocks until its delay ends, at height 244'],
-    ['the last block of a delay', row('to_local', 'waiting'), { height: 243 }, '1 block until its delay ends, at height 244'],
+    [
+      'the last block of a delay',
+      row('to_local', 'waiting'),
+      { height: 243 },
+      '1 block until its delay ends, at height 244',
+    ],
     ['no transaction yet', row('to_local', 'claimable'), {}, 'our transaction is being made'],
-    ['not worth it yet', row('to_local', 'claimable'), { isPostponed: () => true }, 'left for now: taking it costs more than it is worth'],
-    ['a transaction', row('to_local', 'claimable'), { sweepOf: () => sweep }, `our transaction ${txid} at 4.0 sat/vB waits for a block`],
+    [
+      'not worth it yet',
+      row('to_local', 'claimable'),
+      { isPostponed: () => true },
+      'left for now: taking it costs more than it is worth',
+    ],
+    [
+      'a transaction',
+      row('to_local', 'claimable'),
+      { sweepOf: () => sweep },
+      `our transaction ${txid} at 4.0 sat/vB waits for a block`,
+    ],
     ['confirmations', row('to_remote', 'claimed'), {}, 'ours; 90 confirmations left until it is final'],
     ['the last of them', row('to_remote', 'claimed'), { height: 209 }, 'ours; 1 confirmation left until it is final'],
     ['a reorg', row('to_remote', 'unconfirmed'), {}, 'waits until a block holds the transaction that makes it'],
@@ -110,21 +139,67 @@ describe('the words', () => {
       {},
       'HTLC expires at height 140, in 20 blocks; the peer has the preimage and can take it',
     ],
-    ['a preimage', row('htlc', 'waiting', { htlc: received }), {}, 'preimage unknown: the peer can take it from height 140, in 20 blocks'],
-    ['a preimage too late', row('htlc', 'waiting', { htlc: received }), { height: 150 }, 'preimage unknown: the peer can take it since height 140'],
+    [
+      'a preimage',
+      row('htlc', 'waiting', { htlc: received }),
+      {},
+      'preimage unknown: the peer can take it from height 140, in 20 blocks',
+    ],
+    [
+      'a preimage too late',
+      row('htlc', 'waiting', { htlc: received }),
+      { height: 150 },
+      'preimage unknown: the peer can take it since height 140',
+    ],
     [
       'a race',
       row('htlc', 'claimable', { htlc: received, paymentPreimage: PREIMAGE }),
       { sweepOf: () => sweep },
       `our transaction ${txid} at 4.0 sat/vB waits for a block; the peer can take it from height 140, in 20 blocks`,
     ],
-    ['a payment', row('htlc', 'taken', { paymentPreimage: PREIMAGE }), {}, 'the peer took it with the preimage; 90 confirmations left until it is final'],
-    ['a return', row('htlc', 'takeBuried', { htlc: received }), {}, 'the peer took it back after its expiry; 90 confirmations left until it is final'],
-    ['dust', row('no_output', 'waiting', { amountSat: 100n }), { height: 103 }, 'too small or not in the commitment: left to the miners; 3 blocks until that is acted upon, at height 106'],
-    ['an HTLC elsewhere', row('no_output', 'buried'), {}, 'too small or not in the commitment; 80 confirmations left until it is final'],
-    ['an anchor', row('anchor', 'waiting'), {}, 'not worth its fee: left to whoever wants it; 80 confirmations left until it is final'],
+    [
+      'what is left to the peer',
+      row('htlc', 'expired', { htlc: received }),
+      { height: 150 },
+      'expired without its preimage: left to the peer; 90 blocks until that is final, at height 240',
+    ],
+    [
+      'a payment',
+      row('htlc', 'taken', { paymentPreimage: PREIMAGE }),
+      {},
+      'the peer took it with the preimage; 90 confirmations left until it is final',
+    ],
+    [
+      'a return',
+      row('htlc', 'takeBuried', { htlc: received }),
+      {},
+      'the peer took it back after its expiry; 90 confirmations left until it is final',
+    ],
+    [
+      'dust',
+      row('no_output', 'waiting', { amountSat: 100n }),
+      { height: 103 },
+      'too small or not in the commitment: left to the miners; 3 blocks until that is acted upon, at height 106',
+    ],
+    [
+      'an HTLC elsewhere',
+      row('no_output', 'buried'),
+      {},
+      'too small or not in the commitment; 80 confirmations left until it is final',
+    ],
+    [
+      'an anchor',
+      row('anchor', 'waiting'),
+      {},
+      'not worth its fee: left to whoever wants it; 80 confirmations left until it is final',
+    ],
     ['a penalty', row('revoked_to_local', 'waiting'), {}, 'ours by the penalty; our transaction is being made'],
-    ['a penalty with a deadline', row('revoked_htlc', 'claimable'), {}, 'our transaction is being made; the peer can take it from height 245, in 125 blocks'],
+    [
+      'a penalty with a deadline',
+      row('revoked_htlc', 'claimable'),
+      {},
+      'our transaction is being made; the peer can take it from height 245, in 125 blocks',
+    ],
   ])('of %s', (_, one, changes, text) => {
     expect(view(one, changes).text).toBe(text);
   });
@@ -133,7 +208,10 @@ describe('the words', () => {
     const parent = row('htlc', 'claimed');
     const child = stageOf(parent, 'second_stage');
     expect(view(parent, {}, [child]).text).toBe('our HTLC transaction has it; 90 confirmations left until it is final');
-    expect(view(child, {}, [parent])).toMatchObject({ what: 'HTLC 3 that we offered, fetched from our commitment', untilHeight: 254 });
+    expect(view(child, {}, [parent])).toMatchObject({
+      what: 'HTLC 3 that we offered, fetched from our commitment',
+      untilHeight: 254,
+    });
     const cheated = row('revoked_htlc', 'taken');
     expect(view(cheated, {}, [stageOf(cheated, 'revoked_second_stage')]).text).toContain('we take what that made');
   });
@@ -146,10 +224,19 @@ describe('the words', () => {
 describe('the accounts', () => {
   const account = (...args: Parameters<typeof view>): string => view(...args).account;
 
-  it.each(['to_local', 'to_remote', 'second_stage', 'revoked_to_local', 'revoked_htlc', 'revoked_second_stage'] as const)(
+  it.each([
+    'to_local',
+    'to_remote',
+    'second_stage',
+    'revoked_to_local',
+    'revoked_htlc',
+    'revoked_second_stage',
+  ] as const)(
     '%s is ours: in limbo, then recovered, or lost',
     (kind) => {
-      for (const state of ['unconfirmed', 'waiting', 'claimable'] as const) expect(account(row(kind, state))).toBe('limbo');
+      for (const state of ['unconfirmed', 'waiting', 'claimable'] as const) {
+        expect(account(row(kind, state))).toBe('limbo');
+      }
       expect(account(row(kind, 'claimed'))).toBe('recovered');
       expect(account(row(kind, 'taken'))).toBe('lost');
     },
@@ -161,7 +248,7 @@ describe('the accounts', () => {
     ['received', { htlc: received }, false],
     ['received, preimage known', { htlc: received, paymentPreimage: PREIMAGE }, true],
   ])('an HTLC (%s) is ours as long as the rules say so', (_, changes, isOurs) => {
-    for (const state of ['unconfirmed', 'waiting', 'claimable'] as const) {
+    for (const state of ['unconfirmed', 'waiting', 'claimable', 'expired'] as const) {
       expect(account(row('htlc', state, changes))).toBe(isOurs ? 'limbo' : 'none');
     }
     expect(account(row('htlc', 'taken', changes))).toBe(isOurs ? 'lost' : 'none');

@@ -129,11 +129,22 @@ describe('waiting', () => {
   type Channel = typeof opened;
   const closing = (kind: 'mutual' | 'local' | 'remote', confirmations: number): Partial<Channel> => ({
     state: 'closing',
-    closing: { kind, txid: 'ab'.repeat(32), confirmations, confirmationsNeeded: 100, blocksLeft: 100 - confirmations, text: kind },
+    closing: {
+      kind,
+      txid: 'ab'.repeat(32),
+      confirmations,
+      confirmationsNeeded: 100,
+      blocksLeft: 100 - confirmations,
+      text: kind,
+    },
     ...(confirmations > 0 && { closingTxid: 'ab'.repeat(32) }),
   });
   const shuttingDown: Partial<Channel> = { state: 'shuttingDown' };
-  const failed: Partial<Channel> = { state: 'failed', error: 'this node was told to', closing: { ...closing('local', 0).closing! } };
+  const failed: Partial<Channel> = {
+    state: 'failed',
+    error: 'this node was told to',
+    closing: { ...closing('local', 0).closing! },
+  };
   const closed: Partial<Channel> = { ...closing('mutual', 100), state: 'closed' };
 
   /** Answers with one look after another; returns how often it was looked at. */
@@ -171,7 +182,8 @@ describe('waiting', () => {
     expect(await runnel(...close, '--wait')).toMatchObject({ status: 1, stderr: expect.stringContaining(why) });
   });
 
-  it.each(['local', 'remote', 'mutual'] as const)('close --force --wait ends with any transaction in a block: %s', async (kind) => {
+  const kinds = ['local', 'remote', 'mutual'] as const;
+  it.each(kinds)('close --force --wait ends with any transaction in a block: %s', async (kind) => {
     const looked = await passing([failed, failed, closing(kind, 1)]);
     const { status } = await runnel(...close, '--force', '--wait');
     expect([status, looked()]).toEqual([0, 3]);

@@ -74,12 +74,12 @@ function refusal(node: Node, channel: LiveChannel, isForced: boolean): ApiError 
     case 'closing': {
       const details = closing && { kind: closing.kind, txid: closing.txid, confirmations: closing.confirmations };
       const by = closing?.txid === undefined ? '' : ` (${closing.txid})`;
-      const message = `the channel is closing already: ${text}${by}`;
+      const message = `the channel cannot be closed again: ${text}${by}`;
       return new ApiError('conflict', 'channel_closing', message, { details, hint: see });
     }
     case 'shuttingDown':
     case 'negotiatingClose':
-      return new ApiError('conflict', 'channel_closing', `the channel is closing already: ${text}`, {
+      return new ApiError('conflict', 'channel_closing', `the channel cannot be closed again: ${text}`, {
         hint: isForced ? see : `${see}; \`runnel close --force\` goes on without the peer`,
       });
     default:

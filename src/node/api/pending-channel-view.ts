@@ -173,9 +173,10 @@ function textOf(
 }
 
 function progress(closing: Closing | undefined, outputs: readonly PendingOutput[]): string {
-  const { confirmations = 0, confirmationsNeeded } = closing ?? {};
+  const { confirmations = 0, confirmationsNeeded = 0 } = closing ?? {};
   const open = outputs.filter(({ holder, account }) => holder === 'nobody' && account === 'limbo').length;
-  const depth = confirmations === 0 ? 'waits for a block' : `${confirmations} of ${confirmationsNeeded} confirmations`;
+  const deep = confirmations < confirmationsNeeded ? `${confirmations} of ${confirmationsNeeded}` : confirmations;
+  const depth = confirmations === 0 ? 'waits for a block' : `${deep} confirmations`;
   return open === 0 ? depth : `${depth}, ${open} ${open === 1 ? 'output' : 'outputs'} of ours open`;
 }
 
@@ -282,5 +283,7 @@ const paidBy = (transaction: Transaction): bigint => sum(transaction.outs.map(({
 const sum = (amounts: readonly bigint[]): bigint => amounts.reduce((total, amount) => total + amount, 0n);
 
 /** Why a channel ended and by whom, in a sentence. */
-const reasonText = ({ by, reason }: ChannelFailure): string =>
-  `ended by ${by === 'local' ? 'us' : 'the peer'}: ${reason}`;
+function reasonText({ by, code, reason }: ChannelFailure): string {
+  if (code === 'peer_error') return `ended by the peer, which says: ${reason}`;
+  return `ended by ${by === 'local' ? 'us' : 'the peer'}: ${reason}`;
+}

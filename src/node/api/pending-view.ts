@@ -185,9 +185,11 @@ function waitingHtlc({ row, height }: Scene): Wait {
   return { waitsFor: 'preimage', untilHeight, text: `preimage unknown: the peer can take it ${since}` };
 }
 
-function expired({ row, depths }: Scene): Wait {
+function expired(scene: Scene): Wait {
+  const { row, depths, height } = scene;
   const untilHeight = (row.htlc?.cltvExpiry ?? row.blockHeight) + depths.irrevocableDepth;
-  return { waitsFor: 'depth', untilHeight, text: 'expired without its preimage: left to the peer, which has not taken it' };
+  const left = until(untilHeight, height, 'until that is final');
+  return { waitsFor: 'depth', untilHeight, text: `${outcome(scene)}; ${left}` };
 }
 
 function claimable(scene: Scene): Wait {
@@ -225,7 +227,8 @@ function outcome(scene: Scene): string {
     case 'us':
       return child === undefined ? 'ours' : 'our HTLC transaction has it';
     case 'nobody':
-      return row.kind === 'anchor' ? 'not worth its fee: left to whoever wants it' : 'unspent';
+      if (row.kind === 'anchor') return 'not worth its fee: left to whoever wants it';
+      return row.kind === 'htlc' ? 'expired without its preimage: left to the peer' : 'unspent';
     case 'peer':
       if (row.kind === 'revoked_htlc' && child !== undefined) {
         return "the cheater's transaction has it, and we take what that made";

@@ -3,8 +3,8 @@ import { displayTxid } from '../../sweep/sweep.ts';
 
 /**
  * What our transactions that took channels' outputs paid in fees, by txid: what they took, less what they put into
- * outputs that wait again (HTLC transactions), less what the wallet gained by them. `rows` are those of all channels, since
- * one transaction may serve several; `nets` is what each transaction brought the wallet or cost it.
+ * outputs that wait again (HTLC transactions), less what the wallet gained by them. `rows` are those of all channels,
+ * since one transaction may serve several; `nets` is what each transaction brought the wallet or cost it.
  */
 export function sweepFees(rows: readonly OutputRow[], nets: ReadonlyMap<string, bigint>): Map<string, bigint> {
   const fees = new Map<string, bigint>();
