@@ -50,7 +50,8 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
     release.push(() => database.close());
     const backup = files.backup === undefined ? undefined : readBackupFile(files.backup);
     const { signer, origin } = loadSigner(config, files, logger);
-    const chain = await openChain(config, logger, signal);
+    let node: Node | undefined;
+    const chain = await openChain(config, logger, signal, (problem) => node?.chainAnswers(problem));
     const chainHash = fromString(CHAIN_HASHES[config.network], 'base16');
     const network = createLibp2pNetwork({
       privateKey: signer.node.libp2pPrivateKey(),
@@ -64,7 +65,7 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
     const { promise: failed, reject: fail } = Promise.withResolvers<never>();
     // Whoever holds the node waits for it or not: an unwatched failure must not end the process by itself.
     failed.catch(() => {});
-    const node = new Node({
+    const started = (node = new Node({
       database,
       signer,
       chain,
@@ -94,14 +95,14 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
       },
       schedule: (run) => void setImmediate(run),
       onFatal: fail,
-    });
-    await node.start();
+    }));
+    await started.start();
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
-      await node.stop();
+      await started.stop();
       releaseAll();
     };
-    return { api: guarded(nodeApi(node), () => stopped !== undefined), events, failed, stop: () => (stopped ??= stop()) };
+    return { api: guarded(nodeApi(started), () => stopped !== undefined), events, failed, stop: () => (stopped ??= stop()) };
   } catch (error) {
     releaseAll();
     throw error;
@@ -133,8 +134,13 @@ function loadSigner(config: Config, { seedWords }: RecoveryFiles, logger: Logger
   return { signer: createSigner(seedFromMnemonic(mnemonic), network), origin };
 }
 
-/** The chain of a bitcoind that can be used, once it can be. */
-async function openChain(config: Config, logger: Logger, signal: AbortSignal | undefined): Promise<RpcChain> {
+/** The chain of a bitcoind that can be used, once it can be; `onAvailability` is told when it stops answering, and when it answers again. */
+async function openChain(
+  config: Config,
+  logger: Logger,
+  signal: AbortSignal | undefined,
+  onAvailability: (problem: Error | undefined) => void,
+): Promise<RpcChain> {
   const log = logger.child({ component: 'chain' });
   const options = rpcOptions(config);
   const rpc = new HttpChainRpc(options);
@@ -156,6 +162,7 @@ async function openChain(config: Config, logger: Logger, signal: AbortSignal | u
     onAvailability: (problem) => {
       if (problem === undefined) log.info('the chain answers again');
       else log.warn(`the chain does not answer: ${problem.message}`);
+      onAvailability(problem);
     },
   });
 }

@@ -9,6 +9,7 @@ import type { Logger } from '../logging.ts';
  * - `peer_cheated`: a peer broadcast a commitment that it had revoked;
  * - `state_lost`: a channel goes on without us, since this node lost what it knew of it;
  * - `funding_lost`: somebody spent a channel's funding in a way that this node cannot explain;
+ * - `money_lost`: a payment was paid twice, or passed on and never paid for, or may yet be;
  * - `chain_away`: the chain backend does not answer, so that deadlines pass unseen.
  */
 export type AlarmCode =
@@ -20,6 +21,7 @@ export type AlarmCode =
   | 'peer_cheated'
   | 'state_lost'
   | 'funding_lost'
+  | 'money_lost'
   | 'chain_away';
 
 export interface AlarmDetails {

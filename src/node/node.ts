@@ -28,7 +28,7 @@ import { Sweeper } from '../sweep/sweeper.ts';
 import { Alarms, type Alarm } from './alarms.ts';
 import { createAnnouncer } from './announcing.ts';
 import { Backups, type Recovery } from './backups.ts';
-import { currencyOf, loggedLoss, paymentsEvent } from './api/payments-api.ts';
+import { currencyOf, lossMessage, paymentsEvent } from './api/payments-api.ts';
 import { ChainFeed } from './chain-feed.ts';
 import { ChainFollower } from './chain-follower.ts';
 import { channelDirectory } from './channel-directory.ts';
@@ -169,7 +169,7 @@ export class Node {
       }),
       inTurn: (work) => this.dispatcher.inTurn(work),
       publish: (notice) => {
-        if (notice.type === 'loss') logger.error(loggedLoss(notice), notice.isCertain ? 'a loss' : 'a possible loss');
+        if (notice.type === 'loss') this.alarms.raise('money_lost', hexOf(notice.paymentHash), { message: lossMessage(notice) });
         const event = paymentsEvent(notice, clock.now());
         if (event !== undefined) options.events.publish(event);
       },
@@ -294,6 +294,12 @@ export class Node {
     await this.sweeper.stop();
     await this.options.network.stop();
     this.gossip.stop();
+  }
+
+  /** The chain backend stopped answering, for that reason, or answers again. */
+  chainAnswers(problem: Error | undefined): void {
+    if (problem === undefined) this.alarms.clear('chain_away', 'chain');
+    else this.alarms.raise('chain_away', 'chain', { message: `the chain does not answer, and deadlines of HTLCs pass unseen: ${problem.message}` });
   }
 
   /** A channel's policy changed: gossip and forwarding go by it from now on. */

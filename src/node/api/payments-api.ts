@@ -78,11 +78,8 @@ export function paymentsApi({ payments }: Node): Methods {
 }
 
 /** What the log says of money that is lost, or may be. */
-export const loggedLoss = ({ paymentHash, amountMsat, reason }: LossNotice): object => ({
-  paymentHash: hexOf(paymentHash),
-  amountMsat: String(amountMsat),
-  reason,
-});
+export const lossMessage = ({ paymentHash, amountMsat, reason, isCertain }: LossNotice): string =>
+  `${isCertain ? 'lost' : 'at risk'}: ${amountMsat} msat of payment ${hexOf(paymentHash)}: ${reason}`;
 
 /** What the payments tell, as the API's listeners hear it; forwards and losses are not among it. */
 export function paymentsEvent(notice: PaymentsNotice, timeMs: number): NodeEvent | undefined {
