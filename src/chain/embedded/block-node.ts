@@ -17,7 +17,9 @@ export interface BlockNode {
   readonly trusted: boolean;
   /** Why neither it nor its descendants are followed: a rule that it breaks, or a call of `invalidateblock`. */
   failure: RejectedError | undefined;
-  /** The coins that each transaction spent, coinbase excluded; there while the block is on the active chain. */
+  /** What stands in it can never be right under its header: `reconsiderblock` does not change that. */
+  refused: boolean;
+  /** The coins that each transaction spent, coinbase excluded; there once the block was on the active chain. */
   spent: readonly (readonly Coin[])[] | undefined;
 }
 
@@ -38,6 +40,7 @@ export function childNode(
     order,
     trusted,
     failure: undefined,
+    refused: false,
     spent: undefined,
   };
   previous?.children.push(node);

@@ -114,7 +114,9 @@ export class ChainState {
     } catch (error) {
       // A block that can never be right is remembered as such, with all that may be built on it.
       if (error instanceof RejectedError && error.kind === 'consensus') {
-        markFailed(this.#insert(block, previous, trusted), error);
+        const node = this.#insert(block, previous, trusted);
+        node.refused = true;
+        markFailed(node, error);
       }
       throw error;
     }
@@ -145,10 +147,10 @@ export class ChainState {
    */
   reconsider(node: BlockNode, onMove: OnMove): void {
     for (let ancestor: BlockNode | undefined = node; ancestor !== undefined; ancestor = ancestor.previous) {
-      ancestor.failure = undefined;
+      if (!ancestor.refused) ancestor.failure = undefined;
     }
     forEachDescendant(node, (descendant) => {
-      descendant.failure = undefined;
+      if (!descendant.refused) descendant.failure = undefined;
     });
     this.activate(onMove);
   }
@@ -277,7 +279,6 @@ export class ChainState {
       }
       this.#transactions.delete(transaction.txid);
     }
-    node.spent = undefined;
     return node;
   }
 }

@@ -31,7 +31,7 @@ export const blockchainMethods: Methods = {
   getblockheader: {
     parameters: [required('blockhash', 'string'), optional('verbose', 'bool')],
     run(chain, given) {
-      const node = findBlock(chain, given.hash(0));
+      const node = findBlock(chain, given.hash(0, 'hash'));
       return given.boolean(1, true) ? headerJson(chain, node) : hex(node.block.header.toBuffer(true));
     },
   },

@@ -9,6 +9,8 @@ const BITCOIND_VERSION = 290_000;
 /** The calls about the process itself; `stop` only answers here, the server then ends. */
 export const controlMethods: Methods = {
   getnetworkinfo: { parameters: [], run: networkInfo },
+  // Nothing is published: whoever follows this chain asks it.
+  getzmqnotifications: { parameters: [], run: () => [] },
   uptime: {
     parameters: [],
     run: (chain) => Math.floor((chain.clock.now() - chain.startedMs) / 1_000),

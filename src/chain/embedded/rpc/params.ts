@@ -98,9 +98,9 @@ export class Arguments {
     return typeof value === 'boolean' ? Number(value) : this.integer(index, fallback);
   }
 
-  /** 32 bytes as lower-case hex. */
-  hash(index: number): string {
-    return parseHash(this.string(index), this.#parameters[index]?.name ?? 'hash');
+  /** 32 bytes as lower-case hex; an error calls them `name`, or by the parameter's own name. */
+  hash(index: number, name = this.#parameters[index]?.name ?? 'hash'): string {
+    return parseHash(this.string(index), name);
   }
 
   /** An amount in BTC, as a number or as text, in satoshi. */

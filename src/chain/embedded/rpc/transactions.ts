@@ -67,14 +67,14 @@ export function parseTransaction(text: string, failure: string): ChainTransactio
 }
 
 function rawTransaction(chain: EmbeddedChain, given: Arguments): unknown {
-  const txid = given.hash(0);
+  const txid = given.hash(0, 'parameter 1');
   const { state, mempool } = chain;
   if (txid === state.genesis.block.merkleRoot) {
     const message = 'The genesis block coinbase is not considered an ordinary transaction and cannot be retrieved';
     throw new ChainRpcError(RpcCode.invalidAddressOrKey, message);
   }
   const verbosity = given.verbosity(1, 0);
-  const inBlock = given.has(2) ? findBlock(chain, given.hash(2), 'Block hash not found') : undefined;
+  const inBlock = given.has(2) ? findBlock(chain, given.hash(2, 'parameter 3'), 'Block hash not found') : undefined;
   const unconfirmed = inBlock === undefined ? mempool.get(txid)?.transaction : undefined;
   const located = inBlock === undefined ? state.locate(txid) : undefined;
   const node = inBlock ?? located?.node;
