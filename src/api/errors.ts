@@ -146,6 +146,13 @@ const known: readonly { readonly code: RegExp; readonly kind?: ErrorKind; readon
     hint: 'give another address with --listen, such as --listen /ip4/0.0.0.0/tcp/9736',
   },
   { code: /^fee_estimate_unavailable$/, kind: 'unavailable', hint: 'give a feerate with --feerate' },
+  {
+    code: /^backup_not_restored$/,
+    hint:
+      'move runnel.db away and start with `runneld --restore-backup <file>`, or, if it is the backup that is wrong, move ' +
+      'channel.backup away',
+  },
+  { code: /^backup_of_another_network$/, hint: 'start on the network of the backup, with --network' },
   { code: /^invalid_/, kind: 'invalid' },
 ];
 

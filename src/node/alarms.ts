@@ -8,6 +8,7 @@ import type { Logger } from '../logging.ts';
  * - `deadline_missed`: an output that a peer can take by now is not yet ours;
  * - `peer_cheated`: a peer broadcast a commitment that it had revoked;
  * - `state_lost`: a channel goes on without us, since this node lost what it knew of it;
+ * - `backup_outdated`: the channel backup could not be written, and does not have what it should;
  * - `funding_lost`: somebody spent a channel's funding in a way that this node cannot explain;
  * - `money_lost`: a payment was paid twice, or passed on and never paid for, or may yet be;
  * - `chain_away`: the chain backend does not answer, so that deadlines pass unseen.
@@ -21,6 +22,7 @@ export type AlarmCode =
   | 'peer_cheated'
   | 'state_lost'
   | 'funding_lost'
+  | 'backup_outdated'
   | 'money_lost'
   | 'chain_away';
 

@@ -19,6 +19,7 @@ import type { PeerManager } from '../peers/peer-manager.ts';
 import type { Clock, RandomBytes } from '../runtime/clock.ts';
 import type { Dispatcher } from '../runtime/dispatcher.ts';
 import type { Wallet } from '../wallet/wallet.ts';
+import type { Alarms } from './alarms.ts';
 import type { ChainFeed } from './chain-feed.ts';
 
 /** What a start is to bring back. */
@@ -51,11 +52,14 @@ export interface BackupsOptions {
   readonly peers: () => PeerManager;
   readonly gossip: GossipService;
   readonly dispatcher: () => Dispatcher;
+  readonly alarms: () => Pick<Alarms, 'raise' | 'clear'>;
 }
 
 /** Where the indexes of an old seed go on that no backup tells of: in the upper half, at random, so that none is used twice. */
 const UNKNOWN_PAST_BASE = 2 ** 30;
 const UNKNOWN_PAST_RANGE = 2 ** 29;
+/** There is one backup. */
+const ALARM_KEY = 'backup';
 
 /** The node's channel backup: kept, given out, looked into, and brought back. */
 export class Backups {
@@ -78,8 +82,15 @@ export class Backups {
       nextChannelIndex: () => channels.nextIndex,
       addressesOf: (nodeId) => this.#addressesOf(nodeId),
       walletHeight: () => wallet.firstHeight() ?? feed.tip?.height ?? 0,
-      onWritten: (numChannels) => events.publish({ type: 'backup', timeMs: clock.now(), numChannels }),
-      onProblem: (error) => logger.error({ err: error }, 'the channel backup is not up to date: it could not be written'),
+      onWritten: (numChannels) => {
+        options.alarms().clear('backup_outdated', ALARM_KEY);
+        events.publish({ type: 'backup', timeMs: clock.now(), numChannels });
+      },
+      onProblem: (error) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        options.alarms().raise('backup_outdated', ALARM_KEY, { message: `the channel backup is not up to date: ${reason}` });
+        logger.error({ err: error }, 'the channel backup could not be written');
+      },
     });
   }
 

@@ -185,6 +185,7 @@ export class Node {
       gossip: this.gossip,
       peers: () => this.peers,
       dispatcher: () => this.dispatcher,
+      alarms: () => this.alarms,
     });
     this.dispatcher = new Dispatcher({
       database,
