@@ -18,7 +18,7 @@ export class NoBitcoindError extends RunnelError {
 /** The bitcoind that RUNNEL_BITCOIND names, the one that `scripts/install-bitcoind` has installed, or one on the PATH. */
 export function findBitcoind(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   const named = environment.RUNNEL_BITCOIND;
-  if (named) return resolve(named);
+  if (named) return isExecutable(named) ? resolve(named) : undefined;
   // Above the sources, and above the compiled programs in dist/.
   const installed = ['../../', '../../../'].map((up) =>
     fileURLToPath(new URL(`${up}.bitcoind/bin/bitcoind`, import.meta.url)),

@@ -187,7 +187,7 @@ function readPassphrase(path: string | undefined, environment: Environment, prob
 
 /** Not refused, since Runnel's other programs have variables of their own, but a misspelt one must not go unnoticed. */
 function unknownVariables(environment: Environment): string[] {
-  const known = new Set([...configKeys.map((key) => key.environment), 'RUNNEL_DIR', 'RUNNEL_PASSPHRASE']);
+  const known = new Set([...configKeys.map((key) => key.environment), 'RUNNEL_DIR', 'RUNNEL_PASSPHRASE', 'RUNNEL_BITCOIND']);
   return Object.keys(environment)
     .filter((name) => name.startsWith('RUNNEL_') && !known.has(name))
     .map(

@@ -1,20 +1,12 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { z } from 'zod';
+import { ClusterRun, allGone, processesOf } from '../harness/cluster-run.ts';
 import { isAlive, repo } from '../harness/cluster.ts';
 
 const TIMEOUT_MS = 120_000;
-
-const reportSchema = z.object({
-  nodes: z.array(z.object({ alias: z.string(), nodeId: z.string() })),
-  channels: z.array(z.object({ shortChannelId: z.string() })),
-  payments: z.array(z.object({ status: z.string(), hops: z.int(), kind: z.string() })),
-  ok: z.boolean(),
-  problems: z.array(z.string()),
-});
 
 let folder: string;
 beforeAll(() => {
@@ -22,44 +14,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** `scripts/cluster` as a newcomer calls it, with everything that it says. */
-class Run {
-  readonly child: ChildProcess;
-  readonly ended: Promise<number | null>;
-  stdout = '';
-  stderr = '';
-
-  constructor(...args: readonly string[]) {
-    // Elsewhere than in the checkout, where nobody answers questions.
-    this.child = spawn(join(repo, 'scripts/cluster'), args, {
-      cwd: folder,
-      env: { ...process.env, TMPDIR: folder },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
-    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
-    this.ended = new Promise((resolve) => this.child.once('close', resolve));
-  }
-
-  report(): z.output<typeof reportSchema> {
-    return reportSchema.parse(JSON.parse(this.stdout));
-  }
-
-  async saysOnStderr(text: string): Promise<void> {
-    await vi.waitFor(() => expect(this.stderr).toContain(text), { timeout: 90_000, interval: 100 });
-  }
-}
-
-/** Process ids of the nodes whose data folders stand in `state`, and the port of their chain. */
-function processesOf(state: string): number[] {
-  return readdirSync(state).flatMap((name) => {
-    const file = join(state, name, 'api.json');
-    return existsSync(file) ? [z.object({ pid: z.int() }).parse(JSON.parse(readFileSync(file, 'utf8'))).pid] : [];
-  });
-}
-
-const allGone = (pids: readonly number[]): Promise<void> =>
-  vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), { timeout: 30_000, interval: 100 });
+const start = (...args: readonly string[]): ClusterRun => new ClusterRun(folder, args);
 
 const chainIsGone = (state: string): Promise<void> =>
   vi.waitFor(() => expect(existsSync(join(state, 'chain/rpcport'))).toBe(false), { timeout: 30_000, interval: 100 });
@@ -68,7 +23,7 @@ describe('scripts/cluster', () => {
   it(
     '--check --json ends with status 0, the result as JSON, and nothing left behind',
     async () => {
-      const run = new Run('--check', '--json', '--nodes', '3', '--topology', 'line', '--payments', '6');
+      const run = start('--check', '--json', '--nodes', '3', '--topology', 'line', '--payments', '6');
       expect(await run.ended, run.stderr).toBe(0);
       const { nodes, channels, payments, ok, problems } = run.report();
       expect({ ok, problems }).toEqual({ ok: true, problems: [] });
@@ -93,10 +48,10 @@ describe('scripts/cluster', () => {
     async () => {
       const state = join(folder, 'kept');
       const options = ['--keep', state, '--json', '--payments', '2'];
-      const first = new Run(...options, '--check', '--nodes', '2');
+      const first = start(...options, '--check', '--nodes', '2');
       expect(await first.ended, first.stderr).toBe(0);
 
-      const second = new Run(...options);
+      const second = start(...options);
       await second.saysOnStderr('The cluster stays up');
       expect(second.report().nodes).toEqual(first.report().nodes);
       expect(second.report().channels.map(({ shortChannelId }) => shortChannelId)).toEqual(
@@ -107,7 +62,7 @@ describe('scripts/cluster', () => {
       const pids = processesOf(state);
       expect(pids).toHaveLength(2);
 
-      const other = new Run(...options, '--check');
+      const other = start(...options, '--check');
       expect(await other.ended).toBe(1);
       expect(other.stderr).toContain('is in use by process');
 
@@ -115,7 +70,7 @@ describe('scripts/cluster', () => {
       expect(await second.ended).toBe(0);
       expect(pids.filter(isAlive)).toEqual([]);
 
-      const third = new Run(...options);
+      const third = start(...options);
       await third.saysOnStderr('The cluster stays up');
       const orphans = processesOf(state);
       expect(orphans).toHaveLength(2);
@@ -130,7 +85,7 @@ describe('scripts/cluster', () => {
     'ends with status 1, says why and shows the log where a node fails',
     async () => {
       const state = join(folder, 'failing');
-      const run = new Run('--keep', state, '--check', '--json', '--nodes', '2', '--payments', '100000');
+      const run = start('--keep', state, '--check', '--json', '--nodes', '2', '--payments', '100000');
       await vi.waitFor(() => expect(run.stderr).toContain('100000 payments:'), { timeout: 90_000, interval: 100 });
       const pids = processesOf(state);
       process.kill(pids[1]!, 'SIGKILL');
@@ -144,14 +99,17 @@ describe('scripts/cluster', () => {
   );
 
   it('refuses wrong options with status 2, and folders that are not its own with status 1', async () => {
-    const wrong = new Run('--topology', 'torus');
+    const wrong = start('--topology', 'torus');
     expect(await wrong.ended).toBe(2);
     expect(wrong.stderr).toContain('Allowed choices are mesh, line, ring, star, small-world');
-    const foreign = new Run('--keep', repo);
+    const foreign = start('--keep', repo);
     expect(await foreign.ended).toBe(1);
     expect(foreign.stderr).toContain('holds something other than a cluster');
-    const differing = new Run('--keep', join(folder, 'kept'), '--nodes', '3');
+    const differing = start('--keep', join(folder, 'kept'), '--nodes', '3');
     expect(await differing.ended).toBe(1);
     expect(differing.stderr).toContain('holds a cluster with --nodes 2');
+    const otherChain = start('--keep', join(folder, 'kept'), '--chain', 'bitcoind');
+    expect(await otherChain.ended).toBe(1);
+    expect(otherChain.stderr).toMatch(/holds a cluster with --chain embedded|there is no bitcoind here/);
   });
 });
