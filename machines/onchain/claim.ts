@@ -67,7 +67,9 @@ export interface CommitmentBump {
   readonly feeSat: bigint;
   /** Undefined where the commitment has no anchor of ours: nothing of ours hangs on it. */
   readonly anchor: Claim | undefined;
-  /** What hangs on its confirmation in time. */
+  /** All of ours in it, HTLCs included: what having it in a block at all may cost a part of. */
+  readonly ownSat: bigint;
+  /** What hangs on its confirmation before the deadline: what haste may cost a part of. */
   readonly valueAtStakeSat: bigint;
   readonly deadline: number | undefined;
 }

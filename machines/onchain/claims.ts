@@ -32,8 +32,11 @@ export function bumpOf(context: ChannelContext, commitment: Transaction): Commit
   const htlcs = built.htlcs.map(({ htlc }) => htlc);
   const toLocal = built.outputs.find(({ kind }) => kind === 'to_local');
   const anchor = built.outputs.find(({ kind }) => kind === 'local_anchor');
-  const valueAtStakeSat = htlcs.reduce((sum, { amountMsat }) => sum + amountMsat / 1000n, toLocal?.amountSatoshis ?? 0n);
-  const expiries = htlcs.map(({ cltvExpiry }) => cltvExpiry);
+  // Of what we received, nothing is lost by time where we have no preimage.
+  const pressing = htlcs.filter(
+    ({ direction, id }) => direction === 'offered' || context.htlcs.get(direction, id)?.removal?.kind === 'fulfilled',
+  );
+  const deadlines = pressing.map(({ direction, cltvExpiry }) => cltvExpiry + (direction === 'offered' ? BLOCKS_TO_CONFIRM : 0));
   return {
     commitment,
     feeSat: built.feeSatoshis,
@@ -48,10 +51,14 @@ export function bumpOf(context: ChannelContext, commitment: Transaction): Commit
       isContested: false,
       deadline: undefined,
     },
-    valueAtStakeSat,
-    deadline: expiries.length === 0 ? undefined : Math.min(...expiries),
+    ownSat: sumOf(htlcs) + (toLocal?.amountSatoshis ?? 0n),
+    valueAtStakeSat: sumOf(pressing),
+    deadline: deadlines.length === 0 ? undefined : Math.min(...deadlines),
   };
 }
+
+const sumOf = (htlcs: readonly { readonly amountMsat: bigint }[]): bigint =>
+  htlcs.reduce((sum, { amountMsat }) => sum + amountMsat / 1000n, 0n);
 
 type OwnCommitment = () => BuiltCommitment;
 

@@ -59,6 +59,14 @@ export interface Haste {
   readonly sinceHeight: number;
 }
 
+/** The most that a transaction may pay by weight. */
+export interface FeerateLimits {
+  /** In any case: for being in a block at all. */
+  readonly most: number;
+  /** For haste: no more than this is paid beyond an estimate. */
+  readonly inHaste: number;
+}
+
 /** The blocks that may still hold the transaction in time: below 1 it is too late. */
 export function blocksLeft({ height, deadline }: Pick<Haste, 'height' | 'deadline'>): number | undefined {
   return deadline === undefined ? undefined : deadline - 1 - height;
@@ -67,15 +75,13 @@ export function blocksLeft({ height, deadline }: Pick<Haste, 'height' | 'deadlin
 /**
  * The feerate for a transaction: the estimate, and in the last 18 blocks, for as long as it has been tried in vain,
  * more and more of what the budget allows. That goes by the cube of the time gone, so that most is spent only at the
- * very end, and whatever is tried for the first time pays no more than the estimate. `budgetFeeratePerKw` is what the
- * budget comes to on this weight: the answer exceeds neither that nor `MAX_FEERATE_PER_KW`, and may thus be below the
- * estimate.
+ * very end, and whatever is tried for the first time pays no more than the estimate. The answer exceeds neither the
+ * limits nor `MAX_FEERATE_PER_KW`, and may thus be below the estimate.
  */
-export function wantedFeerate(estimates: FeeEstimates, haste: Haste, budgetFeeratePerKw: number): number {
-  const limit = Math.min(budgetFeeratePerKw, MAX_FEERATE_PER_KW);
-  const left = blocksLeft(haste);
-  const estimate = estimateFor(estimates, left);
-  if (haste.deadline === undefined || limit <= estimate) return Math.min(estimate, limit);
+export function wantedFeerate(estimates: FeeEstimates, haste: Haste, { most, inHaste }: FeerateLimits): number {
+  const estimate = Math.min(estimateFor(estimates, blocksLeft(haste)), most);
+  const limit = Math.min(most, inHaste, MAX_FEERATE_PER_KW);
+  if (haste.deadline === undefined || limit <= estimate) return estimate;
   const end = haste.deadline - 1;
   const start = Math.max(haste.sinceHeight, end - URGENT_BLOCKS);
   const span = Math.max(end - start, LEAST_GROWTH_BLOCKS);

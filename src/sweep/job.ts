@@ -1,6 +1,6 @@
 import { claimTransactionWeight, pairedOutputs } from '../../machines/onchain/claim-transaction.ts';
 import type { CommitmentBump } from '../../machines/onchain/claim.ts';
-import { budgetSat, feeOf, feerateOf } from './fee-policy.ts';
+import { budgetSat, type FeerateLimits, feeOf, feerateOf } from './fee-policy.ts';
 import { earliest } from './grouping.ts';
 import type { ChannelClaim } from './sweep.ts';
 import { claimsBudgetSat, PAYOUT } from './worth.ts';
@@ -11,8 +11,9 @@ export interface Job {
   /** The commitment that waits for a block, of which the only claim is our anchor. */
   readonly parent: CommitmentBump | undefined;
   readonly deadline: number | undefined;
-  /** The most that the transaction may pay. */
+  /** The most that the transaction may pay, and that it may pay for haste. */
   readonly budgetSat: bigint;
+  readonly hasteBudgetSat: bigint;
   /** Whether the wallet pays the fee: what HTLC transactions take goes whole into outputs that the peer signed. */
   readonly isFunded: boolean;
 }
@@ -22,11 +23,13 @@ const COIN_WEIGHT = 272;
 
 /** The job of taking these claims; paired ones must come before others. */
 export function claimJob(claims: readonly ChannelClaim[]): Job {
+  const budgetSat = claimsBudgetSat(claims.map(({ claim }) => claim));
   return {
     claims,
     parent: undefined,
     deadline: earliest(claims.map(({ claim }) => claim.deadline)),
-    budgetSat: claimsBudgetSat(claims.map(({ claim }) => claim)),
+    budgetSat,
+    hasteBudgetSat: budgetSat,
     isFunded: claims.some(({ claim }) => claim.pairedOutput !== undefined),
   };
 }
@@ -37,7 +40,8 @@ export function anchorJob(anchor: ChannelClaim, parent: CommitmentBump): Job {
     claims: [anchor],
     parent,
     deadline: parent.deadline,
-    budgetSat: budgetSat(parent.valueAtStakeSat, false),
+    budgetSat: budgetSat(parent.ownSat, false),
+    hasteBudgetSat: budgetSat(parent.valueAtStakeSat, false),
     isFunded: true,
   };
 }
@@ -49,11 +53,12 @@ export function jobWeight({ claims, isFunded }: Job): number {
   return claimTransactionWeight(all, scripts) + (isFunded ? COIN_WEIGHT : 0);
 }
 
-/** The feerate that the whole budget comes to. */
-export function budgetFeerate(job: Job): number {
-  const { parent, budgetSat } = job;
-  if (parent === undefined) return feerateOf(budgetSat, jobWeight(job));
-  return feerateOf(budgetSat + parent.feeSat, jobWeight(job) + parent.commitment.weight());
+/** What the budgets come to by weight. */
+export function budgetFeerates(job: Job): FeerateLimits {
+  const { parent, budgetSat, hasteBudgetSat } = job;
+  const weight = jobWeight(job) + (parent?.commitment.weight() ?? 0);
+  const paidSat = parent?.feeSat ?? 0n;
+  return { most: feerateOf(budgetSat + paidSat, weight), inHaste: feerateOf(hasteBudgetSat + paidSat, weight) };
 }
 
 /** What the transaction must pay beyond its own weight so that its parent comes to the feerate too. */

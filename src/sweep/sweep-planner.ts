@@ -13,7 +13,7 @@ import {
   wantedFeerate,
 } from './fee-policy.ts';
 import { byHaste, groupClaims, isUrgent, mayStayTogether, type Situation } from './grouping.ts';
-import { anchorJob, budgetFeerate, claimJob, effectiveFeerate, type Job } from './job.ts';
+import { anchorJob, budgetFeerates, claimJob, effectiveFeerate, type Job } from './job.ts';
 import type { SweepAlarms } from './sweep-alarms.ts';
 import type { SweepBook } from './sweep-book.ts';
 import type { SweepBuilder } from './sweep-builder.ts';
@@ -113,7 +113,7 @@ export class SweepPlanner {
     if (rejection?.kind === 'fee') {
       // What stands in the way is not known: half as much again, once a block, until it is enough.
       if (sweep.madeHeight >= round.height) return;
-      const raised = Math.min(Math.max(wanted, Math.ceil(sweep.feeratePerKw * 1.5)), budgetFeerate(job));
+      const raised = Math.min(Math.max(wanted, Math.ceil(sweep.feeratePerKw * 1.5)), budgetFeerates(job).most);
       this.#make(job, raised, round, sweep);
     } else if (isWorthReplacing(sweep.feeratePerKw, wanted, blocksLeft({ ...round, deadline: job.deadline }))) {
       this.#make(job, wanted, round, sweep);
@@ -160,7 +160,7 @@ export class SweepPlanner {
   #wanted(job: Job, { estimates, height }: Round): number {
     const { deadline, claims } = job;
     const sinceHeight = this.#sinceHeight(claims, height);
-    return wantedFeerate(estimates, { height, deadline, sinceHeight }, budgetFeerate(job));
+    return wantedFeerate(estimates, { height, deadline, sinceHeight }, budgetFeerates(job));
   }
 
   #sentAt(key: string, height: number): void {
@@ -225,7 +225,7 @@ export class SweepPlanner {
   #watchBudget(job: Job, { estimates, height }: Round): void {
     const { deadline } = job;
     if (!isUrgent(deadline, height)) return;
-    if (budgetFeerate(job) >= estimateFor(estimates, blocksLeft({ height, deadline }))) return;
+    if (budgetFeerates(job).most >= estimateFor(estimates, blocksLeft({ height, deadline }))) return;
     this.#alarm('fee_budget_exceeded', job, TOO_EXPENSIVE);
   }
 

@@ -241,7 +241,10 @@ export class SweepRig {
     return transaction.outs[Number(index)]!.value;
   }
 
-  /** Puts a spend of the output into a block that is not the sweeper's: to the chain one that is valid is as good as the peer's. */
+  /**
+   * Puts a spend of the output into a block that is not the sweeper's: to the chain one that is valid is as good as the
+   * peer's.
+   */
   async spendElsewhere(claim: ChannelClaim): Promise<void> {
     const rival = new SweepRig({ chain: this.chain, coinsSat: [] });
     rival.feeratePerKw = 300;
@@ -307,7 +310,9 @@ export function anchor(closing: Closing, overrides: Overrides = {}): ChannelClai
   return claim(closing, indexOf(closing, closing.owner === 'us' ? 'local_anchor' : 'remote_anchor'), { kind: 'anchor' }, overrides);
 }
 
-/** An HTLC on the peer's commitment: one that it received (we offered it) times out, one that it offered is fulfilled. */
+/**
+ * An HTLC on the peer's commitment: one that it received (we offered it) times out, one that it offered is fulfilled.
+ */
 export function directHtlc(closing: Closing, id: bigint, overrides: Overrides = {}): ChannelClaim {
   const { index, htlc } = htlcAt(closing, id);
   const perCommitmentPoint = pointOf(closing);
@@ -372,6 +377,6 @@ export function revokedHtlc(closing: Closing, id: bigint, overrides: Overrides =
 /** Our commitment, waiting for a block. */
 export function bumpOf(closing: Closing, overrides: Partial<CommitmentBump> = {}): ChannelBump {
   const { channelIndex, commitment, built } = closing;
-  const bump = { commitment, feeSat: built.feeSatoshis, anchor: anchor(closing).claim, valueAtStakeSat: 500_000n, deadline: undefined };
+  const bump = { commitment, feeSat: built.feeSatoshis, anchor: anchor(closing).claim, ownSat: 500_000n, valueAtStakeSat: 0n, deadline: undefined };
   return { channelIndex, bump: { ...bump, ...overrides } };
 }

@@ -15,6 +15,8 @@ const anyEstimates: fc.Arbitrary<FeeEstimates> = fc
   .tuple(fc.nat(400_000), fc.nat(400_000), fc.nat(400_000), fc.nat(400_000), fc.nat(400_000))
   .map(([a, b, c, d, e]) => ({ 2: a, 6: b, 12: c, 36: d, 144: e }));
 
+const both = (feerate: number) => ({ most: feerate, inHaste: feerate });
+
 describe('the fee policy', () => {
   it('takes the estimate for the longest target that is not too long', () => {
     const cases: [number | undefined, number][] = [
@@ -28,7 +30,7 @@ describe('the fee policy', () => {
 
   it('begins with the estimate, however near the deadline, and grows from block to block to the budget', () => {
     const at = (height: number, sinceHeight: number, deadline = 1_000) =>
-      wantedFeerate({ 2: 500, 6: 500, 12: 500, 36: 500, 144: 500 }, { height, sinceHeight, deadline }, 100_000);
+      wantedFeerate({ 2: 500, 6: 500, 12: 500, 36: 500, 144: 500 }, { height, sinceHeight, deadline }, both(100_000));
     for (const height of [900, 985, 998, 999, 1_005]) expect(at(height, height)).toBe(500);
     expect(at(979, 900)).toBe(500);
     expect(at(985, 900)).toBe(500 + Math.floor((99_500 * 4 ** 3) / 18 ** 3));
@@ -47,7 +49,7 @@ describe('the fee policy', () => {
           let before = 0;
           for (let height = 1_000; height <= 1_000 + steps; height++) {
             const flat = { 2: each[2], 6: each[2], 12: each[2], 36: each[2], 144: each[2] };
-            const wanted = wantedFeerate(flat, { ...haste, height }, budget);
+            const wanted = wantedFeerate(flat, { ...haste, height }, both(budget));
             expect(wanted).toBeLessThanOrEqual(Math.min(budget, MAX_FEERATE_PER_KW));
             expect(wanted).toBeGreaterThanOrEqual(before);
             expect(Number.isInteger(wanted)).toBe(true);
@@ -56,6 +58,14 @@ describe('the fee policy', () => {
         },
       ),
     );
+  });
+
+  it('pays the estimate out of all that is ours, and for haste no more than what hangs on it allows', () => {
+    const at = (height: number, inHaste: number) =>
+      wantedFeerate(estimates, { height, sinceHeight: 900, deadline: 1_000 }, { most: 50_000, inHaste });
+    expect([900, 990, 999].map((height) => at(height, 0))).toEqual([2_000, 6_000, 9_000]);
+    expect(at(999, 20_000)).toBe(20_000);
+    expect(at(999, 80_000)).toBe(50_000);
   });
 
   it('lets a replacement pay what nodes ask of one', () => {
