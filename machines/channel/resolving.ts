@@ -90,18 +90,18 @@ function takeTransaction(
   const { ending } = context.data;
   const effects: ChannelEffect[] = [];
   if (ending === undefined) return { outputs, effects };
-  const spend = { txid: transaction.getHash(), blockHeight };
+  const txid = transaction.getHash();
   let after = outputs;
   for (const row of outputs) {
     const inputIndex = inputSpending(row, transaction);
     if (inputIndex === undefined) continue;
     const witness = transaction.ins[inputIndex]?.witness ?? [];
     const by = spenderOf(row, ending.owner, witness);
-    const step = resolve(row, { type: 'spent', by, spend, paymentPreimage: preimageIn(row, witness) }, context.environment.policy);
+    const step = resolve(row, { type: 'spent', spend: { txid, blockHeight, by }, paymentPreimage: preimageIn(row, witness) }, context.environment.policy);
     // A second stage of another transaction, which a reorg took out, will never be.
     after = after
       .map((other) => (other === row ? step.row : other))
-      .filter(({ parent, outpoint }) => !isSame(parent, row.outpoint) || equals(outpoint?.txid ?? spend.txid, spend.txid));
+      .filter(({ parent, outpoint }) => !isSame(parent, row.outpoint) || equals(outpoint?.txid ?? txid, txid));
     effects.push(...step.effects.flatMap((effect) => noticesOf(context, row, effect)));
     after = withSecondStage(context, after, row, by, transaction, inputIndex, blockHeight);
   }

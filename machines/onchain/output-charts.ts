@@ -31,7 +31,7 @@ const outputSetup = setup({
     isIrrevocablyExpired: ({ context, event }) => isExpiredBy(context, event, context.depths.irrevocableDepth),
     isOffered: ({ context }) => context.row.htlc?.direction === 'offered',
     knowsPreimage: ({ context }) => context.row.paymentPreimage !== undefined,
-    isByUs: ({ event }) => event.type === 'spent' && event.by === 'us',
+    isByUs: ({ event }) => event.type === 'spent' && event.spend.by === 'us',
     isOrphaned: ({ context, event }) => event.type === 'blockDisconnected' && context.row.blockHeight >= event.height,
     isSpendGone: ({ context, event }) =>
       event.type === 'blockDisconnected' && (context.row.spend?.blockHeight ?? 0) >= event.height,
@@ -181,7 +181,7 @@ export const htlcChart = outputSetup.createMachine({
       description: "BOLT 5, HTLC Output Handling: the peer's at a reasonable depth.",
       on: { blockConnected: { guard: 'isIrrevocable', target: 'resolved' }, blockDisconnected: unspent },
     },
-    resolved,
+    resolved: { ...resolved, on: { preimageKnown: {} } },
   },
 });
 

@@ -44,6 +44,8 @@ export interface OutputSpend {
   /** 32 bytes in internal order. */
   readonly txid: Uint8Array;
   readonly blockHeight: number;
+  /** Whose transaction it is. */
+  readonly by: 'us' | 'peer';
 }
 
 /** One output of the transaction that ended a channel, or of one upon it: plain data, one for each that this node watches. */
@@ -75,7 +77,6 @@ export type OutputEvent =
   | { readonly type: 'confirmed'; readonly height: number }
   | {
       readonly type: 'spent';
-      readonly by: 'us' | 'peer';
       readonly spend: OutputSpend;
       /** Of an HTLC, if the spending transaction shows it. */
       readonly paymentPreimage: Uint8Array | undefined;

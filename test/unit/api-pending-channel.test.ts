@@ -33,7 +33,6 @@ const here = (height: number, changes: Partial<Here> = {}): Here => ({
   depths,
   sweepOf: () => undefined,
   isPostponed: () => false,
-  isOurs: () => false,
   feeOf: () => undefined,
   ...changes,
 });

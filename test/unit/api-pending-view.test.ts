@@ -27,7 +27,6 @@ const outlook = (changes: Partial<Outlook> = {}): Outlook => ({
   depths: { reasonableDepth: 6, irrevocableDepth: 100 },
   sweepOf: () => undefined,
   isPostponed: () => false,
-  isOurs: () => false,
   cheatersDelay: 144,
   dustLimitSat: 354n,
   ...changes,
@@ -48,7 +47,7 @@ function row(kind: OutputKind, state: OutputState, changes: Partial<OutputRow> =
     htlc: isHtlc ? offered : undefined,
     paymentPreimage: undefined,
     parent: undefined,
-    spend: isSpent(state) ? { txid: SPENDER, blockHeight: 111 } : undefined,
+    spend: isSpent(state) ? { txid: SPENDER, blockHeight: 111, by: state.startsWith('take') ? 'peer' : 'us' } : undefined,
     ...changes,
   };
 }
@@ -271,19 +270,15 @@ describe('the accounts', () => {
     expect(account(row('anchor', 'taken'))).toBe('none');
   });
 
-  it('what is irrevocable is whose wallet knows the transaction', () => {
-    const resolved = row('revoked_to_local', 'resolved', { spend: { txid: SPENDER, blockHeight: 111 } });
-    const seen: string[] = [];
-    const isOurs = (txid: string): boolean => seen.push(txid) > 0;
-    expect(view(resolved, { isOurs })).toMatchObject({ holder: 'us', account: 'recovered' });
-    expect(seen[0]).toBe('5b'.repeat(32));
-    expect(view(resolved)).toMatchObject({ holder: 'peer', account: 'lost' });
+  it.each([['us', 'recovered'], ['peer', 'lost']] as const)('what is irrevocable is %s: %s', (by, account) => {
+    const resolved = row('revoked_to_local', 'resolved', { spend: { txid: SPENDER, blockHeight: 111, by } });
+    expect(view(resolved)).toMatchObject({ holder: by, account });
   });
 });
 
 describe('the fees of our transactions', () => {
-  const ours = { txid: bytes(1), blockHeight: 111 };
-  const theirs = { txid: bytes(2), blockHeight: 111 };
+  const ours = { txid: bytes(1), blockHeight: 111, by: 'us' } as const;
+  const theirs = { txid: bytes(2), blockHeight: 111, by: 'peer' } as const;
   const named = (fill: number): string => fill.toString(16).padStart(2, '0').repeat(32);
 
   it('are what they took less what the wallet got, over all channels', () => {

@@ -37,8 +37,7 @@ function row(kind: OutputKind, more: Partial<OutputRow> = {}): OutputRow {
 
 const spentAt = (blockHeight: number, by: 'us' | 'peer', more: { paymentPreimage?: Uint8Array } = {}): OutputEvent => ({
   type: 'spent',
-  by,
-  spend: { txid: new Uint8Array(32).fill(1), blockHeight },
+  spend: { txid: new Uint8Array(32).fill(1), blockHeight, by },
   paymentPreimage: more.paymentPreimage,
 });
 

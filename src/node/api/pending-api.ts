@@ -75,7 +75,6 @@ export function hereOf(node: Node): Here {
     depths: node.options.channelPolicy,
     sweepOf: (outpoint) => node.sweeper.status(outpoint),
     isPostponed: (outpoint) => node.sweeper.isPostponed(outpoint),
-    isOurs: (txid) => nets().has(txid),
     feeOf: (txid) => fees().get(txid),
   };
 }

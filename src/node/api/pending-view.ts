@@ -18,8 +18,6 @@ export interface Outlook {
   readonly sweepOf: (outpoint: Outpoint) => SweepStatus | undefined;
   /** Whether the output is left where it is for now, since taking it costs more than it is worth. */
   readonly isPostponed: (outpoint: Outpoint) => boolean;
-  /** Whether a transaction in a block, by its txid as it is displayed, is the wallet's. */
-  readonly isOurs: (txid: string) => boolean;
   /** Blocks that a cheating peer must wait before it can take its own balance. */
   readonly cheatersDelay: number;
   /** Of the owner of the commitment: an HTLC below it has no output. */
@@ -239,13 +237,8 @@ function outcome(scene: Scene): string {
   }
 }
 
-/** Whose transaction spends it. A row that is resolved does not say, but the wallet knows its own. */
-function holderOf({ row: { state, spend }, isOurs }: Scene): PendingOutput['holder'] {
-  if (state === 'claimed' || state === 'claimBuried') return 'us';
-  if (state === 'taken' || state === 'takeBuried') return 'peer';
-  if (state !== 'resolved' || spend === undefined) return 'nobody';
-  return isOurs(displayTxid(spend.txid)) ? 'us' : 'peer';
-}
+/** Whose transaction in a block spends it. */
+const holderOf = ({ row: { spend } }: Scene): PendingOutput['holder'] => spend?.by ?? 'nobody';
 
 /** Where its worth stands: each satoshi of a channel is counted once, at the last output that it came to. */
 function accountOf(scene: Scene): PendingOutput['account'] {
