@@ -1,7 +1,6 @@
 import { payments, Transaction } from 'bitcoinjs-lib';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import type { ChainRpc } from '../../src/chain/chain.ts';
-import { blockSubsidySat } from '../../src/chain/embedded/consensus/params.ts';
 import { decodeTransaction, displayHex } from '../../src/chain/embedded/consensus/transaction.ts';
 import { EmbeddedChain, type ChainRecord } from '../../src/chain/embedded/embedded-chain.ts';
 import { embeddedRpc } from '../../src/chain/embedded/in-process.ts';
@@ -52,14 +51,9 @@ export class MeshChain {
     return this.#chain.state.tip.hash;
   }
 
-  /** The fees of all blocks that stand since the faucet paid. */
+  /** What all transactions since the faucet paid were ready to pay to miners, be it that `mineOnly` left it. */
   get feesSat(): bigint {
-    let feesSat = 0n;
-    for (let height = this.#fundedHeight + 1; height <= this.height; height++) {
-      const [coinbase] = this.#chain.state.at(height)!.block.transactions;
-      feesSat += coinbase!.transaction.outs[0]!.value - blockSubsidySat(height);
-    }
-    return feesSat;
+    return this.transactions.reduce((total, { transaction }) => total + this.feeSat(transaction), 0n);
   }
 
   get hasUnconfirmed(): boolean {
@@ -76,12 +70,6 @@ export class MeshChain {
     const heights = Array.from({ length: this.height - this.#fundedHeight }, (_, index) => this.#fundedHeight + 1 + index);
     return heights.flatMap((height) =>
       this.#chain.state.at(height)!.block.transactions.slice(1).map(({ transaction }) => ({ transaction, height })),
-    );
-  }
-
-  isUnspent({ txid, outputIndex }: { readonly txid: Uint8Array; readonly outputIndex: number }): boolean {
-    return this.transactions.every(({ transaction: { ins } }) =>
-      ins.every(({ hash, index }) => index !== outputIndex || displayHex(hash) !== displayHex(txid)),
     );
   }
 
@@ -110,6 +98,11 @@ export class MeshChain {
     this.#chain.generate(count, minerOutput);
   }
 
+  /** A block of exactly these transactions, whatever they pay. */
+  mineOnly(transactions: readonly Transaction[]): void {
+    this.#chain.generateBlock(transactions.map((each) => decodeTransaction(each.toBuffer())), minerOutput, true);
+  }
+
   /**
    * The last `depth` blocks give way to as many and one more, which hold nothing but `transactions` in the first; what the others held waits for a
    * block again, unless it conflicts with these.
@@ -119,8 +112,7 @@ export class MeshChain {
     if (fork === undefined || depth < 1) throw new RangeError(`a reorg of ${depth} blocks at height ${this.height}`);
     this.#chain.invalidate(fork);
     for (let left = depth + 1; left > 0; left--) {
-      const first = left > depth ? transactions : [];
-      this.#chain.generateBlock(first.map((each) => decodeTransaction(each.toBuffer())), minerOutput, true);
+      this.mineOnly(left > depth ? transactions : []);
     }
   }
 

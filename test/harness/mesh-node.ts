@@ -259,7 +259,8 @@ function describe(fields: unknown): string {
   if (typeof fields !== 'object' || fields === null) return String(fields);
   const { err, ...rest } = fields as { err?: unknown };
   const error = err instanceof Error ? `${err.stack}${err.cause instanceof Error ? `\n  because ${err.cause.stack}` : ''}` : '';
-  return `${JSON.stringify(rest)} ${error}`;
+  const plain = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);
+  return `${JSON.stringify(rest, plain)} ${error}`;
 }
 
 const signers = new Map<string, Signer>();
