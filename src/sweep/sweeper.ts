@@ -132,18 +132,20 @@ export class Sweeper {
     const estimates = await this.#fees.estimates(request.height);
     if (estimates === undefined || this.#isStopped || this.#next !== undefined) return;
     this.#planner.plan(request, estimates);
-    await this.#offer(request);
-    this.#alarms.settle();
+    // While the chain is away, nobody knows which refusals still stand.
+    if (await this.#offer(request)) this.#alarms.settle();
   }
 
-  async #offer({ height, bumps }: SweepRequest): Promise<void> {
+  /** Answers false if the chain is away. */
+  async #offer({ height, bumps }: SweepRequest): Promise<boolean> {
     const offers = this.#offers(bumps, height);
     const names = new Set(offers.flatMap(({ transactions }) => transactions.map(({ name }) => name)));
     this.#broadcaster.keepOnly((name) => names.has(name));
     for (const { channelIndex, transactions, isUrgent } of offers) {
-      if (this.#isStopped || !(await this.#broadcaster.offer(transactions, height))) return;
+      if (this.#isStopped || !(await this.#broadcaster.offer(transactions, height))) return false;
       for (const { name } of transactions) this.#alarm(name, channelIndex, height, isUrgent);
     }
+    return true;
   }
 
   /** Everything that waits for a block; commitments before all else, with the children that pay for them. */

@@ -445,7 +445,33 @@ describe('what goes wrong', () => {
     expect(inputs.at(-1)![0]).toBeLessThanOrEqual(3);
   });
 
-  it('waits while the chain is away, and deals only with the newest of the requests that came meanwhile', async () => {
+  it('waits while the chain is away, keeps its alarms, and goes on when it is back', async () => {
+    const rig = new SweepRig({ coinsSat: [] });
+    const closing = rig.close({ owner: 'peer', htlcs: [htlcOf(0n, 'received', 40_000n, rig.height + 8)] });
+    rig.confirm(closing);
+    rig.isChainAway = true;
+    await rig.update([toRemote(closing)]);
+    expect(rig.booked()).toEqual([]);
+    rig.isChainAway = false;
+    // Given too early, its HTLC is refused for as long as it has not expired.
+    const early = directHtlc(closing, 0n, { deadline: rig.height + 15 });
+    for (let i = 0; i < 3; i++) {
+      await rig.update([toRemote(closing), early]);
+      if (i < 2) pass(rig);
+    }
+    expect(rig.alarmCodes()).toContain('broadcast_rejected');
+    const before = rig.alarms.list();
+    rig.isChainAway = true;
+    await rig.update([toRemote(closing), early]);
+    expect(rig.alarms.list()).toEqual(before);
+    rig.isChainAway = false;
+    pass(rig, 4);
+    await rig.update([toRemote(closing), early]);
+    expect(rig.mempool()).toHaveLength(2);
+    expect(rig.alarmCodes()).not.toContain('broadcast_rejected');
+  });
+
+  it('deals only with the newest of the requests that came meanwhile', async () => {
     const { rig, claim } = withToRemote();
     const offered: string[] = [];
     rig.onOffer = (transactions) => offered.push(...transactions.map((each) => each.getId()));

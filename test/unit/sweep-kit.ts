@@ -8,6 +8,7 @@ import type { Claim, ClaimWitness, CommitmentBump } from '../../machines/onchain
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { embeddedRpc } from '../../src/chain/embedded/in-process.ts';
 import type { Chain } from '../../src/chain/chain.ts';
+import { ChainUnavailableError } from '../../src/chain/errors.ts';
 import { RpcChain } from '../../src/chain/rpc-chain.ts';
 import { createSigner } from '../../src/keys/signer.ts';
 import type { Logger } from '../../src/logging.ts';
@@ -68,6 +69,7 @@ export class SweepRig {
   feeratePerKw = 1_000;
   /** In place of an estimate for one target. */
   readonly estimates = new Map<number, number>();
+  isChainAway = false;
   /** Called before anything is offered to the chain. */
   onOffer: (transactions: readonly Transaction[]) => void = () => {};
   readonly #rpc: RpcChain;
@@ -91,6 +93,7 @@ export class SweepRig {
   #start(): Sweeper {
     const backend: Pick<Chain, 'broadcast' | 'submitPackage' | 'feeratePerKw'> = {
       broadcast: async (transaction) => {
+        this.#reach();
         this.onOffer([transaction]);
         await this.#rpc.broadcast(transaction);
       },
@@ -99,6 +102,7 @@ export class SweepRig {
         await this.#rpc.submitPackage(transactions);
       },
       feeratePerKw: async (target) => {
+        this.#reach();
         const least = await this.#rpc.feeratePerKw(target);
         const estimate = this.estimates.get(target) ?? this.feeratePerKw;
         // The mempool's minimum stands above the regtest fallback of 1,000 only when there is one.
@@ -114,6 +118,10 @@ export class SweepRig {
     this.alarms = new Alarms({ logger: silentLog, onChange: (alarm, isRaised) => this.told.push([isRaised, alarm]) });
     this.wallet = this.#openWallet();
     this.sweeper = this.#start();
+  }
+
+  #reach(): void {
+    if (this.isChainAway) throw new ChainUnavailableError('the chain does not answer');
   }
 
   #openWallet(): Wallet {
