@@ -1,5 +1,6 @@
 import { channelIdOfFunding } from '../../machines/channel/channel-id.ts';
 import { staticChannelOf } from '../../machines/channel/recovering.ts';
+import { MAX_REORG_DEPTH } from '../chain/follower.ts';
 import { hexOf } from '../channels/channel-store.ts';
 import type { Lifecycle, LiveChannel } from '../channels/live-channel.ts';
 import type { NodeId } from '../network/network.ts';
@@ -145,7 +146,7 @@ export class BackupWriter {
     return {
       createdAtMs: clock.now(),
       nodeId: owner.nodeId,
-      scanFromHeight: listed.reduce((height, { openedAtHeight }) => Math.min(height, openedAtHeight), walletHeight()),
+      scanFromHeight: Math.max(0, Math.min(walletHeight(), ...listed.map(({ openedAtHeight }) => openedAtHeight)) - MAX_REORG_DEPTH),
       nextChannelIndex: nextChannelIndex(),
       channels: listed,
     };

@@ -1,6 +1,6 @@
 import { equals } from 'uint8arrays';
 import type { ChannelData } from '../../machines/channel/data.ts';
-import type { Signer } from '../keys/signer-api.ts';
+import type { ChannelSigner } from '../keys/signer-api.ts';
 import { channelIdIn } from './backup-writer.ts';
 import type { BackupChannel, BackupContent } from './backup-content.ts';
 import { BackupError } from './errors.ts';
@@ -25,8 +25,13 @@ export interface RestorePlan {
 /** What the node has on disk, live or ended. */
 export type KnownChannels = readonly Pick<ChannelData, 'channelIndex' | 'funding'>[];
 
+/** As much of a signer as tells whose a channel is. */
+export interface PublicKeys {
+  channel(channelIndex: number): Pick<ChannelSigner, 'publicKeys'>;
+}
+
 /** Throws `BackupError` `backup_damaged` for channels whose keys this seed does not make. */
-export function planRestore(content: BackupContent, known: KnownChannels, signer: Pick<Signer, 'channel'>): RestorePlan {
+export function planRestore(content: BackupContent, known: KnownChannels, signer: PublicKeys): RestorePlan {
   for (const channel of content.channels) requireOwnKeys(channel, signer);
   const isNew = (channel: BackupChannel): boolean => !known.some((other) => isSame(channel, other));
   return {
@@ -47,7 +52,7 @@ export function isSame(channel: BackupChannel, { channelIndex, funding }: KnownC
   );
 }
 
-function requireOwnKeys(channel: BackupChannel, signer: Pick<Signer, 'channel'>): void {
+function requireOwnKeys(channel: BackupChannel, signer: PublicKeys): void {
   const { channelIndex, local } = channel;
   const { publicKeys } = signer.channel(channelIndex);
   const names = ['fundingPubkey', 'revocationBasepoint', 'paymentBasepoint', 'delayedPaymentBasepoint', 'htlcBasepoint'] as const;

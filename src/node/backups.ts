@@ -66,6 +66,8 @@ export class Backups {
   readonly #options: BackupsOptions;
   readonly #owner: BackupOwner;
   readonly #writer: BackupWriter;
+  /** The height at a first start: the wallet has nothing below. */
+  #firstHeight = 0;
   /** Those that this process brought back, whose peers are still to be found. */
   #restored: readonly BackupChannel[] = [];
 
@@ -81,7 +83,7 @@ export class Backups {
       channels: () => channels.all(),
       nextChannelIndex: () => channels.nextIndex,
       addressesOf: (nodeId) => this.#addressesOf(nodeId),
-      walletHeight: () => wallet.firstHeight() ?? feed.tip?.height ?? 0,
+      walletHeight: () => wallet.firstHeight() ?? feed.tip?.height ?? this.#firstHeight,
       onWritten: (numChannels) => {
         options.alarms().clear('backup_outdated', ALARM_KEY);
         events.publish({ type: 'backup', timeMs: clock.now(), numChannels });
@@ -104,6 +106,7 @@ export class Backups {
     else if (scanFromHeight !== undefined) await this.#beginAnew(scanFromHeight);
     // Whoever brings a seed back wants what it has, wherever in the chain that is.
     else if (feed.tip === undefined && seed !== undefined) await this.#beginAnew(seed === 'restored' ? 0 : undefined);
+    if (feed.tip === undefined) this.#firstHeight = (await this.#options.chain.tip()).height;
     const aside = this.#writer.start((channel) => this.#isKnown(channel));
     if (aside !== undefined) logger.warn({ file: aside }, 'the channel backup in the data folder is not of this seed: it was set aside');
   }
@@ -130,9 +133,8 @@ export class Backups {
 
   /** What a backup holds, and what restoring it here would do. Throws `BackupError` for one that could not be restored. */
   verify(text: string): { readonly content: BackupContent; readonly plan: RestorePlan } {
-    const { channels, signer } = this.#options;
     const content = decodeBackup(text, this.#owner);
-    return { content, plan: planRestore(content, channels.known(), signer) };
+    return { content, plan: this.#plan(content) };
   }
 
   changed(channel: LiveChannel): void {
@@ -158,8 +160,8 @@ export class Backups {
   reset(): void {}
 
   async #restore(content: BackupContent): Promise<void> {
-    const { signer, channels, chainHash, feed, dispatcher, peers, logger } = this.#options;
-    const { restored, refused, scanFromHeight, nextChannelIndex } = planRestore(content, channels.known(), signer);
+    const { channels, chainHash, feed, dispatcher, peers, logger } = this.#options;
+    const { restored, refused, scanFromHeight, nextChannelIndex } = this.#plan(content);
     for (const channel of refused) logger.warn({ channelId: channelIdIn(channel) }, 'not restored: this node knows the channel');
     if (restored.length === 0 && (content.channels.length > 0 || feed.tip !== undefined)) return;
     this.#requireUnused();
@@ -173,6 +175,13 @@ export class Backups {
     });
     this.#restored = restored;
     logger.info({ numChannels: restored.length, fromHeight: scanFromHeight }, 'restored: going through the chain, then asking the peers to close');
+  }
+
+  #plan(content: BackupContent): RestorePlan {
+    const { channels, signer } = this.#options;
+    // Deriving a channel's keys takes some milliseconds: live channels have theirs.
+    const keys = { channel: (index: number) => channels.get(index)?.keys.channel ?? signer.channel(index) };
+    return planRestore(content, channels.known(), keys);
   }
 
   /** Without a backup. */

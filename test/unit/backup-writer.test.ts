@@ -48,9 +48,9 @@ function setUp(file = new FakeBackupFile()) {
     clock: new VirtualClock(1_000),
     randomBytes: (size) => new Uint8Array(size).fill(file.writes + 1),
     channels: () => channels.map(({ live }) => live),
-    nextChannelIndex: () => 9,
+    nextChannelIndex: () => 9_000,
     addressesOf: () => addresses,
-    walletHeight: () => 103,
+    walletHeight: () => 1_103,
     onWritten: (count) => void written.push(count),
     onProblem: (error) => void problems.push(error),
   });
@@ -106,9 +106,16 @@ describe('the backup is written', () => {
 
   it('from the first block that can matter: the wallet’s first, or that of the oldest channel', () => {
     const { channels, content, writer } = setUp();
-    channels.push(new FakeChannel(7), new FakeChannel(2));
     writer.start(() => true);
-    expect(content()).toMatchObject({ scanFromHeight: 102, nextChannelIndex: 9, createdAtMs: 1_000 });
+    // Less as many blocks as a reorg may take back.
+    expect(content()).toMatchObject({ scanFromHeight: 1_103 - 144, nextChannelIndex: 9, createdAtMs: 1_000 });
+    channels.push(new FakeChannel(1_000), new FakeChannel(7));
+    channels[1]!.data.openedAtHeight = 300;
+    writer.start(() => true);
+    expect(content().scanFromHeight).toBe(300 - 144);
+    channels[1]!.data.openedAtHeight = 100;
+    writer.start(() => true);
+    expect(content().scanFromHeight).toBe(0);
   });
 
   it('again after a failure, with the next block or the next change, and not in every turn', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BackupError } from '../../src/backup/errors.ts';
+import { nodeApi } from '../../src/node/api/node-api.ts';
 import type { MeshNode } from '../harness/mesh-node.ts';
 import { anchorOf, channelsOf, COMMITMENT_COST_SAT, LossyMesh, paidTo, statesOf, toRemoteOf, walletSat } from './restore-kit.ts';
 
@@ -24,6 +25,20 @@ function restore(lost: MeshNode, backup: string): void {
   lost.start();
 }
 
+/** The API has an answer to everything about a channel of which so little is known. */
+async function expectToBeShown({ node }: MeshNode): Promise<void> {
+  const api = nodeApi(node);
+  const { channels } = await api.channels({});
+  expect(channels).toHaveLength(1);
+  expect(channels[0]).toMatchObject({ localMsat: 0n, remoteMsat: 0n, spendableMsat: 0n });
+  await api.channel({ channel: channels[0]!.channelId });
+  await api.pending({});
+  await api.getinfo({});
+  await api.balance({});
+  expect((await api.verifybackup({ backup: (await api.exportbackup({})).backup })).channels).toMatchObject([{ known: true }]);
+  await expect(async () => api.close({ channel: channels[0]!.channelId, force: true })).rejects.toThrow();
+}
+
 /** Why a node did not start. */
 async function refusalOf(lossy: LossyMesh, node: MeshNode): Promise<string> {
   node.start();
@@ -38,6 +53,7 @@ describe.each(['alice', 'bob'] as const)('%s loses its data, and has its seed an
     restore(lost, backup);
     await mesh.until('the peer closes', () => statesOf(peer)[0] === 'failed');
     expect(statesOf(lost)).toEqual(['fallenBehind']);
+    await expectToBeShown(lost);
     // The chain was gone through from before the channel: the wallet has its coins again.
     expect(walletSat(lost)).toBe(inWalletSat);
     const channel = channelsOf(lost)[0]!;
