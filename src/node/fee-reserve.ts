@@ -3,9 +3,12 @@ import { feeReserveSat, feeReserveWarning } from '../wallet/fee-reserve.ts';
 import type { Wallet } from '../wallet/wallet.ts';
 import type { Alarms } from './alarms.ts';
 
-/** What is kept for these channels. A stranger's attempts to open one, which bind nobody yet, keep nothing. */
+/**
+ * What is kept for these channels. A stranger's attempts to open one, which bind nobody yet, keep nothing; nor do those that came back from a
+ * backup, of which we have no commitment whose fee could be raised.
+ */
 export function reserveFor(channels: Iterable<LiveChannel>): bigint {
-  const binding = [...channels].filter(({ lifecycle, data }) => lifecycle !== 'opening' || data.isOpener);
+  const binding = [...channels].filter(({ lifecycle, data }) => !data.isRecovered && (lifecycle !== 'opening' || data.isOpener));
   return feeReserveSat(binding.length);
 }
 

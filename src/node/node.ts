@@ -267,6 +267,7 @@ export class Node {
     this.feed.isCatchingUp = true;
     await this.follower.start();
     this.feed.isCatchingUp = false;
+    watchReserve(this.wallet, this.alarms);
     for (const { index } of this.channels.all()) this.#restored(index);
     this.endings.update();
     await network.start({
@@ -320,7 +321,8 @@ export class Node {
     this.funding.blockConnected(block);
     this.endings.update();
     this.backups.blockConnected();
-    watchReserve(this.wallet, this.alarms);
+    // What the wallet has is known once all that was missed is gone through.
+    if (!this.feed.isCatchingUp) watchReserve(this.wallet, this.alarms);
     this.fees.update().catch((error: unknown) => logger.debug({ err: error }, 'no feerate for the commitments'));
     this.gossip.blockConnected(block).catch((error: unknown) => logger.warn({ err: error }, 'gossip'));
   }

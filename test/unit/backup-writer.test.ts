@@ -108,7 +108,7 @@ describe('the backup is written', () => {
     const { channels, content, writer } = setUp();
     writer.start(() => true);
     // Less as many blocks as a reorg may take back.
-    expect(content()).toMatchObject({ scanFromHeight: 1_103 - 144, nextChannelIndex: 9, createdAtMs: 1_000 });
+    expect(content()).toMatchObject({ scanFromHeight: 1_103 - 144, nextChannelIndex: 9_000, createdAtMs: 1_000 });
     channels.push(new FakeChannel(1_000), new FakeChannel(7));
     channels[1]!.data.openedAtHeight = 300;
     writer.start(() => true);
