@@ -30,12 +30,9 @@ export function draftBlock(
   const height = parent.height + 1;
   const coinbase = new Transaction();
   coinbase.version = 2;
-  coinbase.addInput(
-    new Uint8Array(32),
-    0xffffffff,
-    0xffffffff,
-    concat([encodeCoinbaseHeight(height), Uint8Array.of(4, extra & 0xff, (extra >> 8) & 0xff, (extra >> 16) & 0xff, 0)]),
-  );
+  const extraNonce = Uint8Array.of(4, extra & 0xff, (extra >> 8) & 0xff, (extra >> 16) & 0xff, 0);
+  const scriptSig = concat([encodeCoinbaseHeight(height), extraNonce]);
+  coinbase.addInput(new Uint8Array(32), 0xffffffff, 0xffffffff, scriptSig);
   coinbase.setWitness(0, [new Uint8Array(32)]);
   coinbase.addOutput(script, blockSubsidySat(height) + feesSat);
   return {
@@ -116,7 +113,8 @@ export const blockMutations: Readonly<Record<string, BlockMutation>> = {
     draft.coinbase.ins[0]!.witness = [];
   },
   'coinbase witness': (draft, random) => {
-    draft.coinbase.ins[0]!.witness = random.pick([[random.bytes(31)], [new Uint8Array(32), new Uint8Array(32)], [random.bytes(32)]]);
+    const zeros = new Uint8Array(32);
+    draft.coinbase.ins[0]!.witness = random.pick([[random.bytes(31)], [zeros, zeros], [random.bytes(32)]]);
   },
   reward: (draft, random) => {
     draft.coinbase.outs[0]!.value += random.pick([1n, -1n, 1_000n, -1_000n, 5_000_000_000n]);

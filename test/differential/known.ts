@@ -9,6 +9,7 @@ const EXTRA_FIELDS: Readonly<Record<string, readonly string[]>> = {
   getblockchaininfo: ['size_on_disk'],
   getmempoolinfo: [
     'usage',
+    'maxmempool',
     'unbroadcastcount',
     'dustrelayfee',
     'dustrelayfeefloor',
@@ -44,6 +45,7 @@ interface Known {
 const KNOWN: readonly Known[] = [
   { name: 'output scripts above 34 bytes', embedded: /./, bitcoind: /"bad-txns-vout-script-toolarge/ },
   { name: 'names of witness limits', embedded: /"bad-witness-nonstandard"/, bitcoind: /"bad-witness-\w+/ },
+  { name: 'hash types of Knots', embedded: /hash type missing/, bitcoind: /opts in to the hardfork/ },
   { name: 'names of nonstandard inputs', embedded: /"bad-txns-nonstandard-inputs"/, bitcoind: /"bad-txns-input-\w+/ },
   { name: 'which limit is named', embedded: /too-long-mempool-chain/, bitcoind: /too-long-mempool-chain/ },
 ];

@@ -19,7 +19,9 @@ export interface Surroundings {
 /** A plan changed before it is signed: the signatures are right, what they sign is not quite what was meant. */
 export type PlanMutation = (plan: Plan, around: Surroundings) => Plan;
 
-const SEQUENCES = [0, 1, 2, 15, 16, 17, 144, 0xffff, 0x400000, 0x400001, 0x40000f, 0x80000000, 0xfffffffd, 0xfffffffe, 0xffffffff];
+const SEQUENCES = [
+  0, 1, 2, 15, 16, 17, 144, 0xffff, 0x400000, 0x400001, 0x40000f, 0x80000000, 0xfffffffd, 0xfffffffe, 0xffffffff,
+];
 const AMOUNTS = [
   -1n, 0n, 1n, 239n, 240n, 293n, 294n, 329n, 330n, 353n, 354n, 545n, 546n, MAX_MONEY_SAT, MAX_MONEY_SAT + 1n,
   2n ** 63n - 1n, -(2n ** 63n),
@@ -109,17 +111,27 @@ export const witnessMutations: Readonly<Record<string, WitnessMutation>> = {
   'item longer': (witness, random) => replaced(witness, random, (item) => concat([item, random.bytes(1)])),
   'item another': (witness, random) =>
     replaced(witness, random, () =>
-      random.pick([Uint8Array.of(0), Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(0x80), Uint8Array.of(1, 0), random.bytes(32), random.bytes(33), random.bytes(81), random.bytes(521)]),
+      random.pick([
+        ...[0, 1, 2, 0x80].map((byte) => Uint8Array.of(byte)),
+        Uint8Array.of(1, 0),
+        ...[32, 33, 81, 521].map((size) => random.bytes(size)),
+      ]),
     ),
   'item more': (witness, random) => {
     const at = random.between(0, witness.length);
     const item = random.pick([new Uint8Array(0), Uint8Array.of(1), Uint8Array.of(0x50, 1), random.bytes(20)]);
     return [...witness.slice(0, at), item, ...witness.slice(at)];
   },
-  'many items': (witness, random) => [...Array.from({ length: random.pick([100, 101, 990, 1_001]) }, () => Uint8Array.of(1)), ...witness],
+  'many items': (witness, random) => {
+    const length = random.pick([100, 101, 990, 1_001]);
+    return [...Array.from({ length }, () => Uint8Array.of(1)), ...witness];
+  },
   'high S': (witness) => witness.map((item) => (isSignature(item) ? withHighS(item) : item)),
   'signature hash type': (witness, random) =>
-    witness.map((item) => (isSignature(item) ? concat([item.subarray(0, -1), Uint8Array.of(random.pick(HASH_TYPES))]) : item)),
+    witness.map((item) => {
+      const hashType = Uint8Array.of(random.pick(HASH_TYPES));
+      return isSignature(item) ? concat([item.subarray(0, -1), hashType]) : item;
+    }),
   'signature not DER': (witness, random) =>
     witness.map((item) => (isSignature(item) ? notDer(item, random) : item)),
   'signature of another': (witness, random) =>
@@ -129,7 +141,10 @@ export const witnessMutations: Readonly<Record<string, WitnessMutation>> = {
         : item,
     ),
   'key hybrid or uncompressed': (witness, random) =>
-    witness.map((item) => (item.length === 33 ? concat([Uint8Array.of(random.pick([0, 4, 5, 6])), item.subarray(1)]) : item)),
+    witness.map((item) => {
+      const prefix = Uint8Array.of(random.pick([0, 4, 5, 6]));
+      return item.length === 33 ? concat([prefix, item.subarray(1)]) : item;
+    }),
 };
 
 /** A transaction's fields changed after it was signed. */
@@ -244,7 +259,11 @@ function without(items: readonly Uint8Array[], at: number): Uint8Array[] {
   return items.filter((_, i) => i !== at);
 }
 
-function replaced(items: readonly Uint8Array[], random: Seeded, change: (item: Uint8Array) => Uint8Array): Uint8Array[] {
+function replaced(
+  items: readonly Uint8Array[],
+  random: Seeded,
+  change: (item: Uint8Array) => Uint8Array,
+): Uint8Array[] {
   const at = random.between(0, items.length - 1);
   return items.map((item, i) => (i === at ? change(item) : item));
 }

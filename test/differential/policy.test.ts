@@ -30,7 +30,7 @@ describe.skipIf(bitcoind === undefined)('the embedded chain and bitcoind', () =>
     await judged(world, 'child of two chains', [chain.at(12)!, other.at(11)!]);
     await world.pair.compareState('chains');
     await world.mine();
-    await world.pair.expectSame(SEED);
+    world.pair.expectSame(SEED);
   });
 
   it('let the same number of children hang on one parent, with the carve-out', { timeout: 120_000 }, async () => {
@@ -49,7 +49,7 @@ describe.skipIf(bitcoind === undefined)('the embedded chain and bitcoind', () =>
     await judged(world, 'replaced child', [coinOf(parent, 0)], 10_000n);
     await pair.compareState('wide');
     await world.mine();
-    await pair.expectSame(SEED);
+    pair.expectSame(SEED);
   });
 
   it('limit the size of what hangs together', { timeout: 120_000 }, async () => {
@@ -66,7 +66,7 @@ describe.skipIf(bitcoind === undefined)('the embedded chain and bitcoind', () =>
     await judgedPlan(world, signed(huge).toHex(), 'too large');
     await pair.compareState('sizes');
     await world.mine();
-    await pair.expectSame(SEED);
+    pair.expectSame(SEED);
   });
 
   it('replace at most a hundred', { timeout: 120_000 }, async () => {
@@ -80,7 +80,7 @@ describe.skipIf(bitcoind === undefined)('the embedded chain and bitcoind', () =>
     }
     await pair.compareState('many');
     await world.mine();
-    await pair.expectSame(SEED);
+    pair.expectSame(SEED);
   });
 
   it('judge the same packages', { timeout: 300_000 }, async () => {
@@ -91,7 +91,7 @@ describe.skipIf(bitcoind === undefined)('the embedded chain and bitcoind', () =>
       if (pair.differences.length > 0) break;
       if (random.chance(25)) await world.mine();
     }
-    await pair.expectSame(SEED);
+    pair.expectSame(SEED);
   });
 
   it('take and refuse the same kinds of script', { timeout: 120_000 }, async () => {
@@ -101,7 +101,16 @@ describe.skipIf(bitcoind === undefined)('the embedded chain and bitcoind', () =>
       (coin) => ({ coin, sequence: 0xfffffffd, scriptCode: script, witness: () => [...items, script] }),
     ];
     const big = concat([new Uint8Array(3_700).fill(opcodes.OP_NOP), Uint8Array.of(opcodes.OP_1)]);
-    const sigops = concat([Uint8Array.of(opcodes.OP_0, opcodes.OP_IF), new Uint8Array(3_000).fill(opcodes.OP_CHECKSIG), Uint8Array.of(opcodes.OP_ENDIF, opcodes.OP_1)]);
+    const sigops = concat([
+      Uint8Array.of(opcodes.OP_0, opcodes.OP_IF),
+      new Uint8Array(3_000).fill(opcodes.OP_CHECKSIG),
+      Uint8Array.of(opcodes.OP_ENDIF, opcodes.OP_1),
+    ]);
+    const bare = (script: Uint8Array, ...witness: Uint8Array[]): [Uint8Array, (coin: Coin) => InputPlan] => [
+      script,
+      (coin) => ({ coin, sequence: 0, scriptCode: script, witness: () => witness }),
+    ];
+    const anchor = Uint8Array.of(0x51, 2, 0x4e, 0x73);
     const kinds: [Uint8Array, (coin: Coin) => InputPlan][] = [
       keyed(Uint8Array.of(opcodes.OP_1)),
       keyed(Uint8Array.of(opcodes.OP_1, opcodes.OP_1)),
@@ -120,26 +129,28 @@ describe.skipIf(bitcoind === undefined)('the embedded chain and bitcoind', () =>
       keyed(sigops),
       keyed(new Uint8Array(10_001).fill(opcodes.OP_NOP)),
       // An anchor that anyone can spend, and a version that nobody knows yet.
-      [Uint8Array.of(0x51, 2, 0x4e, 0x73), (coin) => ({ coin, sequence: 0, scriptCode: coin.script, witness: () => [] })],
-      [Uint8Array.of(0x51, 2, 0x4e, 0x73), (coin) => ({ coin, sequence: 0, scriptCode: coin.script, witness: () => [Uint8Array.of(1)] })],
-      [Uint8Array.of(0x52, 2, 1, 2), (coin) => ({ coin, sequence: 0, scriptCode: coin.script, witness: () => [] })],
-      [Uint8Array.of(0x51, 3, 1, 2, 3), (coin) => ({ coin, sequence: 0, scriptCode: coin.script, witness: () => [] })],
-      [Uint8Array.of(opcodes.OP_1), (coin) => ({ coin, sequence: 0, scriptCode: coin.script, witness: () => [] })],
+      bare(anchor),
+      bare(anchor, Uint8Array.of(1)),
+      bare(Uint8Array.of(0x52, 2, 1, 2)),
+      bare(Uint8Array.of(0x51, 3, 1, 2, 3)),
+      bare(Uint8Array.of(opcodes.OP_1)),
     ];
     const outputs = kinds.map(([script]): Output => ({ script, value: 100_000n }));
     const funding = signed(world.paying('kinds', [], [world.takeCoin()], outputs, 10_000n));
     await pair.advance(600);
     await pair.same('kinds', 'sendrawtransaction', funding.toHex(), 0, '21000000');
     await pair.same('kinds', 'generateblock', world.minerAddress, [funding.toHex()], false);
-    const { hash } = (await pair.embedded.call('generateblock', [world.minerAddress, [funding.toHex()]])) as { hash: string };
+    const made = await pair.embedded.call('generateblock', [world.minerAddress, [funding.toHex()]]);
+    const { hash } = made as { hash: string };
     await pair.bitcoind.call('submitblock', [await pair.embedded.call('getblock', [hash, 0])]);
     for (const [i, [, input]] of kinds.entries()) {
       const plan = world.plan(`kind ${i}`, [input(coinOf(funding, i))], [{ script: miner.script, value: 50_000n }]);
       await judgedPlan(world, signed(plan).toHex(), plan.label);
-      await judgedPlan(world, signed({ ...plan, inputs: [...plan.inputs, miner.input(world.takeCoin())] }).toHex(), plan.label);
+      const withCoin = { ...plan, inputs: [...plan.inputs, miner.input(world.takeCoin())] };
+      await judgedPlan(world, signed(withCoin).toHex(), plan.label);
     }
     await pair.compareState('kinds');
-    await pair.expectSame(SEED);
+    pair.expectSame(SEED);
   });
 });
 
@@ -172,13 +183,14 @@ function manyOutputs({ miner }: World, count: number): Output[] {
   return Array.from({ length: count }, () => ({ script: miner.script, value: 500n }));
 }
 
-/** Parents and a child in all orders, with fees that only together may be enough, also against what is there already. */
+/** Parents and a child in all orders, with fees that only together may be enough, also against what is there. */
 async function packages(world: World): Promise<void> {
   const { pair, random } = world;
   const count = random.pick([1, 1, 1, 2, 3]);
   const feerates = [0n, 500n, 999n, 1_000n, 1_001n, 2_000n, 20_000n];
   const parents = Array.from({ length: count }, (_, i) => {
-    const coins = [random.chance(30) && world.unconfirmed.length > 0 ? random.pick(world.unconfirmed) : random.chance(20) ? random.pick(world.purse) : world.takeCoin()];
+    const others = random.chance(30) ? world.unconfirmed : random.chance(20) ? world.purse : [];
+    const coins = [others.length > 0 ? random.pick(others) : world.takeCoin()];
     const outputs = Array.from({ length: 2 }, () => ({ script: world.miner.script, value: 20_000n }));
     return world.paying(`parent ${i}`, [], coins, outputs, random.pick(feerates));
   });
@@ -212,7 +224,8 @@ async function packages(world: World): Promise<void> {
   await pair.same('package', 'submitpackage', all, 0);
   if (random.chance(10)) await pair.same('package again', 'submitpackage', all, 0);
   for (const parent of [...hexes, child]) {
-    if (pair.chain.mempool.get(parent.getId()) !== undefined) world.unconfirmed.push(coinOf(parent, parent.outs.length - 1));
+    const isThere = pair.chain.mempool.get(parent.getId()) !== undefined;
+    if (isThere) world.unconfirmed.push(coinOf(parent, parent.outs.length - 1));
   }
   world.keepWhatIsThere();
 }

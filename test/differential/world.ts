@@ -4,7 +4,17 @@ import { outpointKey } from '../../src/chain/embedded/consensus/transaction.ts';
 import type { Seeded } from '../harness/seeded.ts';
 import { type Claim, TestChannel } from './channel.ts';
 import { ChainPair } from './pair.ts';
-import { type Coin, type InputPlan, type Output, type Plan, WalletKey, amountIn, amountOut, coinOf, signed } from './plan.ts';
+import {
+  type Coin,
+  type InputPlan,
+  type Output,
+  type Plan,
+  WalletKey,
+  amountIn,
+  amountOut,
+  coinOf,
+  signed,
+} from './plan.ts';
 
 /** Feerates of transactions, in satoshi per 1,000 vbytes: at the relay fee and around it, and what is usual. */
 const FEERATES = [0n, 500n, 999n, 1_000n, 1_000n, 1_001n, 1_500n, 2_000n, 5_000n, 20_000n];
@@ -157,7 +167,12 @@ export class World {
     const claims = random.shuffled(this.claims).slice(0, random.pick([1, 1, 1, 2, 3]));
     const needsCoins = claims.every(({ input, paired }) => paired !== undefined || input.coin.amountSat < 1_000n);
     const coins = needsCoins || random.chance(30) ? [random.pick(this.purse)] : [];
-    return this.paying(claims.map(({ label }) => label).join(' + ') || 'wallet', claims, claims.length === 0 ? [random.pick(this.purse)] : coins);
+    return this.paying(claims.map(({ label }) => label).join(' + ') || 'wallet', claims, coins);
+  }
+
+  /** One of the mempool replaced in so many of 100 cases, and otherwise claims. */
+  claimingOrReplacing(percent: number): Plan {
+    return (this.random.chance(percent) ? this.replacement() : undefined) ?? this.claiming();
   }
 
   /** A transaction that spends what one in the mempool spends, with a fee close to what it takes to replace it. */
@@ -165,9 +180,11 @@ export class World {
     const { random } = this;
     if (this.sent.size === 0) return undefined;
     const { plan, feeSat, vsize } = random.pick([...this.sent.values()]);
-    const inputs = [random.pick(plan.inputs), ...(random.chance(50) ? [this.miner.input(random.pick(this.purse))] : [])];
+    const inputs = [random.pick(plan.inputs)];
+    if (random.chance(50)) inputs.push(this.miner.input(random.pick(this.purse)));
     if (random.chance(15) && this.unconfirmed.length > 0) inputs.push(this.miner.input(random.pick(this.unconfirmed)));
-    const draft = this.plan(`replacement of ${plan.label}`, inputs, [{ script: this.miner.script, value: 0n }], plan.lockTime);
+    const outputs = [{ script: this.miner.script, value: 0n }];
+    const draft = this.plan(`replacement of ${plan.label}`, inputs, outputs, plan.lockTime);
     const own = BigInt(signed(draft).virtualSize());
     const needed = feeSat + own + random.pick([-BigInt(vsize), -2n, -1n, 0n, 1n, own, 5_000n, 100_000n]);
     const rest = amountIn(inputs) - needed;

@@ -636,3 +636,36 @@ describe('packages', () => {
     expect(chain.mempool).toEqual([]);
   });
 });
+
+describe('fees that a test sets', () => {
+  it('evict what pays less, and ask as much of newcomers until blocks come', () => {
+    const chain = TestChain.funded(6);
+    const [poor, rich] = [spend([chain.fund()], { feeSat: 500n }), spend([chain.fund()], { feeSat: 50_000n })];
+    const [parent, child] = [spend([chain.fund()], { feeSat: 500n })].flatMap((transaction) => [
+      transaction,
+      spend([output(transaction, 0, chain.miner)], { feeSat: 50_000n }),
+    ]);
+    for (const transaction of [poor, rich, parent!, child!]) chain.send(transaction);
+    chain.call('setmockfees', 0.0002);
+    expect(chain.mempool.toSorted()).toEqual([rich, parent!, child!].map((each) => each.getId()).sort());
+    expect(chain.call('getmempoolinfo').mempoolminfee).toBe(0.0002);
+    expect(chain.verdict(spend([chain.fund()], { feeSat: 2_000n }))).toBe('mempool min fee not met');
+    chain.mine();
+    chain.clock.advance(3 * 3_600_000);
+    // An almost empty mempool forgets by half in three hours.
+    expect(chain.call('getmempoolinfo').mempoolminfee).toBe(0.0001);
+    chain.call('setmockfees', 0);
+    expect(chain.call('getmempoolinfo').mempoolminfee).toBe(0.00001);
+  });
+
+  it('are what the chain estimates', () => {
+    const chain = TestChain.funded(1);
+    expect(chain.call('estimatesmartfee', 6).feerate).toBe(undefined);
+    chain.call('setmockfees', null, 0.0005);
+    expect(chain.call('estimatesmartfee', 6)).toEqual({ feerate: 0.0005, blocks: 6 });
+    expect(chain.call('getmempoolinfo').mempoolminfee).toBe(0.00001);
+    chain.call('setmockfees', null, 0);
+    expect(chain.call('estimatesmartfee', 6).feerate).toBe(undefined);
+    expect(chain.failure('setmockfees', -1).code).toBe(-3);
+  });
+});

@@ -58,6 +58,8 @@ export class EmbeddedChain {
   readonly floor: MempoolFloor;
   readonly maxMempoolBytes: number;
   readonly startedMs: number;
+  /** What `estimatesmartfee` answers, for tests (`setmockfees`): on regtest there is no traffic to estimate from. */
+  feeEstimateSatPerKvb: bigint | undefined;
   readonly #acceptance: MempoolAcceptance;
   readonly #packages: PackageAcceptance;
   readonly #log: ChainLog | undefined;

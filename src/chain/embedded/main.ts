@@ -16,13 +16,15 @@ interface Options {
   readonly datadir: string;
   readonly rpcport: number;
   readonly blockInterval?: number;
+  readonly maxmempool?: number;
 }
 
-async function run({ datadir, rpcport, blockInterval }: Options): Promise<void> {
+async function run({ datadir, rpcport, blockInterval, maxmempool }: Options): Promise<void> {
   const folder = new ChainFolder(datadir);
   const { repairedBytes } = folder;
   if (repairedBytes > 0) log.warn({ repairedBytes }, 'took a record that was cut short off the chain file');
-  const chain = new EmbeddedChain({ clock: systemClock, log: folder, onBroken }, folder.history);
+  const limit = maxmempool === undefined ? {} : { maxMempoolBytes: maxmempool * 1_000_000 };
+  const chain = new EmbeddedChain({ clock: systemClock, log: folder, onBroken, ...limit }, folder.history);
   const transactions = chain.loadMempool(folder.loadMempool());
 
   let broken = false;
@@ -91,6 +93,7 @@ new Command('runnel-chain')
   .requiredOption('--datadir <folder>', 'where the chain lives from one run to the next')
   .option('--rpcport <port>', 'the port to listen on; 0 has the system choose', integer(0, 65_535), 0)
   .option('--block-interval <seconds>', 'mine a block every so many seconds', integer(1, 86_400))
+  .option('--maxmempool <megabytes>', 'the size above which what pays least is evicted', integer(1, 10_000))
   .addHelpText('after', '\nExample:\n  runnel-chain --datadir ./chain --rpcport 18443')
   .action((options: Options) => run(options).catch(fail))
   .parse();

@@ -36,8 +36,8 @@ export class BlockDecodeError extends RunnelError {
 export const WITNESS_COMMITMENT_PREFIX = fromString('6a24aa21a9ed', 'base16');
 
 /**
- * Parses a block; throws `BlockDecodeError` for anything that Bitcoin would not serialize the same. What comes after the
- * block is not looked at, as in bitcoind.
+ * Parses a block; throws `BlockDecodeError` for anything that Bitcoin would not serialize the same. What comes after
+ * the block is not looked at, as in bitcoind.
  */
 export function decodeBlock(raw: Uint8Array): ChainBlock {
   let header: Block;
@@ -71,13 +71,16 @@ export function describeBlock(header: Block): ChainBlock {
 export function checkBlock({ header, transactions, merkleRoot }: ChainBlock): void {
   if (!hasProofOfWork(header)) throw new RejectedError('consensus', 'high-hash', 'proof of work failed');
   const [coinbase] = transactions;
+  const mutated = { value: false };
+  const root =
+    coinbase === undefined
+      ? displayHex(new Uint8Array(32))
+      : displayHex(Block.calculateMerkleRoot(header.transactions ?? [], false, mutated));
+  if (root !== merkleRoot) throw new RejectedError('mutated', 'bad-txnmrklroot', 'hashMerkleRoot mismatch');
+  if (mutated.value) throw new RejectedError('mutated', 'bad-txns-duplicate', 'duplicate transaction');
   if (coinbase === undefined || strippedSize(header) * WITNESS_SCALE_FACTOR > MAX_BLOCK_WEIGHT) {
     throw new RejectedError('consensus', 'bad-blk-length', 'size limits failed');
   }
-  const mutated = { value: false };
-  const root = displayHex(Block.calculateMerkleRoot(header.transactions ?? [], false, mutated));
-  if (root !== merkleRoot) throw new RejectedError('mutated', 'bad-txnmrklroot', 'hashMerkleRoot mismatch');
-  if (mutated.value) throw new RejectedError('mutated', 'bad-txns-duplicate', 'duplicate transaction');
   if (!coinbase.isCoinbase) throw new RejectedError('consensus', 'bad-cb-missing', 'first tx is not coinbase');
   if (transactions.slice(1).some(({ isCoinbase }) => isCoinbase)) {
     throw new RejectedError('consensus', 'bad-cb-multiple', 'more than one coinbase');

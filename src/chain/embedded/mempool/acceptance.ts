@@ -174,7 +174,9 @@ export class MempoolAcceptance {
     conflicts: ReadonlySet<MempoolEntry>,
     mode: AcceptMode,
   ): Set<MempoolEntry> {
-    if (mode === 'package' || mode === 'test_package') return ancestorsWithin(this.#pool, transaction, vsize, DEFAULT_LIMITS);
+    if (mode === 'package' || mode === 'test_package') {
+      return ancestorsWithin(this.#pool, transaction, vsize, DEFAULT_LIMITS);
+    }
     const [conflict] = conflicts;
     let limits: ChainLimits = DEFAULT_LIMITS;
     if (conflict !== undefined && conflicts.size === 1) {

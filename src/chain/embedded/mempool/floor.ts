@@ -8,15 +8,19 @@ export const INCREMENTAL_FEERATE_SAT_PER_KVB = 1_000n;
 const HALF_LIFE_S = 12 * 3_600;
 const EXPIRY_S = 336 * 3_600;
 
+/** The floor is not computed again within this time, as in bitcoind. */
+const UPDATE_INTERVAL_S = 10;
+
 /**
  * Keeps the mempool within its size: when it overflows, the transactions that pay least go, and what they paid becomes
- * the least that a newcomer must pay more than. After a block, that floor halves every twelve hours (faster while the
- * mempool is far from full).
+ * the least that a newcomer must pay more than. After a block, that floor falls by half in twelve hours (faster while
+ * the mempool is far from full).
  */
 export class MempoolFloor {
   readonly #pool: Mempool;
   readonly #maxBytes: number;
-  #feerate = 0n;
+  /** As in bitcoind a number with fractions: what is asked of a transaction is rounded to whole satoshis. */
+  #feerate = 0;
   #updatedS = 0;
   #blockSinceRaise = false;
 
@@ -27,19 +31,34 @@ export class MempoolFloor {
 
   /** The present floor in satoshi per 1,000 vbytes; 0 if there is none beyond the relay fee. */
   feerate(nowS: number): bigint {
-    if (!this.#blockSinceRaise || this.#feerate === 0n) return this.#feerate;
-    const fullness = this.#pool.bytes / this.#maxBytes;
-    const halfLifeS = fullness < 0.25 ? HALF_LIFE_S / 4 : fullness < 0.5 ? HALF_LIFE_S / 2 : HALF_LIFE_S;
-    const halvings = Math.max(0, Math.floor((nowS - this.#updatedS) / halfLifeS));
-    this.#feerate >>= BigInt(halvings);
-    this.#updatedS += halvings * halfLifeS;
-    if (this.#feerate < INCREMENTAL_FEERATE_SAT_PER_KVB / 2n) this.#feerate = 0n;
-    return this.#feerate;
+    if (this.#blockSinceRaise && this.#feerate !== 0 && nowS > this.#updatedS + UPDATE_INTERVAL_S) {
+      const fullness = this.#pool.bytes / this.#maxBytes;
+      const halfLifeS = fullness < 0.25 ? HALF_LIFE_S / 4 : fullness < 0.5 ? HALF_LIFE_S / 2 : HALF_LIFE_S;
+      this.#feerate /= 2 ** ((nowS - this.#updatedS) / halfLifeS);
+      this.#updatedS = nowS;
+      if (this.#feerate < Number(INCREMENTAL_FEERATE_SAT_PER_KVB) / 2) this.#feerate = 0;
+    }
+    return BigInt(Math.round(this.#feerate));
   }
 
   blockConnected(nowS: number): void {
-    if (!this.#blockSinceRaise) this.#updatedS = nowS;
+    this.#updatedS = nowS;
     this.#blockSinceRaise = true;
+  }
+
+  /**
+   * Sets the floor, as if the mempool had just overflowed with transactions that pay as much: what pays less goes. For
+   * tests of a mempool at its limit; 0 takes the floor away.
+   */
+  set(feerate: bigint): MempoolEntry[] {
+    this.#feerate = Number(feerate);
+    this.#blockSinceRaise = false;
+    const gone: MempoolEntry[] = [];
+    for (let worst = this.#worst(); worst !== undefined; worst = this.#worst()) {
+      if (worst.feerate + INCREMENTAL_FEERATE_SAT_PER_KVB >= feerate) break;
+      gone.push(...this.#pool.removeWithDescendants([worst.entry]));
+    }
+    return gone;
   }
 
   /** Drops what is older than two weeks, then what pays least until the rest fits; returns what went. */
@@ -54,22 +73,26 @@ export class MempoolFloor {
       const worst = this.#worst();
       if (worst === undefined) break;
       gone.push(...this.#pool.removeWithDescendants([worst.entry]));
-      const raised = worst.feerate + INCREMENTAL_FEERATE_SAT_PER_KVB;
-      if (raised > this.#feerate) this.#feerate = raised;
+      const raised = worst.packageFeerate + INCREMENTAL_FEERATE_SAT_PER_KVB;
+      if (Number(raised) <= this.#feerate) continue;
+      this.#feerate = Number(raised);
       this.#blockSinceRaise = false;
     }
     return gone;
   }
 
-  /** The entry that is worth least together with its descendants: a child that pays well keeps its parents. */
-  #worst(): { entry: MempoolEntry; feerate: bigint } | undefined {
-    let worst: { entry: MempoolEntry; feerate: bigint } | undefined;
+  /**
+   * The entry that is worth least alone or together with its descendants, whichever is more (a child that pays well
+   * keeps its parents), and what all of them pay.
+   */
+  #worst(): { entry: MempoolEntry; feerate: bigint; packageFeerate: bigint } | undefined {
+    let worst: { entry: MempoolEntry; feerate: bigint; packageFeerate: bigint } | undefined;
     for (const entry of this.#pool.entries()) {
       const together = totals(this.#pool.descendants(entry));
       const own = feerateSatPerKvb(entry.feeSat, entry.vsize);
-      const withDescendants = feerateSatPerKvb(together.feeSat, together.vsize);
-      const feerate = own > withDescendants ? own : withDescendants;
-      if (worst === undefined || feerate < worst.feerate) worst = { entry, feerate };
+      const packageFeerate = feerateSatPerKvb(together.feeSat, together.vsize);
+      const feerate = own > packageFeerate ? own : packageFeerate;
+      if (worst === undefined || feerate < worst.feerate) worst = { entry, feerate, packageFeerate };
     }
     return worst;
   }

@@ -66,7 +66,7 @@ function checkCluster(pool: Mempool, entry: MempoolEntry): void {
   }
 }
 
-/** The clusters that the replaced transactions are in, as miners take them: a child that pays more takes its parent along. */
+/** The clusters that are replaced, as miners take them: a child that pays more takes its parent along. */
 function chunksBefore(pool: Mempool, replaced: ReadonlySet<MempoolEntry>): Chunk[] {
   return [...replaced].flatMap((entry): Chunk[] => {
     if (pool.children(entry.transaction).size > 0) return [];

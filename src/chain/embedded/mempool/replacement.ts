@@ -52,7 +52,7 @@ export function checkReplacement(
   return replaced;
 }
 
-/** Whether `feeSat` is all that the replaced transactions paid, and the relay of `vsize` more: undefined, or why not. */
+/** Whether `feeSat` is what the replaced transactions paid and the relay of `vsize` more: undefined, or why not. */
 export function checkAdditionalFees(
   txid: string,
   feeSat: bigint,

@@ -29,6 +29,10 @@ export const mempoolMethods: Methods = {
     parameters: [required('conf_target', 'number'), optional('estimate_mode', 'string')],
     run: estimateSmartFee,
   },
+  setmockfees: {
+    parameters: [optional('mempoolminfee', 'number', 'string'), optional('estimate', 'number', 'string')],
+    run: setMockFees,
+  },
 };
 
 function rawMempool(chain: EmbeddedChain, given: Arguments): unknown {
@@ -65,8 +69,8 @@ function mempoolInfo(chain: EmbeddedChain): Json {
   };
 }
 
-/** A regtest node has never seen enough traffic for an estimate, and says so. */
-function estimateSmartFee(_: EmbeddedChain, given: Arguments): Json {
+/** A regtest node has never seen enough traffic for an estimate, and says so, unless `setmockfees` gave it one. */
+function estimateSmartFee(chain: EmbeddedChain, given: Arguments): Json {
   const target = given.integer(0);
   if (target < 1 || target > MAX_CONFIRM_TARGET) {
     const message = `Invalid conf_target, must be between 1 and ${MAX_CONFIRM_TARGET}`;
@@ -76,5 +80,21 @@ function estimateSmartFee(_: EmbeddedChain, given: Arguments): Json {
     const message = `Invalid estimate_mode parameter, must be one of: "${ESTIMATE_MODES.join('", "')}"`;
     throw new ChainRpcError(RpcCode.invalidParameter, message);
   }
-  return { errors: ['Insufficient data or no feerate found'], blocks: Math.max(target, 2) };
+  const blocks = Math.max(target, 2);
+  const feerate = chain.feeEstimateSatPerKvb;
+  if (feerate !== undefined) return { feerate: satToBtc(feerate), blocks };
+  return { errors: ['Insufficient data or no feerate found'], blocks };
+}
+
+/**
+ * Of this chain alone, for tests of what happens when fees rise: the mempool's floor (what pays less is evicted) and
+ * the estimate, in BTC per 1,000 vbytes. What is left out stays; 0 is none.
+ */
+function setMockFees(chain: EmbeddedChain, given: Arguments): null {
+  if (given.has(0)) chain.floor.set(given.amountSat(0, 0n));
+  if (given.has(1)) {
+    const estimate = given.amountSat(1, 0n);
+    chain.feeEstimateSatPerKvb = estimate === 0n ? undefined : estimate;
+  }
+  return null;
 }
