@@ -58,14 +58,15 @@ export function loseFrom(node: MeshNode, to: NodeId, type: string): { readonly h
   return { hasLost: () => hasLost };
 }
 
-export function channelOf({ node }: MeshNode, peer: MeshNode): LiveChannel {
+/** The node's channel with the peer, of which there is one. */
+export function channelOf({ node }: MeshNode, peer: { readonly nodeId: NodeId }): LiveChannel {
   const [channel] = node.channels.ofPeer(peer.nodeId);
-  if (channel === undefined) throw new Error(`there is no channel with ${peer.name}`);
+  if (channel === undefined) throw new Error(`there is no channel with ${peer.nodeId}`);
   return channel;
 }
 
 /** Something happens to a channel of the node's, in a turn of its own. */
-export async function tell(mesh: Mesh, node: MeshNode, peer: MeshNode, event: ExternalChannelEvent): Promise<void> {
+export async function tell(mesh: Mesh, node: MeshNode, peer: { readonly nodeId: NodeId }, event: ExternalChannelEvent): Promise<void> {
   const channelIndex = channelOf(node, peer).index;
   await mesh.outcome(node.node.dispatcher.inTurn((turn) => turn.dispatch({ to: 'channel', channelIndex, event })));
 }
