@@ -7,7 +7,7 @@ import type { ChannelFailure } from './data.ts';
  * BOLT 2, "`cltv_expiry_delta` Selection", in its letters: a reorg takes back R = 2 blocks at most, the peer has G = 2 blocks of grace, and a
  * transaction of ours is in a block within S = 12.
  */
-const GRACE_BLOCKS = 2;
+export const GRACE_BLOCKS = 2;
 /** 2R + G + S: what is left of a received HTLC must not be less while it is not ours. */
 export const FULFILMENT_BLOCKS = 18;
 

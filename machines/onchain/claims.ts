@@ -1,6 +1,7 @@
 import type { Transaction } from 'bitcoinjs-lib';
 import { negotiated, type ChannelContext } from '../channel/context.ts';
 import type { EndingCommitment } from '../channel/data.ts';
+import { GRACE_BLOCKS } from '../channel/deadlines.ts';
 import { localCommitment } from '../channel/requests.ts';
 import { buildCommitment, type BuiltCommitment } from '../commitment/commitment-transaction.ts';
 import { deriveRevocationPublicKey } from '../commitment/keys.ts';
@@ -36,7 +37,7 @@ export function bumpOf(context: ChannelContext, commitment: Transaction): Commit
   const pressing = htlcs.filter(
     ({ direction, id }) => direction === 'offered' || context.htlcs.get(direction, id)?.removal?.kind === 'fulfilled',
   );
-  const deadlines = pressing.map(({ direction, cltvExpiry }) => cltvExpiry + (direction === 'offered' ? BLOCKS_TO_CONFIRM : 0));
+  const deadlines = pressing.map(({ direction, cltvExpiry }) => cltvExpiry + (direction === 'offered' ? GRACE_BLOCKS + BLOCKS_TO_CONFIRM : 0));
   return {
     commitment,
     feeSat: built.feeSatoshis,
@@ -140,7 +141,8 @@ function pairedOutputOf({ outpoint }: OutputRow, built: BuiltCommitment): Claim[
 function deadlineOf({ data }: ChannelContext, { kind, htlc, blockHeight }: OutputRow): number | undefined {
   if (kind.startsWith('revoked')) return blockHeight + data.local.toSelfDelay;
   if (kind !== 'htlc' || htlc === undefined) return undefined;
-  return htlc.direction === 'received' ? htlc.cltvExpiry : htlc.cltvExpiry + BLOCKS_TO_CONFIRM;
+  // From when it could be claimed: the commitment may have come into its block late.
+  return htlc.direction === 'received' ? htlc.cltvExpiry : Math.max(htlc.cltvExpiry, blockHeight) + BLOCKS_TO_CONFIRM;
 }
 
 function ownCommitment({ data, htlcs, environment }: ChannelContext): BuiltCommitment {
