@@ -37,7 +37,7 @@ describe.skipIf(bitcoind === undefined)('with a full mempool, the embedded chain
 
   it('judge the same what pays about the floor', { timeout: 120_000 }, async () => {
     const { pair, random } = world;
-    const plans = Array.from({ length: 40 }, () =>
+    const plans = Array.from({ length: 25 }, () =>
       world.paying('about the floor', [], [random.pick(world.purse)], [], someFeerate()),
     );
     await judge(world, plans.map((plan) => someCase(world, plan)));
