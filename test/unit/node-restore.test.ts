@@ -150,6 +150,26 @@ describe('a restore', () => {
     expect(channel.isUsable).toBe(true);
   }, TIMEOUT_MS);
 
+  it('works on a node that has begun anew already: it goes back in the chain', async () => {
+    const { lossy, mesh, lost, peer, inWalletSat, backup } = await lose('bob');
+    lost.start();
+    await mesh.mine(1);
+    expect(walletSat(lost)).toBe(0n);
+    const { address } = lost.node.wallet.newAddress();
+    // To a node that knows nothing of the channel, its peer has closed it.
+    await mesh.until('the peer closes', () => statesOf(peer)[0] === 'failed');
+    lost.crash();
+    restore(lost, backup);
+    await mesh.until('it went through the chain', () => lost.isUp && channelsOf(lost).length === 1 && lost.node.height === mesh.chain.height);
+    expect(walletSat(lost)).toBe(inWalletSat);
+    expect(lost.node.wallet.newAddress().address).not.toBe(address);
+    await lossy.mineUntil('all is resolved', () => channelsOf(lost).length === 0);
+    const [ended] = lost.node.channelStore.indexes('ended');
+    expect(lost.node.channelStore.load(ended ?? -1)?.value.lifecycle).toBe('closed');
+    expect(walletSat(lost)).toBeGreaterThan(inWalletSat + 300_000n);
+    expect(lossy.problems()).toEqual([]);
+  }, TIMEOUT_MS);
+
   it('brings back channels with all peers, of either role', async () => {
     const lossy = await LossyMesh.create('three', ['alice', 'bob', 'carol']);
     const { mesh } = lossy;
