@@ -9,7 +9,7 @@ import { dustLimit, feeFor, INPUT_WEIGHT, transactionWeight, type Payment } from
 import type { Coins } from './coins.ts';
 import { WalletError } from './errors.ts';
 import { selectFunds } from './funds.ts';
-import type { Replaceable } from './records.ts';
+import type { Outpoint, Replaceable } from './records.ts';
 import type { WalletStore } from './store.ts';
 import { buildTransaction, REPLACEABLE, signInput, type SpendableCoin } from './transaction-builder.ts';
 import type { FeeBump } from './types.ts';
@@ -71,7 +71,7 @@ export class FeeBumper {
     }
     const { blockHeight, conflicted } = known;
     if (blockHeight !== undefined)
-      throw new WalletError('not_bumpable', `${txid} is in block ${blockHeight}: no fee is needed`, { txid, blockHeight });
+      throw new WalletError('not_bumpable', `${txid} is in block ${blockHeight} already`, { txid, blockHeight });
     if (conflicted)
       throw new WalletError('not_bumpable', `another transaction took the place of ${txid}`, { txid });
     const own = this.#options.bumps.ownTransaction(txid);
@@ -85,7 +85,7 @@ export class FeeBumper {
   }
 
   /** A child of its change pays for it. */
-  #child(parent: OwnTransaction, change: { txid: string; outputIndex: number; amountSat: bigint }, feerate: number): MadeBump {
+  #child(parent: OwnTransaction, change: Outpoint & { readonly amountSat: bigint }, feerate: number): MadeBump {
     const parents = [parent, ...this.#ancestors(change.txid)];
     const missingSat = missingOf(parents, feerate);
     if (missingSat <= 0n) throw tooLow(change.txid, feerateOf(parents) + 1);
@@ -146,7 +146,8 @@ export class FeeBumper {
       const limit = dustLimit(paying.script);
       if (amountSat < limit) {
         const neededSat = limit - amountSat;
-        throw new WalletError('insufficient_funds', `the fee is ${neededSat} sat more than ${txid} pays`, { neededSat });
+        const message = `${txid} sends ${neededSat} sat too little for this fee: give a lower feerate`;
+        throw new WalletError('insufficient_funds', message, { neededSat });
       }
       const feeOutput = { script: paying.script, amountSat };
       return { coins: old.coins, outputs: [...outputs, feeOutput], feeOutput, weight };

@@ -5,9 +5,9 @@ const RESERVE_PER_CHANNEL_SAT = 10_000n;
 const MAX_RESERVE_SAT = 100_000n;
 
 /**
- * What the wallet keeps for channels with anchors, in satoshis: their commitments and HTLC transactions get into a block
- * in time by fees that are paid when they are needed (BOLT 3, "HTLC-Timeout and HTLC-Success Transactions": they carry
- * none with anchors). The amounts are lnd's.
+ * What the wallet keeps for channels with anchors, in satoshis: their commitments and HTLC transactions get into a
+ * block in time by fees that are paid when they are needed (BOLT 3, "HTLC-Timeout and HTLC-Success Transactions": they
+ * carry none with anchors). The amounts are lnd's.
  */
 export function feeReserveSat(anchorChannels: number): bigint {
   const wantedSat = RESERVE_PER_CHANNEL_SAT * BigInt(anchorChannels);

@@ -128,7 +128,8 @@ export class Spender {
 
 /** Throws `WalletError` `invalid_feerate`. */
 export function checkFeerate(feeratePerKw: number): void {
-  if (Number.isInteger(feeratePerKw) && feeratePerKw >= MIN_FEERATE_PER_KW && feeratePerKw <= MAX_FEERATE_PER_KW) return;
+  const isInRange = feeratePerKw >= MIN_FEERATE_PER_KW && feeratePerKw <= MAX_FEERATE_PER_KW;
+  if (Number.isInteger(feeratePerKw) && isInRange) return;
   throw new WalletError(
     'invalid_feerate',
     `expected a feerate from ${MIN_FEERATE_PER_KW} to ${MAX_FEERATE_PER_KW} sat per kw, got ${feeratePerKw}`,

@@ -242,8 +242,8 @@ export class Wallet implements SweepWallet {
   }
 
   /**
-   * The transactions of ours alone that wait for a block, to be broadcast again after a restart or a reorg; parents come
-   * first.
+   * The transactions of ours alone that wait for a block, to be broadcast again after a restart or a reorg; parents
+   * come first.
    */
   unconfirmedTransactions(): Transaction[] {
     return this.#store.unconfirmedRaw().map((raw) => Transaction.fromBuffer(raw));

@@ -22,8 +22,8 @@ afterEach(async () => {
 });
 
 /** A wallet with one coin of 1,000,000 sat, and a chain that takes what it is told to take. */
-function setUp() {
-  const wallet = newWallet();
+function setUp(reserveSat?: () => bigint) {
+  const wallet = newWallet(undefined, 3, reserveSat);
   const blocks = new TestChain();
   const deposit = foreignTransaction([{ script: wallet.newAddress().script, amountSat: 1_000_000n }]);
   wallet.handleChainEvent(blocks.mine());
@@ -82,6 +82,22 @@ describe('the coins of an opening', () => {
     expect(wallet.balance().reservedSat).toBe(1_000_000n);
     funding.releaseAllBut(() => false);
     expect(wallet.balance().reservedSat).toBe(0n);
+  });
+
+  it('are those of a withdrawal being made, too', () => {
+    const { wallet, funding } = setUp();
+    const outputs = [{ script: foreignScript, amountSat: 1_000n }];
+    wallet.fundTransaction({ outputs, feeratePerKw: 1_000, reference: 'withdraw-1' });
+    funding.releaseAllBut(() => true);
+    expect(wallet.balance().reservedSat).toBe(0n);
+  });
+
+  it('leave the fee reserve, the new channel counted, and say so otherwise', () => {
+    const { funding, events } = setUp(() => 10_000n);
+    funding.fund(3, { ...request, amountSat: 995_000n });
+    expect(events).toEqual([[3, { type: 'fundingUnavailable', reason: expect.stringContaining('keeps 10000 sat') }]]);
+    funding.fund(4, { ...request, amountSat: 980_000n });
+    expect(events[1]).toMatchObject([4, { type: 'fundingReady' }]);
   });
 });
 

@@ -28,7 +28,8 @@ export class WalletChain {
     this.chain = options.chain ?? TestChain.funded(3);
     this.#options = options;
     this.wallet = this.#open();
-    this.#connect(this.chain.height);
+    // Enough below the tip for reorgs.
+    for (let height = this.chain.height - 4; height <= this.chain.height; height++) this.#connect(height);
   }
 
   /** The wallet as it comes back from its database. */
@@ -45,7 +46,8 @@ export class WalletChain {
   /** Another wallet of the same seed that has seen the blocks, and nothing else. */
   restored(): Wallet {
     const wallet = this.#open(openDatabase({ path: ':memory:' }));
-    for (const { height } of this.#seen) wallet.handleChainEvent({ type: 'blockConnected', block: this.#block(height) });
+    for (const { height } of this.#seen)
+      wallet.handleChainEvent({ type: 'blockConnected', block: this.#block(height) });
     return wallet;
   }
 
@@ -60,10 +62,11 @@ export class WalletChain {
     this.#follow();
   }
 
-  /** Takes the last blocks off, and puts an empty one in their place: what they held waits again. */
+  /** A reorg: the last blocks go, one more come, which are empty; what they held waits again. */
   undo(count = 1): void {
     this.chain.call('invalidateblock', this.chain.call('getblockhash', this.chain.height - count + 1));
-    this.chain.call('generateblock', new Key(this.#branch++).address, []);
+    const miner = new Key(this.#branch++ % 200);
+    for (let i = 0; i <= count; i++) this.chain.call('generateblock', miner.address, []);
     this.#follow();
   }
 
@@ -96,7 +99,8 @@ export class WalletChain {
       const below = { height: tip.height - 1, hash: '' };
       this.wallet.handleChainEvent({ type: 'blockDisconnected', block: tip, below });
     }
-    for (let height = (this.#seen.at(-1)?.height ?? 0) + 1; height <= this.chain.height; height++) this.#connect(height);
+    const next = (this.#seen.at(-1)?.height ?? 0) + 1;
+    for (let height = next; height <= this.chain.height; height++) this.#connect(height);
   }
 
   #connect(height: number): void {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Transaction } from 'bitcoinjs-lib';
+import { payments, script as scripts, Transaction } from 'bitcoinjs-lib';
 import { describe, expect, it } from 'vitest';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import type { ForeignInput, FundsRequest } from '../../src/sweep/sweep-wallet.ts';
@@ -7,7 +7,6 @@ import { feeFor } from '../../src/wallet/coin-selection.ts';
 import { selectFunds } from '../../src/wallet/funds.ts';
 import type { Coin } from '../../src/wallet/records.ts';
 import { WalletError } from '../../src/wallet/wallet.ts';
-import { payments, script as scripts } from 'bitcoinjs-lib';
 import { Key, toHex, type Spendable } from './chain-kit.ts';
 import { WalletChain } from './wallet-chain.ts';
 
@@ -19,7 +18,7 @@ function foreign({ txid, index, amountSat }: Spendable): ForeignInput {
   return { txid, outputIndex: index, amountSat, sequence: 0xfffffffd, weight: P2WPKH_INPUT_WEIGHT };
 }
 
-/** Signs a foreign input as the peer signs an HTLC transaction: for the output beside it, and whatever else there is. */
+/** As the peer signs an HTLC transaction: for the input and the output beside it, whatever else there is. */
 function signForeign(transaction: Transaction, index: number, { key, amountSat }: Spendable): void {
   const code = payments.p2pkh({ pubkey: key.publicKey }).output!;
   const hash = transaction.hashForWitnessV0(index, code, amountSat, SINGLE_ANYONECANPAY);
@@ -76,7 +75,8 @@ describe('funds for a transaction of others', () => {
     expect(transaction.weight()).toBeLessThanOrEqual(weight);
     expect(weight - transaction.weight()).toBeLessThan(3 * 4);
     rig.send(transaction);
-    expect(rig.wallet.balance()).toMatchObject({ confirmedSat: 50_000n, unconfirmedSat: 40_000n - feeSat, reservedSat: 0n });
+    const unconfirmedSat = 40_000n - feeSat;
+    expect(rig.wallet.balance()).toMatchObject({ confirmedSat: 50_000n, unconfirmedSat, reservedSat: 0n });
     expect(rig.wallet.reservations()).toEqual([]);
     rig.mine();
     expect(rig.wallet.balance()).toMatchObject({ confirmedSat: 90_000n - feeSat, unconfirmedSat: 0n });
@@ -88,7 +88,8 @@ describe('funds for a transaction of others', () => {
     const coin = rig.strangersCoin(20_000n);
     const alone = rig.wallet.addFunds(request({ inputs: [foreign(coin)] }));
     expect(alone.coins).toEqual([]);
-    expect(alone.transaction.outs).toMatchObject([{ value: 20_000n - alone.feeSat, script: rig.wallet.payoutScript() }]);
+    const script = rig.wallet.payoutScript();
+    expect(alone.transaction.outs).toMatchObject([{ value: 20_000n - alone.feeSat, script }]);
     const paying = rig.wallet.addFunds(
       request({ inputs: [foreign(coin)], outputs: [{ script: payee.script, amountSat: 19_400n }] }),
     );
@@ -135,9 +136,8 @@ describe('funds for a transaction of others', () => {
     rig.deposit(10_000n, 20_000n);
     const coin = rig.strangersCoin(30_000n);
     const build = (feeratePerKw: number, keep: FundsRequest['keep']) => {
-      const built = rig.wallet.addFunds(
-        request({ inputs: [foreign(coin)], outputs: [{ script: payee.script, amountSat: 30_000n }], feeratePerKw, keep }),
-      );
+      const outputs = [{ script: payee.script, amountSat: 30_000n }];
+      const built = rig.wallet.addFunds(request({ inputs: [foreign(coin)], outputs, feeratePerKw, keep }));
       signForeign(built.transaction, 0, coin);
       rig.wallet.signInputs(built.transaction);
       return built;
@@ -212,8 +212,7 @@ describe('funds for a transaction of others', () => {
           const worthy = kept.filter(({ amountSat }) => amountSat > feeFor(272, feeratePerKw));
           if (coins.some((coin) => free.includes(coin))) expect(coins).toEqual(expect.arrayContaining(worthy));
           if (coins.length > 0) {
-            const [alone] = [coins.slice(0, -1)];
-            expect(() => selectFunds(shortage, alone, [])).toThrow(WalletError);
+            expect(() => selectFunds(shortage, coins.slice(0, -1), [])).toThrow(WalletError);
           }
         },
       ),
@@ -229,12 +228,13 @@ describe('the script that channels pay out to', () => {
     for (let i = 0; i < 10; i++) {
       const { transaction } = rig.wallet.addFunds(request());
       expect(transaction.outs[0]?.script).toEqual(script);
-      const { reference } = rig.wallet.fundTransaction({
+      const payment = rig.wallet.fundTransaction({
         outputs: [{ script: payee.script, amountSat: 1_000n }],
         feeratePerKw: 253,
         reference: 'given up',
       });
-      rig.wallet.release(reference);
+      expect(payment.transaction.outs[payment.changeIndex!]?.script).not.toEqual(script);
+      rig.wallet.release(payment.reference);
       rig.restart();
     }
     const { transaction } = rig.wallet.addFunds(request());

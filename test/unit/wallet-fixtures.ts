@@ -23,8 +23,12 @@ export const signer: Signer = {
   },
 };
 
-export function newWallet(database: Database = openDatabase({ path: ':memory:' }), gapLimit = 3): Wallet {
-  return new Wallet({ database, signer: signer.onchain, network: 'regtest', gapLimit });
+export function newWallet(
+  database: Database = openDatabase({ path: ':memory:' }),
+  gapLimit = 3,
+  reserveSat: () => bigint = () => 0n,
+): Wallet {
+  return new Wallet({ database, signer: signer.onchain, network: 'regtest', gapLimit, reserveSat });
 }
 
 let counter = 0;

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { feeReserveSat, feeReserveWarning, WalletError, type FundedTransaction, type Wallet } from '../../src/wallet/wallet.ts';
+import {
+  feeReserveSat,
+  feeReserveWarning,
+  WalletError,
+  type FundedTransaction,
+  type Wallet,
+} from '../../src/wallet/wallet.ts';
 import { Key } from './chain-kit.ts';
 import { WalletChain } from './wallet-chain.ts';
 

@@ -120,8 +120,8 @@ export const walletMethods = {
   bumpfee: method({
     summary: 'Raise the fee of an unconfirmed transaction of the on-chain wallet',
     description:
-      'A withdrawal is replaced by one that pays more, from its change (or, of --all, from what it sends). The funding ' +
-      'of a channel is never replaced: a transaction that spends its change pays for both.',
+      'A withdrawal is replaced by one that pays more, from its change (or, of --all, from what it sends). The ' +
+      'funding of a channel is never replaced: a transaction that spends its change pays for both.',
     http: { method: 'POST', path: '/v1/wallet/bumpfee' },
     input: z.strictObject({
       txid: txid.meta({ description: 'Transaction that waits for a block' }),
