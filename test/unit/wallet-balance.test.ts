@@ -270,6 +270,6 @@ it('whatever is done, the balance is what chain and mempool say, to the satoshi:
         expect([confirmedSat, unconfirmedSat, reservedSat, immatureSat]).toEqual([sum(true), sum(false), 0n, 0n]);
       }
     }),
-    { numRuns: 20 },
+    { numRuns: 10 },
   );
 });
