@@ -87,6 +87,7 @@ describe('the processes of a cluster', () => {
     expect(isAlive(pid)).toBe(true);
     parent.kill('SIGKILL');
     await gone(pid);
-    expect(readFileSync(join(folder, 'orphan.log'), 'utf8')).toContain('stopped');
+    const lastWords = { embedded: 'stopped', bitcoind: 'Shutdown: done' }[chainKind];
+    expect(readFileSync(join(folder, 'orphan.log'), 'utf8')).toContain(lastWords);
   });
 });

@@ -1,5 +1,5 @@
 /** A real bitcoind for a test: `describe.skipIf(bitcoind === undefined)` where there is none. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,12 @@ import { waitUntil } from '../../src/cluster/wait.ts';
 
 /** The program, if this machine has one: see `scripts/install-bitcoind`. */
 export const bitcoind = findBitcoind();
+
+/** Knots is stricter than Bitcoin Core unless it is told otherwise; what most of the network relays is the measure. */
+export const usualPolicy: readonly string[] =
+  bitcoind !== undefined && execFileSync(bitcoind, ['-version'], { encoding: 'utf8' }).includes('Knots')
+    ? ['-corepolicy', '-mempooltruc=reject', '-minrelaytxfee=0.00001', '-incrementalrelayfee=0.00001']
+    : ['-minrelaytxfee=0.00001', '-incrementalrelayfee=0.00001'];
 
 const START_TIMEOUT_MS = 60_000;
 /** Nobody has the key. */
