@@ -3,6 +3,7 @@ import { sha256 } from '../../protocols/crypto/hash.ts';
 import type { ChainRpc } from '../../src/chain/chain.ts';
 import { decodeTransaction, displayHex } from '../../src/chain/embedded/consensus/transaction.ts';
 import { EmbeddedChain, type ChainRecord } from '../../src/chain/embedded/embedded-chain.ts';
+import { selectTransactions } from '../../src/chain/embedded/miner.ts';
 import { embeddedRpc } from '../../src/chain/embedded/in-process.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
 
@@ -96,6 +97,17 @@ export class MeshChain {
 
   mine(count: number): void {
     this.#chain.generate(count, minerOutput);
+  }
+
+  /** A block by a miner who takes only what pays this much by weight, alone or with what it builds on. */
+  mineAbove(feeratePerKw: number): void {
+    this.mineOnly(selectTransactions(this.#chain.mempool, 4n * BigInt(feeratePerKw)).transactions.map(({ transaction }) => transaction));
+  }
+
+  /** What a newcomer to the mempool has to pay by weight, and what the chain says that a block takes; 0 for none. */
+  async setFees(fees: { readonly mempoolMinimum?: number; readonly estimate?: number }): Promise<void> {
+    const btcPerKvb = (feeratePerKw: number | undefined) => (feeratePerKw === undefined ? null : (feeratePerKw * 4) / 1e8);
+    await this.rpc.call('setmockfees', [btcPerKvb(fees.mempoolMinimum), btcPerKvb(fees.estimate)]);
   }
 
   /** A block of exactly these transactions, whatever they pay. */

@@ -6,6 +6,7 @@ import { defaultPolicy, type ChannelPolicy } from '../../machines/channel/policy
 import { MESSAGE_TYPE_NUMBERS } from '../../protocols/wire/messages.ts';
 import { EventHub } from '../../src/api/events.ts';
 import type { ChainRpc } from '../../src/chain/chain.ts';
+import { ChainUnavailableError } from '../../src/chain/errors.ts';
 import { RpcChain } from '../../src/chain/rpc-chain.ts';
 import { hexOf } from '../../src/channels/channel-store.ts';
 import type { Signer } from '../../src/keys/signer-api.ts';
@@ -55,6 +56,8 @@ export class MeshNode {
   recovery: Recovery | undefined;
   /** The ids of the transactions that it has given to the chain. */
   readonly broadcasts = new Set<string>();
+  /** Its chain backend does not answer. */
+  isChainAway = false;
   /** Asked of each message before it leaves, by its type and the peer's id: whether it is lost. */
   loses: (type: string, to: NodeId) => boolean = () => false;
   readonly #world: MeshWorld;
@@ -80,6 +83,11 @@ export class MeshNode {
   /** How often its process was ended, and how often a commit was made to fail. */
   get mishaps(): { readonly crashes: number; readonly failedCommits: number } {
     return { crashes: this.#crashes, failedCommits: this.#failedCommits };
+  }
+
+  /** What its present process has come to: see `MeshProcess.progress`. */
+  get progress(): { readonly boundaries: number; readonly commits: number } {
+    return this.#running?.process.progress ?? { boundaries: 0, commits: 0 };
   }
 
   /** The node that runs now. */
@@ -177,7 +185,12 @@ export class MeshNode {
     return new Node({
       database: process.database(this.database),
       signer: this.#signer,
-      chain: new RpcChain({ rpc: process.rpc(this.#noted(chain.rpc)), clock, pollIntervalMs: POLL_INTERVAL_MS }),
+      chain: new RpcChain({
+        rpc: process.rpc(this.#noted(chain.rpc)),
+        clock,
+        pollIntervalMs: POLL_INTERVAL_MS,
+        onAvailability: (reason) => this.#running?.node.chainAnswers(reason),
+      }),
       chainName: 'regtest',
       chainHash: REGTEST_CHAIN_HASH,
       network: process.network(this.#traced(hub.network(this.nodeId))),
@@ -205,7 +218,8 @@ export class MeshNode {
 
   #noted(rpc: ChainRpc): ChainRpc {
     return {
-      call: (method, parameters) => {
+      call: async (method, parameters) => {
+        if (this.isChainAway) throw new ChainUnavailableError('the chain was made to be away');
         const raw = method === 'sendrawtransaction' || method === 'submitpackage' ? [parameters].flat(2) : [];
         for (const hex of raw) if (typeof hex === 'string') this.broadcasts.add(Transaction.fromHex(hex).getId());
         return rpc.call(method, parameters);

@@ -36,6 +36,11 @@ export class MeshProcess {
     return this.#alive;
   }
 
+  /** How many effect boundaries it has come to, and how many commits it has made. */
+  get progress(): { readonly boundaries: number; readonly commits: number } {
+    return { boundaries: this.#boundaries, commits: this.#commits };
+  }
+
   /** Ends at the `count`-th effect boundary from now on. */
   endAfter(count: number): void {
     this.#lastBoundary = this.#boundaries + count;
@@ -105,7 +110,8 @@ export class MeshProcess {
   rpc(rpc: ChainRpc): ChainRpc {
     return {
       call: (method, params) => {
-        if (method === 'sendrawtransaction' && !this.#passes()) return never;
+        const isEffect = method === 'sendrawtransaction' || method === 'submitpackage';
+        if (isEffect && !this.#passes()) return never;
         return this.#promise(rpc.call(method, params));
       },
     };

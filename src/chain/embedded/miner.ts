@@ -22,9 +22,10 @@ export interface BlockContent {
 
 /**
  * The mempool's transactions that pay a miner most: again and again the one whose feerate together with its unconfirmed
- * ancestors is the best, with those ancestors before it.
+ * ancestors is the best, with those ancestors before it, as long as that is no less than `leastFeerate` (sat per 1,000
+ * vbytes).
  */
-export function selectTransactions(pool: Mempool): BlockContent {
+export function selectTransactions(pool: Mempool, leastFeerate = MIN_RELAY_FEERATE_SAT_PER_KVB): BlockContent {
   const chosen = new Set<MempoolEntry>();
   const queue = new FeerateQueue([...pool.entries()].map((entry) => withAncestors(pool, entry, chosen)));
   let weight = RESERVED_WEIGHT;
@@ -34,7 +35,7 @@ export function selectTransactions(pool: Mempool): BlockContent {
     const { entry, missing, feeSat, vsize } = next;
     // An entry stands in the queue again each time that an ancestor of it was chosen.
     if (chosen.has(entry) || missing.some((ancestor) => chosen.has(ancestor))) continue;
-    if (feeSat < feeAtRateSat(MIN_RELAY_FEERATE_SAT_PER_KVB, vsize)) break;
+    if (feeSat < feeAtRateSat(leastFeerate, vsize)) break;
     const newWeight = weight + missing.reduce((sum, { transaction }) => sum + transaction.weight, 0);
     const newSigops = sigops + missing.reduce((sum, { sigopsCost }) => sum + sigopsCost, 0);
     if (newWeight > MAX_BLOCK_WEIGHT || newSigops > MAX_BLOCK_SIGOPS_COST) continue;

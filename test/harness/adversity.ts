@@ -1,0 +1,131 @@
+import { Transaction } from 'bitcoinjs-lib';
+import { equals } from 'uint8arrays';
+import type { AlarmCode } from '../../src/node/alarms.ts';
+import { endOf, noteTransactions } from './crash-flow.ts';
+import { heldPair, type HeldPair } from './crash-flows.ts';
+import { isClosed, quiet } from './endings.ts';
+import { walletSat } from './endings-books.ts';
+import { journalFaults } from './mesh-invariants.ts';
+import { COIN_SAT, COINS_PER_NODE, type Mesh } from './mesh.ts';
+import type { MeshNode } from './mesh-node.ts';
+
+/* What it takes to make the chain a hard place: miners who want more, mempools that are full, rivals, reorgs; and what must hold in the end all the same. */
+
+const ANCHOR_SAT = 330n;
+const MAX_BLOCKS = 260;
+const LAST_BLOCKS = 8;
+
+/** Two nodes with a channel in bad times. */
+export interface Trial extends HeldPair {
+  /** Every transaction that was given to the chain, by its id. */
+  readonly offered: ReadonlyMap<string, Transaction>;
+  /** Every alarm that was raised, with the height, as `code height`. */
+  readonly alarms: readonly { readonly node: string; readonly code: AlarmCode; readonly height: number }[];
+}
+
+/** Plays a trial; where it fails, the end of the story is told with it. */
+export async function trial(seed: string, play: (trial: Trial) => Promise<void>, toSelfDelay?: number): Promise<void> {
+  const pair = await heldPair(seed, toSelfDelay);
+  await attempt(pair.mesh, () => play(trialOf(pair)));
+}
+
+export function trialOf(pair: HeldPair): Trial {
+  const { mesh } = pair;
+  const alarms: { node: string; code: AlarmCode; height: number }[] = [];
+  for (const { name, node } of mesh.nodes) {
+    const raise = node.alarms.raise.bind(node.alarms);
+    node.alarms.raise = (code, key, details) => {
+      const isNew = node.alarms.list().every((alarm) => alarm.code !== code || alarm.key !== key);
+      if (isNew) alarms.push({ node: name, code, height: mesh.chain.height });
+      raise(code, key, details);
+    };
+  }
+  return { ...pair, offered: noteTransactions(mesh), alarms };
+}
+
+export async function attempt(mesh: Mesh, play: () => Promise<void>): Promise<void> {
+  try {
+    await play();
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.stack : String(error)}\n${endOf(mesh)}`, { cause: error });
+  }
+}
+
+/** A block by a miner who wants that much; every one by default takes all. */
+export async function mineAbove(mesh: Mesh, feeratePerKw = 0): Promise<void> {
+  mesh.trace(() => `a block of what pays ${feeratePerKw} sat/kw`);
+  mesh.chain.mineAbove(feeratePerKw);
+  await mesh.everybodySees();
+  await quiet(mesh);
+}
+
+/** A block of exactly these. */
+export async function mineOnly(mesh: Mesh, transactions: readonly Transaction[] = []): Promise<void> {
+  mesh.trace(() => `a block of ${transactions.length} transactions`);
+  mesh.chain.mineOnly(transactions);
+  await mesh.everybodySees();
+  await quiet(mesh);
+}
+
+/** Blocks until something holds. */
+export async function mineUntil(mesh: Mesh, what: string, holds: () => boolean, block: () => Promise<void> = () => mineAbove(mesh)): Promise<void> {
+  for (let blocks = 0; !holds(); blocks++) {
+    if (blocks === MAX_BLOCKS) throw new Error(`it did not happen within ${MAX_BLOCKS} blocks that ${what}`);
+    await block();
+  }
+}
+
+/** Until both ends are closed and nothing is left to do. */
+export async function toTheEnd({ mesh, opener, accepter }: HeldPair): Promise<void> {
+  await mineUntil(mesh, 'both ends are closed', () => isClosed(opener, accepter) && isClosed(accepter, opener));
+  for (let blocks = 0; blocks < LAST_BLOCKS; blocks++) await mineAbove(mesh);
+}
+
+/** What may not be at the end, whatever went before. `expected`: problems that belong to the trial. */
+export function faultsAtTheEnd({ mesh }: Pick<Trial, 'mesh'>, expected: RegExp = /sends error/): string[] {
+  const left = mesh.nodes.flatMap(({ name, node, database }) => {
+    const { payments, invoices, circuits } = node.payments.liveActors;
+    return [
+      ...node.alarms.list().map(({ code, message }) => `${name} still has an alarm: ${code} ${message}`),
+      ...(payments + invoices + circuits > 0 ? [`${name} has payments, invoices or circuits under way`] : []),
+      ...(node.wallet.unconfirmedTransactions().length > 0 ? [`${name}'s wallet waits for a transaction`] : []),
+      ...(database.all('SELECT txid FROM sweeps').length > 0 ? [`${name} still has sweeps`] : []),
+    ];
+  });
+  return [...left, ...journalFaults(mesh), ...conservationFaults(mesh), ...mesh.problems.filter((problem) => !expected.test(problem))];
+}
+
+/** All that was put in is in the wallets, in open channels, with the miners, or in anchors that nobody took. */
+function conservationFaults(mesh: Mesh): string[] {
+  const putInSat = COIN_SAT * BigInt(COINS_PER_NODE * mesh.nodes.length);
+  const openSat = sum(mesh.nodes.flatMap(({ node }) => [...node.channels.all()].map(({ data }) => (data.isOpener ? data.fundingSatoshis : 0n))));
+  const foundSat = sum(mesh.nodes.map(walletSat)) + openSat + mesh.chain.feesSat + anchorsLeftSat(mesh);
+  return foundSat === putInSat ? [] : [`${putInSat} sat were put in, and ${foundSat} are there`];
+}
+
+function anchorsLeftSat(mesh: Mesh): bigint {
+  const { transactions } = mesh.chain;
+  const anchors = transactions.flatMap(({ transaction }) =>
+    transaction.outs.flatMap(({ value }, index) => (value === ANCHOR_SAT ? [{ txid: transaction.getHash(), index }] : [])),
+  );
+  const left = anchors.filter(({ txid, index }) => spenderOf(mesh, txid, index) === undefined);
+  return ANCHOR_SAT * BigInt(left.length);
+}
+
+/** The transaction in a block that spends an output, and where. */
+export const spenderOf = (mesh: Mesh, txid: Uint8Array, outputIndex: number): { readonly transaction: Transaction; readonly height: number } | undefined =>
+  mesh.chain.transactions.find(({ transaction: { ins } }) => ins.some(({ hash, index }) => index === outputIndex && equals(hash, txid)));
+
+/** What a node paid, in all transactions of its own that blocks hold from a height on. */
+export const paidSat = (mesh: Mesh, node: MeshNode, fromHeight: number): bigint =>
+  sum(
+    mesh.chain.transactions
+      .filter(({ transaction, height }) => height >= fromHeight && node.broadcasts.has(transaction.getId()))
+      .map(({ transaction }) => mesh.chain.feeSat(transaction)),
+  );
+
+/** The status of the payments that a node makes, by their amounts. */
+export const statuses = ({ node }: MeshNode): string[] =>
+  node.payments.listPayments().payments.map(({ amountMsat, status }) => `${amountMsat} ${status}`).sort();
+
+const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n);
