@@ -153,8 +153,10 @@ describe('a restore', () => {
   it('works on a node that has begun anew already: it goes back in the chain', async () => {
     const { lossy, mesh, lost, peer, inWalletSat, backup } = await lose('bob');
     lost.start();
+    await mesh.everybodySees();
     await mesh.mine(1);
     expect(walletSat(lost)).toBe(0n);
+    expect(lost.node.wallet.tipHeight()).toBe(mesh.chain.height);
     const { address } = lost.node.wallet.newAddress();
     // To a node that knows nothing of the channel, its peer has closed it.
     await mesh.until('the peer closes', () => statesOf(peer)[0] === 'failed');
