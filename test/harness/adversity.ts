@@ -1,6 +1,8 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { equals } from 'uint8arrays';
 import type { AlarmCode } from '../../src/node/alarms.ts';
+import { addressToScript, bitcoinNetwork } from '../../src/wallet/address.ts';
+import { unsignedTransaction } from '../../src/wallet/transaction-builder.ts';
 import { endOf, noteTransactions } from './crash-flow.ts';
 import { heldPair, type HeldPair } from './crash-flows.ts';
 import { isClosed, quiet } from './endings.ts';
@@ -129,3 +131,26 @@ export const statuses = ({ node }: MeshNode): string[] =>
   node.payments.listPayments().payments.map(({ amountMsat, status }) => `${amountMsat} ${status}`).sort();
 
 const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n);
+
+/** All coins of a node's are gone, in part for a fee that empties its reserve, to somebody else. */
+export async function drain(mesh: Mesh, node: MeshNode, to: MeshNode): Promise<void> {
+  const { wallet, funding } = node.node;
+  const script = addressToScript(to.node.wallet.newAddress().address, bitcoinNetwork('regtest'));
+  const inputs = wallet.listUnspent().map(({ txid, outputIndex, amountSat }) => ({ txid, outputIndex, amountSat, sequence: 0xfffffffd, weight: 272 }));
+  const amountSat = sum(inputs.map((input) => input.amountSat)) - DRAIN_FEE_SAT;
+  const transaction = unsignedTransaction(inputs, [{ script, amountSat }], 0);
+  wallet.signInputs(transaction);
+  funding.broadcastFunding(transaction.toBuffer());
+  await quiet(mesh);
+  await mineAbove(mesh);
+}
+
+const DRAIN_FEE_SAT = 10_000n;
+
+/** A payment on chain, in the next block that takes it. */
+export async function payTo(mesh: Mesh, from: MeshNode, to: MeshNode, amountSat: bigint): Promise<void> {
+  const { address } = to.node.wallet.newAddress();
+  const sent = from.node.wallet.buildSend({ address, amountSat, feeratePerKw: 8_000, reference: 'a payment' });
+  from.node.funding.broadcastFunding(sent.transaction.toBuffer());
+  await quiet(mesh);
+}

@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { drain, faultsAtTheEnd, mineAbove, mineOnly, mineUntil, paidSat, payTo, spenderOf, statuses, toTheEnd, trial } from '../harness/adversity.ts';
+import { hold } from '../harness/crash-flows.ts';
+import { channelOf, quiet, tell } from '../harness/endings.ts';
+
+/* Endings when the chain is against them. Each comes to a good end, or says clearly that it cannot. */
+
+const HTLC_MSAT = 50_000_000n;
+const HTLC_SAT = HTLC_MSAT / 1_000n;
+const forceClose = { type: 'forceClose' } as const;
+/** BOLT 2, "cltv_expiry_delta Selection": blocks after the expiry in which what we offered is to be ours again. */
+const BLOCKS_TO_CONFIRM = 12;
+
+describe('a mempool at its limit', () => {
+  it('takes a commitment below its minimum together with the child that pays for it', () =>
+    trial('below the minimum', async (pair) => {
+      const { mesh, opener, accepter, accepterHolds, alarms } = pair;
+      await hold(pair, opener, accepterHolds, HTLC_MSAT);
+      await mesh.chain.setFees({ mempoolMinimum: 3_000, estimate: 4_000 });
+      mesh.cut(opener, accepter);
+      await tell(mesh, opener, accepter, forceClose);
+      await quiet(mesh);
+      await mineAbove(mesh, 3_500);
+      expect(channelOf(opener, accepter).value.lifecycle).toEqual({ closing: 'local' });
+      await mesh.chain.setFees({ mempoolMinimum: 0, estimate: 1_000 });
+      await toTheEnd(pair);
+      expect(statuses(opener)).toEqual([`${HTLC_MSAT} failed`]);
+      expect(alarms).toEqual([]);
+      expect(faultsAtTheEnd(pair)).toEqual([]);
+    }));
+
+  it('is an alarm where the wallet has no coins for that child, until there are some', () =>
+    trial('without coins', async (pair) => {
+      const { mesh, opener, accepter, openerHolds, alarms } = pair;
+      await hold(pair, accepter, openerHolds, HTLC_MSAT);
+      await drain(mesh, accepter, opener);
+      await mesh.chain.setFees({ mempoolMinimum: 3_000, estimate: 4_000 });
+      mesh.cut(opener, accepter);
+      await tell(mesh, accepter, opener, forceClose);
+      await quiet(mesh);
+      for (let blocks = 0; blocks < 8; blocks++) await mineAbove(mesh);
+      const standing = (): string[] => accepter.node.alarms.list().map(({ code }) => code).sort();
+      expect(standing()).toEqual(['broadcast_rejected', 'fee_reserve_low', 'no_fee_coins']);
+      expect(channelOf(accepter, opener).lifecycle).toBe('failed');
+      await payTo(mesh, opener, accepter, 500_000n);
+      await mineAbove(mesh);
+      await mineAbove(mesh);
+      expect(channelOf(accepter, opener).value.lifecycle).toEqual({ closing: 'local' });
+      expect(standing()).toEqual([]);
+      await toTheEnd(pair);
+      expect(statuses(accepter)).toEqual([`${HTLC_MSAT} failed`]);
+      expect(alarms.map(({ node }) => node)).toEqual(['accepter', 'accepter', 'accepter']);
+      expect(faultsAtTheEnd(pair, /sends error|no_fee_coins|broadcast_rejected|fee_reserve_low/)).toEqual([]);
+    }));
+});
+
+describe('fees that rise tenfold', () => {
+  it('between the commitment and the deadline of its HTLC: both are in blocks in time, and within their budgets', () =>
+    trial('a commitment overtaken', async (pair) => {
+      const { mesh, opener, accepter, accepterHolds, alarms } = pair;
+      await hold(pair, opener, accepterHolds, HTLC_MSAT);
+      const [{ details }] = [...channelOf(opener, accepter).htlcs.rows()] as [{ details: { cltvExpiry: number } }];
+      mesh.cut(opener, accepter);
+      await tell(mesh, opener, accepter, forceClose);
+      await quiet(mesh);
+      const from = mesh.chain.height;
+      await mesh.chain.setFees({ estimate: 10_000 });
+      const { funding } = channelOf(opener, accepter).data;
+      await mineUntil(mesh, 'a block holds the commitment', () => channelOf(opener, accepter).lifecycle === 'closing', () => mineAbove(mesh, 9_000));
+      const closing = spenderOf(mesh, funding!.txid, funding!.outputIndex)!;
+      expect(closing.height).toBeLessThan(details.cltvExpiry + BLOCKS_TO_CONFIRM);
+      const at = closing.transaction.outs.findIndex(({ value }) => value === HTLC_SAT);
+      const taker = () => spenderOf(mesh, closing.transaction.getHash(), at);
+      await mineUntil(mesh, 'the HTLC is taken', () => taker() !== undefined, () => mineAbove(mesh, 9_000));
+      expect(taker()!.height).toBeLessThan(details.cltvExpiry + BLOCKS_TO_CONFIRM);
+      expect(opener.broadcasts.has(taker()!.transaction.getId())).toBe(true);
+      expect(paidSat(mesh, opener, from)).toBeLessThanOrEqual(550_000n / 2n);
+      await mesh.chain.setFees({ estimate: 1_000 });
+      await toTheEnd(pair);
+      expect(alarms).toEqual([]);
+      expect(faultsAtTheEnd(pair)).toEqual([]);
+    }));
+
+  it('after an HTLC-success transaction was broadcast: it is replaced until a block before the expiry holds it', () =>
+    trial('an HTLC-success overtaken', async (pair) => {
+      const { mesh, opener, accepter, accepterHolds, alarms } = pair;
+      const hash = await hold(pair, opener, accepterHolds, HTLC_MSAT);
+      const [{ details }] = [...channelOf(opener, accepter).htlcs.rows()] as [{ details: { cltvExpiry: number } }];
+      mesh.cut(opener, accepter);
+      await quiet(mesh);
+      await accepterHolds.answer(mesh, hash);
+      await tell(mesh, accepter, opener, forceClose);
+      await quiet(mesh);
+      await mineAbove(mesh);
+      const { funding } = channelOf(opener, accepter).data;
+      const closing = spenderOf(mesh, funding!.txid, funding!.outputIndex)!;
+      const from = mesh.chain.height;
+      await mesh.chain.setFees({ estimate: 10_000 });
+      const at = closing.transaction.outs.findIndex(({ value }) => value === HTLC_SAT);
+      const taker = () => spenderOf(mesh, closing.transaction.getHash(), at);
+      await mineUntil(mesh, 'the HTLC is taken', () => taker() !== undefined, () => mineAbove(mesh, 9_000));
+      expect(taker()!.height).toBeLessThan(details.cltvExpiry);
+      expect(accepter.broadcasts.has(taker()!.transaction.getId())).toBe(true);
+      expect(paidSat(mesh, accepter, from)).toBeLessThanOrEqual(HTLC_SAT / 2n);
+      await mesh.chain.setFees({ estimate: 1_000 });
+      await toTheEnd(pair);
+      expect(statuses(opener)).toEqual([`${HTLC_MSAT} succeeded`]);
+      expect(alarms).toEqual([]);
+      expect(faultsAtTheEnd(pair)).toEqual([]);
+    }));
+
+  it('in miners alone, while the estimate stays: what never confirms is bumped until it does, before the deadline', () =>
+    trial('never until bumped', async (pair) => {
+      const { mesh, opener, accepter, accepterHolds, alarms } = pair;
+      const hash = await hold(pair, opener, accepterHolds, HTLC_MSAT);
+      const [{ details }] = [...channelOf(opener, accepter).htlcs.rows()] as [{ details: { cltvExpiry: number } }];
+      mesh.cut(opener, accepter);
+      await quiet(mesh);
+      await accepterHolds.answer(mesh, hash);
+      await tell(mesh, accepter, opener, forceClose);
+      await quiet(mesh);
+      const { funding } = channelOf(opener, accepter).data;
+      const from = mesh.chain.height;
+      await mineUntil(mesh, 'a block holds the commitment', () => channelOf(accepter, opener).lifecycle === 'closing', () => mineAbove(mesh, 4_000));
+      const closing = spenderOf(mesh, funding!.txid, funding!.outputIndex)!;
+      const at = closing.transaction.outs.findIndex(({ value }) => value === HTLC_SAT);
+      const taker = () => spenderOf(mesh, closing.transaction.getHash(), at);
+      await mineUntil(mesh, 'the HTLC is taken', () => taker() !== undefined, () => mineAbove(mesh, 4_000));
+      expect(taker()!.height).toBeLessThan(details.cltvExpiry);
+      expect(paidSat(mesh, accepter, from)).toBeLessThanOrEqual(HTLC_SAT);
+      await toTheEnd(pair);
+      expect(statuses(opener)).toEqual([`${HTLC_MSAT} succeeded`]);
+      expect(alarms).toEqual([]);
+      expect(faultsAtTheEnd(pair)).toEqual([]);
+    }));
+});
+
+describe('a deadline that is missed', () => {
+  it('is an alarm until the HTLC is taken after all', () =>
+    trial('a missed deadline', async (pair) => {
+      const { mesh, opener, accepter, accepterHolds, alarms } = pair;
+      await hold(pair, opener, accepterHolds, HTLC_MSAT);
+      const [{ details }] = [...channelOf(opener, accepter).htlcs.rows()] as [{ details: { cltvExpiry: number } }];
+      mesh.cut(opener, accepter);
+      await tell(mesh, opener, accepter, forceClose);
+      await quiet(mesh);
+      await mineAbove(mesh);
+      await mineUntil(mesh, 'the deadline is over', () => mesh.chain.height >= details.cltvExpiry + BLOCKS_TO_CONFIRM, () => mineOnly(mesh));
+      expect(opener.node.alarms.list().map(({ code }) => code)).toEqual(['deadline_missed']);
+      expect(alarms.map(({ code }) => code)).toEqual(['deadline_missed']);
+      expect(alarms[0]!.height).toBeGreaterThanOrEqual(details.cltvExpiry + BLOCKS_TO_CONFIRM - 1);
+      await toTheEnd(pair);
+      expect(statuses(opener)).toEqual([`${HTLC_MSAT} failed`]);
+      expect(faultsAtTheEnd(pair, /sends error|deadline_missed/)).toEqual([]);
+    }));
+});
