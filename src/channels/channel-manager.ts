@@ -98,9 +98,11 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     });
   }
 
-  /** The HTLCs of the past that a commitment of the peer's may have had: what it takes to punish it. */
+  /** The HTLCs that the channel does not have any more and a commitment of the peer's may have had: what it takes to punish it. */
   pastHtlcs(channelIndex: number, commitmentNumber: number): OutputHtlc[] {
-    return this.#options.store.pastHtlcs(channelIndex, commitmentNumber);
+    const standing = this.#channels.get(channelIndex)?.htlcs;
+    const known = this.#options.store.pastHtlcs(channelIndex, commitmentNumber);
+    return known.filter(({ direction, id }) => standing?.get(direction, id) === undefined);
   }
 
   get hasFrozen(): boolean {

@@ -86,6 +86,9 @@ interface JournalRecord {
   readonly wire: Uint8Array | null;
 }
 
+/** The states of HTLCs that nobody has signed, as SQL. */
+const UNSIGNED = "'SENT_ADD_HTLC', 'RCVD_ADD_HTLC'";
+
 /** The text of a channel's row: its chart's state and its data. Its hash stands in the journal. */
 export const rowText = (snapshot: Pick<ChannelSnapshot, 'value' | 'data'>): string => encodeJson({ value: snapshot.value, data: snapshot.data });
 
@@ -133,7 +136,8 @@ export class ChannelStore {
 
   /**
    * BOLT 5, "Revoked Transaction Close Handling": what stood in a commitment of the peer's must be known for as long as the channel lives, to
-   * take its output should the peer ever broadcast it. Dust has none.
+   * take its output should the peer ever broadcast it. Dust has none, and what was undone before anyone signed it stood in none: of those a peer
+   * could make as many as it likes.
    */
   saveHtlcs({ channelIndex, remoteCommitmentNumber, remote }: ChannelData, changes: ReadonlyMap<string, HtlcRow | undefined>): void {
     const dustMsat = (remote?.dustLimitSatoshis ?? 0n) * 1000n;
@@ -142,7 +146,7 @@ export class ChannelStore {
         this.#database.run(
           `INSERT INTO past_htlcs
            SELECT channel_index, id_u64, direction, amount_msat, payment_hash, cltv_expiry, first_commitment, ?
-           FROM htlcs WHERE channel_index = ? AND htlc_key = ? AND amount_msat >= ?`,
+           FROM htlcs WHERE channel_index = ? AND htlc_key = ? AND amount_msat >= ? AND state NOT IN (${UNSIGNED})`,
           remoteCommitmentNumber,
           channelIndex,
           key,
@@ -155,7 +159,9 @@ export class ChannelStore {
       this.#database.run(
         `INSERT INTO htlcs (channel_index, htlc_key, id_u64, direction, amount_msat, payment_hash, cltv_expiry, onion, state, removal, first_commitment)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (channel_index, htlc_key) DO UPDATE SET state = excluded.state, removal = excluded.removal`,
+         ON CONFLICT (channel_index, htlc_key) DO UPDATE SET state = excluded.state, removal = excluded.removal,
+         -- One that was undone may have left its number to another in the same turn.
+         amount_msat = excluded.amount_msat, payment_hash = excluded.payment_hash, cltv_expiry = excluded.cltv_expiry, onion = excluded.onion`,
         channelIndex,
         key,
         u64(id),
@@ -171,10 +177,17 @@ export class ChannelStore {
     }
   }
 
-  /** The HTLCs that are over and may have had an output in that commitment of the peer's. */
+  /**
+   * The HTLCs that may have had an output in that commitment of the peer's: those that are over, and those that were not when the turn began, since
+   * one may end with the very revocation that makes a cheat of it.
+   */
   pastHtlcs(channelIndex: number, commitmentNumber: number): OutputHtlc[] {
-    const sql = 'SELECT * FROM past_htlcs WHERE channel_index = ? AND last_commitment >= ? AND first_commitment <= ?';
-    return this.#database.all<HtlcRecord>(sql, channelIndex, commitmentNumber, commitmentNumber).map((row) => ({
+    const columns = 'direction, id_u64, amount_msat, payment_hash, cltv_expiry';
+    const sql = `SELECT ${columns} FROM past_htlcs WHERE channel_index = ? AND last_commitment >= ? AND first_commitment <= ?
+      UNION ALL
+      SELECT ${columns} FROM htlcs WHERE channel_index = ? AND first_commitment <= ? AND state NOT IN (${UNSIGNED})`;
+    const parameters = [channelIndex, commitmentNumber, commitmentNumber, channelIndex, commitmentNumber];
+    return this.#database.all<HtlcRecord>(sql, ...parameters).map((row) => ({
       direction: row.direction,
       id: row.id_u64,
       amountMsat: row.amount_msat,
