@@ -89,6 +89,8 @@ export class SweepBook {
     this.#database.transaction(() => {
       this.#store.setEnded(sweep.txid, endedHeight);
       if (endedHeight === undefined) this.#wallet.recordTransaction(sweep.transaction);
+      // Its claims may be gone by a reorg, and not into a block: then nothing is to come of it.
+      else this.#wallet.abandonTransaction(sweep.txid);
     });
     this.#forget(sweep);
     this.#remember({ ...sweep, endedHeight });

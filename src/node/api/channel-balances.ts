@@ -23,7 +23,8 @@ export function channelBalances(node: Node): ChannelBalances {
   const here = hereOf(node);
   for (const channel of node.channels.all()) {
     if (isOnChain(channel)) {
-      total.closingMsat += pendingOf(node, shownLive(node, channel), here).view.totals.limboSat * 1000n;
+      const { limboSat } = pendingOf(node, shownLive(node, channel), here).view.totals;
+      total.closingMsat += (limboSat - sweptSat(node, channel)) * 1000n;
       continue;
     }
     const { data, lifecycle, htlcs } = channel;
@@ -43,3 +44,9 @@ export function channelBalances(node: Node): ChannelBalances {
 
 /** Its end is a transaction, made or to be made. */
 const isOnChain = ({ lifecycle }: LiveChannel): boolean => lifecycle === 'failed' || lifecycle === 'closing';
+
+/** What our transactions that wait for a block bring the wallet, which counts it already. HTLC transactions bring it nothing yet. */
+function sweptSat({ sweeper }: Node, { claims }: LiveChannel): bigint {
+  const swept = claims.filter(({ pairedOutput, outpoint }) => pairedOutput === undefined && sweeper.status(outpoint) !== undefined);
+  return swept.reduce((sum, { amountSat }) => sum + amountSat, 0n);
+}
