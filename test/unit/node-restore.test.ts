@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BackupError } from '../../src/backup/errors.ts';
+import { rowText } from '../../src/channels/channel-store.ts';
+import { replayChannel } from '../../src/channels/replay.ts';
 import { nodeApi } from '../../src/node/api/node-api.ts';
 import type { MeshNode } from '../harness/mesh-node.ts';
 import { anchorOf, channelsOf, COMMITMENT_COST_SAT, LossyMesh, paidTo, statesOf, toRemoteOf, walletSat } from './restore-kit.ts';
@@ -70,6 +72,11 @@ describe.each(['alice', 'bob'] as const)('%s loses its data, and has its seed an
     expect(gainSat).toBeGreaterThan(dueSat - 2_000n);
     expect(walletSat(lost)).toBe(inWalletSat + gainSat);
     expect(lossy.problems()).toEqual([]);
+    // Its journal begins with what the backup knew, and tells the rest.
+    const { channelStore } = lost.node;
+    const replayed = replayChannel(channelStore.journal(channel.index, 0, 1_000));
+    expect(replayed).toMatchObject({ ok: true });
+    expect(replayed.ok && rowText(replayed.snapshot)).toBe(rowText(channelStore.load(channel.index)!));
   }, TIMEOUT_MS);
 
   it('finds a commitment of the peer’s that was buried before it was back', async () => {
