@@ -28,9 +28,17 @@ interface Spend {
   readonly perCommitmentPoint?: Uint8Array;
 }
 
+/** The chart's guards ask one after the other of the same event, and each answer takes the building of commitments. */
+const answers = new WeakMap<FundingSpent, { readonly data: ChannelData; readonly kind: SpendKind | undefined }>();
+
 /** Undefined for bytes that are no transaction, or one that does not spend the funding output. */
-export const kindOfSpend = (context: ChannelContext, event: FundingSpent): SpendKind | undefined =>
-  spendOf(context, event.transaction)?.kind;
+export function kindOfSpend(context: ChannelContext, event: FundingSpent): SpendKind | undefined {
+  const known = answers.get(event);
+  if (known?.data === context.data) return known.kind;
+  const kind = spendOf(context, event.transaction)?.kind;
+  answers.set(event, { data: context.data, kind });
+  return kind;
+}
 
 /** What a commitment in a block leaves to do: which it is, and the outputs to watch. Undefined for all that is none. */
 export function endingOf(

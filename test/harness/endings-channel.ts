@@ -21,6 +21,8 @@ const LAST_DEPTH = 2;
 export const delayOf = ({ closing }: EndingCase, who: Who): number => (closing === 'revoked' ? CHEATERS_DELAY : TO_SELF_DELAY)[who];
 export const htlcMsatOf = ({ fate }: EndingCase): bigint => (isDust(fate) ? DUST_MSAT : HTLC_MSAT);
 
+const policyOf = ({ node }: MeshNode) => node.options.channelPolicy;
+
 export interface ChannelEndingOptions {
   readonly mesh: Mesh;
   readonly end: EndingCase;
@@ -56,7 +58,7 @@ export class ChannelEnding {
       cltvExpiry: 0,
       feeratePerKw: FEERATE_PER_KW,
       closingFeeSat: 0n,
-      toSelfDelay: { opener: delayOf(end, 'opener'), accepter: delayOf(end, 'accepter') },
+      toSelfDelay: { opener: policyOf(nodes.opener).toSelfDelay, accepter: policyOf(nodes.accepter).toSelfDelay },
       cheats: new Set(),
     };
   }
