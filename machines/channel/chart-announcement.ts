@@ -14,6 +14,8 @@ const answerOnce = {
 /** Is the channel told to the network? */
 export const announcement = channelSetup.createStateConfig({
   initial: 'shallow',
+  // BOLT 7: what was signed names a place in the chain that a reorg has taken away.
+  on: { fundingDepth: { guard: 'isUnfunded', target: '.shallow', actions: 'forgetAnnouncement' } },
   states: {
     shallow: {
       description: 'BOLT 7, The announcement_signatures Message: fewer than six confirmations, or the channel is not to be announced.',

@@ -1,115 +1,30 @@
-import { assertEvent, assign, or, raise, setup, stateIn, type AnyActorRef } from 'xstate';
-import { equals, toString } from 'uint8arrays';
-import { messageTables, type Message } from '../../protocols/wire/messages.ts';
+import { assertEvent, or, setup, stateIn, type AnyActorRef } from 'xstate';
 import { HtlcTable, type HtlcRow } from '../htlc/htlc-table.ts';
-import { fundingOutput } from '../commitment/funding.ts';
 import { ANNOUNCEMENT_DEPTH, announcementViolation } from './announcing.ts';
 import { answerClosing } from './closing.ts';
-import { negotiated, type ChannelContext, type ChannelEnvironment, type Step } from './context.ts';
+import { negotiated, type ChannelContext, type ChannelEnvironment } from './context.ts';
 import { hasUpdatesToReceive, hasUpdatesToSign, isDrained, receiveCommitment, receiveRevocation, signCommitment } from './dance.ts';
-import type { ChannelData, ChannelFailure } from './data.ts';
+import type { ChannelData } from './data.ts';
 import * as ending from './ending.ts';
+import {
+  deadlineIn, failureOf, isBlock, isPeerMessage, isUnspent, kindOfSpend, mayPrecedeReestablish, offline, paysFunding, placeOf,
+  unexpected, violationIn,
+} from './event-readings.ts';
 import type { ChannelEvent } from './events.ts';
-import { deadlineFailure } from './deadlines.ts';
 import * as opening from './opening.ts';
 import { hasFallenBehind, isAwaitingRevocation } from './reestablish.ts';
 import * as resolving from './resolving.ts';
 import { repeatNotices, resume, sendReestablish } from './resuming.ts';
-import { violationOf } from './rules.ts';
-import { scidFromParts } from '../../protocols/gossip/short-channel-id.ts';
 import { ownOpeningViolation } from './opening-rules.ts';
 import { mayProposeFeerate, offerViolation, repeatsAdd } from './update-rules.ts';
-import { kindOfSpend as spendKind, type SpendKind } from './spending.ts';
+import { always, step, tell } from './stepping.ts';
 import * as updates from './updates.ts';
-import { ChannelViolation } from './violation.ts';
 
 export interface ChannelInput {
   readonly data: ChannelData;
   readonly htlcs: readonly HtlcRow[];
   readonly environment: ChannelEnvironment;
 }
-
-type EventOf<T extends ChannelEvent['type']> = Extract<ChannelEvent, { type: T }>;
-
-/** An action that decides a step from an event of these types: the data changes, the effects go to the outbox. */
-function step<T extends ChannelEvent['type']>(types: T | readonly T[], decide: (context: ChannelContext, event: EventOf<T>) => Step) {
-  return assign<ChannelContext, ChannelEvent, undefined, ChannelEvent, never>(({ context, event }) => {
-    assertEvent(event, types);
-    return take(context, decide(context, event as unknown as EventOf<T>));
-  });
-}
-
-/** The same for any event, or for actions that do not look at it. */
-function always(decide: (context: ChannelContext, event: ChannelEvent) => Step) {
-  return assign<ChannelContext, ChannelEvent, undefined, ChannelEvent, never>(({ context, event }) => take(context, decide(context, event)));
-}
-
-/** What one region tells the others within the same step. */
-function tell(event: (args: { context: ChannelContext; event: ChannelEvent }) => ChannelEvent) {
-  return raise<ChannelContext, ChannelEvent, ChannelEvent, undefined, never, never>(event);
-}
-
-function take(context: ChannelContext, { data, effects }: Step): Partial<ChannelContext> {
-  for (const effect of effects ?? []) context.environment.emit(effect);
-  return data === undefined ? {} : { data: { ...context.data, ...data } };
-}
-
-/** Whether an event is a message of the peer's. */
-export const isPeerMessage = (event: ChannelEvent): event is Message => Object.hasOwn(messageTables, event.type);
-
-const offline = 'the peer is not connected';
-
-function violationIn(context: ChannelContext, event: ChannelEvent): ChannelViolation | undefined {
-  return isPeerMessage(event) ? violationOf(context, event) : undefined;
-}
-
-function failureOf(event: ChannelEvent): ChannelFailure {
-  if (event.type === 'fail' || event.type === 'fallBehind') return event.failure;
-  if (event.type === 'error') return { code: 'peer_error', reason: printable(event.data), by: 'remote' };
-  if (event.type === 'fundingUnavailable') return { code: 'funding_unavailable', reason: event.reason, by: 'local' };
-  if (event.type === 'openingTimedOut') {
-    return { code: 'opening_timed_out', reason: 'the peer did not go on with the opening in time', by: 'local' };
-  }
-  if (event.type === 'fundingTimedOut') return { code: 'funding_timed_out', reason: 'the funding did not confirm within 2016 blocks', by: 'local' };
-  return { code: 'connection_lost', reason: 'the connection was lost before the channel was funded', by: 'remote' };
-}
-
-const printable = (bytes: Uint8Array): string => toString(bytes, 'latin1').replace(/[^\x20-\x7e]/g, '?').slice(0, 1_000);
-
-/** Whether the output at the funding outpoint is the one that both agreed on. */
-function paysFunding({ data }: ChannelContext, event: EventOf<'fundingDepth'>): boolean {
-  const { scriptPubkey } = fundingOutput(data.local.fundingPubkey, negotiated(data).remote.fundingPubkey);
-  return event.amountSat === data.fundingSatoshis && equals(event.script, scriptPubkey);
-}
-
-/** BOLT 7: the short channel id is where the funding output stands. */
-function placeOf({ funding }: ChannelData, { blockHeight, transactionIndex }: EventOf<'fundingDepth'>): bigint | undefined {
-  return funding && scidFromParts({ blockHeight, transactionIndex, outputIndex: funding.outputIndex });
-}
-
-function unexpected(event: ChannelEvent): ChannelViolation {
-  const name = event.type === 'message' ? event.message.type : event.type;
-  return new ChannelViolation('unexpected_message', `${name} does not belong to the channel's present state`);
-}
-
-const kindOfSpend = (context: ChannelContext, event: ChannelEvent): SpendKind | undefined =>
-  event.type === 'fundingSpent' ? spendKind(context, event) : undefined;
-
-/** BOLT 2, "Message Retransmission": the messages of BOLT 7 are independent of it. */
-const mayPrecedeReestablish: ReadonlySet<Message['type']> = new Set([
-  'channel_reestablish',
-  'announcement_signatures',
-  'error',
-  'warning',
-]);
-
-const isBlock = (event: ChannelEvent): event is EventOf<'blockConnected' | 'blockDisconnected'> =>
-  event.type === 'blockConnected' || event.type === 'blockDisconnected';
-
-const deadlineIn = (context: ChannelContext, event: ChannelEvent): ChannelFailure | undefined =>
-  event.type === 'blockConnected' && event.wasMissed !== true ? deadlineFailure(context, event.height) : undefined;
-
-const isUnspent = (event: ChannelEvent): boolean => event.type === 'fundingSpent' && event.depth === 0;
 
 const removal = (isOnline: boolean) =>
   step('removeHtlc', (context, { id, removal }) => updates.decideRemoval(context, id, removal, isOnline));
@@ -136,6 +51,7 @@ export const channelSetup = setup({
       event.type === 'fundingDepth' && event.depth >= Math.max(1, context.data.minimumDepth) && paysFunding(context, event),
     paysSomethingElse: ({ context, event }) => event.type === 'fundingDepth' && event.depth > 0 && !paysFunding(context, event),
     knowsSecondPoint: ({ context }) => context.data.remoteNextPoint !== undefined,
+    isUnfunded: ({ event }) => event.type === 'fundingDepth' && event.depth === 0,
     isAnnounced: ({ context }) => context.data.announce,
     mayAnnounce: ({ context }) =>
       (context.data.confirmation?.depth ?? 0) >= ANNOUNCEMENT_DEPTH && context.data.shortChannelId !== undefined,
@@ -261,6 +177,7 @@ export const channelSetup = setup({
         ? { data: { remoteAnnouncement: undefined } }
         : {},
     ),
+    forgetAnnouncement: always(() => ({ data: { remoteAnnouncement: undefined, saidAnnouncement: false } })),
     keepAnnouncement: step('announcement_signatures', (_context, { shortChannelId, nodeSignature, bitcoinSignature }) => ({
       data: { remoteAnnouncement: { shortChannelId, nodeSignature, bitcoinSignature } },
     })),
