@@ -81,10 +81,7 @@ const channel = z.strictObject({
   localShutdownScript: bytes(0, MAX_SCRIPT_BYTES),
 });
 
-/**
- * What was read from anybody's file, checked.
- * Two channels never share an index.
- */
+/** What was read from anybody's file, checked. */
 export const backupContent: z.ZodType<BackupContent> = z
   .strictObject({
     createdAtMs: z.int().min(0),

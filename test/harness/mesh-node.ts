@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Transaction } from 'bitcoinjs-lib';
@@ -158,7 +158,9 @@ export class MeshNode {
 
   /** The database as it is now, to be put back. */
   copyDatabase(): Database {
-    const path = join(mkdtempSync(join(tmpdir(), 'runnel-mesh-')), 'copy.db');
+    const folder = mkdtempSync(join(tmpdir(), 'runnel-mesh-'));
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    const path = join(folder, 'copy.db');
     this.database.run(`PRAGMA application_id = ${APPLICATION_ID}`);
     this.database.run('VACUUM INTO ?', path);
     return openDatabase({ path });

@@ -29,10 +29,9 @@ export const backupMethods = {
     summary: 'Give out the backup of the channels, to be kept somewhere else',
     description:
       'Printed, or written to the file that --out names. It is what stands in channel.backup in the data folder: ' +
-      'encrypted, and of use to nobody without the seed. It ' +
-      'changes when a channel is opened, confirmed or over, which the event `backup` tells. With it and the seed, an ' +
-      'empty node asks the peers to close, and gets back what is ours in the channels: see ' +
-      '`runneld --restore-backup`.',
+      'encrypted, and of use to nobody without the seed. It changes when a channel is opened, confirmed or over, which ' +
+      'the event `backup` tells. With it and the seed, an empty node asks the peers to close, and gets back what is ours ' +
+      'in the channels: see `runneld --restore-backup`.',
     http: { method: 'GET', path: '/v1/backup' },
     input: z.strictObject({}),
     output: z.object({ backup, numChannels: count }),
