@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Transaction } from 'bitcoinjs-lib';
@@ -156,10 +156,9 @@ export class MeshNode {
     this.backup = undefined;
   }
 
-  /** The database as it is now, to be put back. */
+  /** The database as it is now, to be put back: a file in a folder of its own. */
   copyDatabase(): Database {
     const folder = mkdtempSync(join(tmpdir(), 'runnel-mesh-'));
-    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
     const path = join(folder, 'copy.db');
     this.database.run(`PRAGMA application_id = ${APPLICATION_ID}`);
     this.database.run('VACUUM INTO ?', path);

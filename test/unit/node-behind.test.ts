@@ -1,8 +1,26 @@
-import { describe, expect, it } from 'vitest';
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../src/storage/database.ts';
+import type { MeshNode } from '../harness/mesh-node.ts';
 import { closeChannel } from '../../src/node/api/close-api.ts';
 import { anchorOf, channelsOf, LossyMesh, paidTo, statesOf, toRemoteOf, walletSat } from './restore-kit.ts';
 
 const TIMEOUT_MS = 120_000;
+
+const copies: Database[] = [];
+afterEach(() => {
+  for (const copy of copies.splice(0)) {
+    copy.close();
+    rmSync(dirname(copy.path), { recursive: true });
+  }
+});
+
+function copyOf(node: MeshNode): Database {
+  const copy = node.copyDatabase();
+  copies.push(copy);
+  return copy;
+}
 
 /** The database of one of the two is put back to where it was before some payments; it is down then. */
 async function goBack(name: 'alice' | 'bob') {
@@ -11,7 +29,7 @@ async function goBack(name: 'alice' | 'bob') {
   await lossy.openAndPay(alice, bob);
   const behind = lossy.named(name);
   const peer = behind === alice ? bob : alice;
-  const old = behind.copyDatabase();
+  const old = copyOf(behind);
   const oldLocal = channelsOf(behind)[0]!.data.localCommitmentNumber;
   for (let payment = 0; payment < 3; payment++) await lossy.pay(alice, bob, 11_000_000n + BigInt(payment));
   expect(channelsOf(behind)[0]!.data.localCommitmentNumber).toBeGreaterThan(oldLocal);
@@ -84,7 +102,7 @@ describe('an old database with an HTLC whose deadline has passed since', () => {
     bob.loses = (type) => (isCut ||= type === 'update_fulfill_htlc');
     await mesh.outcome(mesh.keysend(alice, bob, 50_000_000n));
     await mesh.until('bob has the HTLC', () => [...channelsOf(bob)[0]!.htlcs.rows()].some(({ removal }) => removal?.kind === 'fulfilled'));
-    const old = alice.copyDatabase();
+    const old = copyOf(alice);
     expect(channelsOf(alice)[0]!.htlcs.size).toBe(1);
     bob.loses = () => false;
     bob.crash();
