@@ -136,7 +136,7 @@ export const htlcChart = outputSetup.createMachine({
         blockConnected: [
           { guard: and(['isMature', 'isOffered', 'isExpired']), target: 'claimable' },
           { guard: and(['isMature', not('isOffered'), 'knowsPreimage']), target: 'claimable' },
-          { guard: and([not('isOffered'), 'isLongExpired']), target: 'expired', actions: 'tellTheirs' },
+          { guard: and([not('isOffered'), 'isLongExpired']), target: 'expired' },
         ],
         preimageKnown: { guard: not('isOffered'), target: 'claimable', actions: 'notePreimage' },
         blockDisconnected: orphaned,
@@ -152,7 +152,8 @@ export const htlcChart = outputSetup.createMachine({
       description:
         "BOLT 5, HTLC Output Handling: Local Commitment, Remote Offers: received, expired, and its preimage unknown: the peer's, whenever it takes it.",
       on: {
-        blockConnected: { guard: 'isIrrevocablyExpired', target: 'resolved' },
+        // Not before: as long as the peer has not taken it, a preimage from the channel downstream is worth it.
+        blockConnected: { guard: 'isIrrevocablyExpired', target: 'resolved', actions: 'tellTheirs' },
         preimageKnown: { target: 'claimable', actions: 'notePreimage' },
         blockDisconnected: immature,
         ...learning,
