@@ -5,7 +5,7 @@ import type { NodeId } from '../network/network.ts';
 import type { ChannelGraph } from '../routing/graph.ts';
 import type { ChannelUpdates } from './channel-updates.ts';
 import { nodeFeatures } from './features.ts';
-import type { NodeOptions } from './node.ts';
+import type { NodeOptions } from './node-options.ts';
 
 export interface AnnouncingOptions
   extends Pick<NodeOptions, 'chainHash' | 'clock' | 'signer' | 'profile' | 'network' | 'announcerTimes'> {

@@ -1,33 +1,23 @@
-import type { ChannelPolicy } from '../../machines/channel/policy.ts';
-import type { ChannelStateValue } from '../../machines/channel/channel.ts';
-import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
-import type { PeerTiming } from '../../machines/peer/peer.machine.ts';
-import type { EventHub } from '../api/events.ts';
-import type { BackupFile } from '../backup/backup-file.ts';
-import type { Block, Chain } from '../chain/chain.ts';
-import { ChannelManager, type ChannelWorld } from '../channels/channel-manager.ts';
+import type { Block } from '../chain/chain.ts';
+import { ChannelManager } from '../channels/channel-manager.ts';
 import { ChannelStore, hexOf } from '../channels/channel-store.ts';
-import { lifecycleOf, type LiveChannel } from '../channels/live-channel.ts';
-import type { Announcer, AnnouncerTimes } from '../gossip/announcer.ts';
+import { type LiveChannel } from '../channels/live-channel.ts';
+import type { Announcer } from '../gossip/announcer.ts';
 import { GossipService } from '../gossip/gossip-service.ts';
-import type { Signer } from '../keys/signer-api.ts';
-import type { Logger } from '../logging.ts';
-import type { Network, NodeId } from '../network/network.ts';
+import type { NodeId } from '../network/network.ts';
 import { PaymentHub } from '../payments/hub.ts';
 import { PeerManager } from '../peers/peer-manager.ts';
 import { PeerStore } from '../peers/peer-store.ts';
 import { ChannelGraph } from '../routing/graph.ts';
 import { Liquidity } from '../routing/liquidity.ts';
 import { Router } from '../routing/router.ts';
-import type { Clock, RandomBytes } from '../runtime/clock.ts';
 import { Dispatcher } from '../runtime/dispatcher.ts';
-import { StorageError, type Database } from '../storage/database.ts';
-import { addressToScript, bitcoinNetwork } from '../wallet/address.ts';
+import { StorageError } from '../storage/database.ts';
 import { Wallet } from '../wallet/wallet.ts';
 import { Sweeper } from '../sweep/sweeper.ts';
 import { Alarms, type Alarm } from './alarms.ts';
 import { createAnnouncer } from './announcing.ts';
-import { Backups, type Recovery } from './backups.ts';
+import { Backups } from './backups.ts';
 import { currencyOf, lossMessage, paymentsEvent } from './api/payments-api.ts';
 import { ChainFeed } from './chain-feed.ts';
 import { ChainFollower } from './chain-follower.ts';
@@ -39,40 +29,13 @@ import { initFeatures, nodeFeatures } from './features.ts';
 import { Endings } from './endings.ts';
 import { reserveFor, watchReserve } from './fee-reserve.ts';
 import { FeeUpdater } from './fee-updater.ts';
-import { ForwardingPolicies, type ChosenPolicy } from './forwarding-policies.ts';
+import { ForwardingPolicies } from './forwarding-policies.ts';
 import { Funding } from './funding.ts';
+import { channelWorld } from './channel-world.ts';
+import type { NodeOptions } from './node-options.ts';
 import { OwnChannels } from './own-channels.ts';
+import { SpareScript } from './spare-script.ts';
 import { PeerRouter } from './peer-router.ts';
-
-/** All that a node is made of and does not make itself: a simulation gives other clocks, links and chains than a daemon. */
-export interface NodeOptions {
-  readonly database: Database;
-  readonly signer: Signer;
-  readonly chain: Chain;
-  /** The chain's name as bitcoind has it, and BOLT 7's hash of its first block. */
-  readonly chainName: string;
-  readonly chainHash: Uint8Array;
-  readonly network: Network;
-  readonly clock: Clock;
-  readonly randomBytes: RandomBytes;
-  readonly logger: Logger;
-  readonly events: EventHub;
-  readonly channelPolicy: ChannelPolicy;
-  readonly forwardingPolicy: ChosenPolicy;
-  readonly profile: { readonly alias: string; readonly rgbColor: Uint8Array; readonly announce: readonly string[] };
-  readonly peerTiming?: Partial<PeerTiming>;
-  readonly announcerTimes?: Partial<AnnouncerTimes>;
-  /** How many unused addresses a restore from the seed looks through (default 100: each channel takes one). */
-  readonly addressGap?: number;
-  /** Where the backup of the channels is kept, if anywhere. */
-  readonly backupFile?: BackupFile;
-  /** What the start is to bring back, if anything. */
-  readonly recovery?: Recovery;
-  /** Runs a turn soon: `setImmediate` in a daemon. */
-  readonly schedule: (run: () => void) => void;
-  /** The node cannot go on: its store fails. */
-  readonly onFatal: (error: unknown) => void;
-}
 
 /** After a start: what the peers get to say that our state is an old one, before deadlines that passed meanwhile are acted upon. */
 const MEETING_MS = 30_000;
@@ -103,8 +66,8 @@ export class Node {
   readonly alarms: Alarms;
   readonly sweeper: Sweeper;
   readonly endings: Endings;
-  readonly #channelEvents: ChannelEvents;
-  #closingScript: Uint8Array | undefined;
+  readonly channelEvents: ChannelEvents;
+  readonly closingScript: SpareScript;
   #cancelDeadlines: () => void = () => {};
 
   constructor(options: NodeOptions) {
@@ -118,9 +81,10 @@ export class Node {
       gapLimit: options.addressGap ?? 100,
       reserveSat: () => reserveFor(this.channels.all()),
     });
+    this.closingScript = new SpareScript(this.wallet, chainName);
     this.channelStore = new ChannelStore(database);
-    this.channels = new ChannelManager({ store: this.channelStore, signer, clock, policy: channelPolicy, world: this.#world() });
-    this.#channelEvents = new ChannelEvents(this.channels.all());
+    this.channels = new ChannelManager({ store: this.channelStore, signer, clock, policy: channelPolicy, world: channelWorld(this) });
+    this.channelEvents = new ChannelEvents(this.channels.all());
     this.policies = new ForwardingPolicies(database, options.forwardingPolicy);
     this.updates = new ChannelUpdates({ self: this.nodeId, chainHash, channels: this.channels });
     this.ownChannels = new OwnChannels(this.channels, this.policies);
@@ -228,7 +192,7 @@ export class Node {
       chainHash,
       isUp: (nodeId) => this.peers.isUp(nodeId),
       send: (nodeId, messages) => this.peers.send(nodeId, messages),
-      newScript: () => this.#spareScript(),
+      newScript: () => this.closingScript.current(),
       blockHeight: () => this.height,
     });
     this.peers = new PeerManager({
@@ -309,12 +273,6 @@ export class Node {
     this.ownChannels.tell(channel, this.announcer);
   }
 
-  /** One script for all attempts to open a channel, until one of them succeeds: attempts of strangers must not use up addresses. */
-  #spareScript(): Uint8Array {
-    this.#closingScript ??= addressToScript(this.wallet.newAddress().address, bitcoinNetwork(this.options.chainName));
-    return this.#closingScript;
-  }
-
   #blockConnected(block: Block): void {
     const { events, logger, clock } = this.options;
     events.publish({ type: 'block', timeMs: clock.now(), height: block.height, hash: block.hash });
@@ -325,39 +283,6 @@ export class Node {
     if (!this.feed.isCatchingUp) watchReserve(this.wallet, this.alarms);
     this.fees.update().catch((error: unknown) => logger.debug({ err: error }, 'no feerate for the commitments'));
     this.gossip.blockConnected(block).catch((error: unknown) => logger.warn({ err: error }, 'gossip'));
-  }
-
-  #world(): ChannelWorld {
-    return {
-      send: (nodeId, messages) => this.peers.send(nodeId, messages),
-      disconnect: (nodeId, reason) => {
-        this.options.logger.warn({ peer: nodeId }, `closing the connection: ${reason}`);
-        void this.peers.disconnect(nodeId, reason);
-      },
-      broadcastFunding: (transaction) => this.funding.broadcastFunding(transaction),
-      broadcastEnding: (transaction) => this.funding.broadcastEnding(transaction),
-      fundChannel: (channelIndex, request) => this.funding.fund(channelIndex, request),
-      releaseFunding: (channelIndex) => this.funding.release(channelIndex),
-      announce: (channel, shortChannelId, theirs) => this.ownChannels.announce(channel, shortChannelId, theirs, this.announcer),
-      changed: (channel, before, htlcs) => this.#channelChanged(channel, before, htlcs),
-    };
-  }
-
-  #channelChanged(channel: LiveChannel, before: ChannelStateValue, htlcs: ReadonlyMap<string, HtlcRow | undefined>): void {
-    const nodeId = hexOf(channel.data.remoteNodeId);
-    this.opener.changed(channel);
-    this.endings.changed(channel);
-    this.backups.changed(channel);
-    if (lifecycleOf(before) === 'opening' && channel.lifecycle === 'confirming') this.#closingScript = undefined;
-    if (channel.lifecycle !== 'opening' && channel.lifecycle !== 'abandoned') {
-      this.peers.want(nodeId);
-      this.ownChannels.tell(channel, this.announcer);
-    }
-    if (channel.isEnded) {
-      this.updates.prune();
-      if (this.channels.ofPeer(nodeId).length === 0) this.peers.unwant(nodeId);
-    }
-    for (const event of this.#channelEvents.of(channel, before, htlcs, this.options.clock.now())) this.options.events.publish(event);
   }
 
   #alarmChanged(alarm: Alarm, isRaised: boolean): void {
