@@ -115,9 +115,14 @@ export class LiveChannel {
     return lifecycleOf(this.value);
   }
 
+  /** Its funding stands in a block. A reorg may take it out again, and until it is back nobody can be held to anything. */
+  get isConfirmed(): boolean {
+    return this.data.confirmation !== undefined;
+  }
+
   /** Connected, reestablished and in its normal state: it takes HTLCs. */
   get isUsable(): boolean {
-    return this.lifecycle === 'normal' && this.value.connection === 'online';
+    return this.lifecycle === 'normal' && this.value.connection === 'online' && this.isConfirmed;
   }
 
   /** What is ready to be signed waits for the end of the turn. */
@@ -130,13 +135,16 @@ export class LiveChannel {
     return claimsOf(this.#actor.getSnapshot().context);
   }
 
-  /** Our commitment, while it waits for a block. */
+  /**
+   * Our commitment, while it waits for a block: also where a reorg took out the peer's, which may not come back before the deadlines of its HTLCs.
+   */
   get bump(): CommitmentBump | undefined {
     const { lifecycle } = this.value;
-    const isOurs = lifecycle === 'failed' || (typeof lifecycle === 'object' && 'closing' in lifecycle && lifecycle.closing === 'local');
+    const ending = typeof lifecycle === 'object' && 'closing' in lifecycle ? lifecycle.closing : undefined;
+    const mayBeOurs = lifecycle === 'failed' || ending === 'local' || (typeof ending === 'object' && 'remote' in ending);
     const { context } = this.#actor.getSnapshot();
     const { data, htlcs, environment } = context;
-    if (!isOurs || data.fundingSpend !== undefined || data.localSignatures === undefined) return undefined;
+    if (!mayBeOurs || data.fundingSpend !== undefined || data.localSignatures === undefined) return undefined;
     const request = localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest');
     return bumpOf(context, signedCommitment(request, data.localSignatures.signature, this.keys));
   }

@@ -9,7 +9,7 @@ import type { Logger } from '../logging.ts';
  * - `peer_cheated`: a peer broadcast a commitment that it had revoked;
  * - `state_lost`: a channel goes on without us, since this node lost what it knew of it;
  * - `backup_outdated`: the channel backup could not be written, and does not have what it should;
- * - `funding_lost`: somebody spent a channel's funding in a way that this node cannot explain;
+ * - `funding_lost`: somebody spent a channel's funding in a way that this node cannot explain, or a reorg took it out for good;
  * - `money_lost`: a payment was paid twice, or passed on and never paid for, or may yet be;
  * - `chain_away`: the chain backend does not answer, so that deadlines pass unseen.
  */

@@ -67,7 +67,7 @@ export function channelDirectory(options: DirectoryOptions): ChannelDirectory {
     },
     isUnwelcome(channelIndex, htlc) {
       const channel = channels.get(channelIndex);
-      if (channel?.lifecycle !== 'normal') return true;
+      if (channel?.lifecycle !== 'normal' || !channel.isConfirmed) return true;
       return exceedsDustExposure(negotiated(channel.data), channel.htlcs, htlc, channelPolicy.maxDustHtlcExposureMsat);
     },
     offeredHtlcs: (channelIndex) =>

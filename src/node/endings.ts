@@ -1,7 +1,11 @@
+import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
 import type { SweepRequest } from '../sweep/sweeper.ts';
 import type { AlarmCode, Alarms } from './alarms.ts';
+
+/** A reorg that is over by then would only have frightened people. */
+const PATIENCE_BLOCKS = 6;
 
 export interface EndingsOptions {
   readonly channels: ChannelManager;
@@ -17,6 +21,7 @@ const alarming: Readonly<Record<string, { readonly code: AlarmCode; readonly mes
   revoked: { code: 'peer_cheated', message: 'the peer broadcast a commitment that it had revoked; all of it is being taken' },
   unknown: { code: 'funding_lost', message: 'a transaction that this node cannot explain has spent the funding: find out who else has its keys' },
   ahead: { code: 'state_lost', message: 'this node has lost state of the channel; what the peer closed it with pays us, but for HTLCs' },
+  orphaned: { code: 'funding_lost', message: 'a reorg has taken its funding out of the chain, and it has not come back: what was paid over it may be lost' },
   fallenBehind: { code: 'state_lost', message: 'this node has lost state of the channel and waits for the peer to close it' },
 };
 
@@ -45,7 +50,9 @@ export class Endings {
     this.#isScheduled = true;
     this.#options.schedule(() => {
       this.#isScheduled = false;
-      if (!this.#isStopped) void this.#options.sweeper.update(this.#request());
+      if (this.#isStopped) return;
+      for (const channel of this.#options.channels.all()) this.#warn(channel);
+      void this.#options.sweeper.update(this.#request());
     });
   }
 
@@ -65,11 +72,18 @@ export class Endings {
   #warn(channel: LiveChannel): void {
     const { alarms } = this.#options;
     const { index, isEnded, value: { lifecycle } } = channel;
-    const place = typeof lifecycle === 'object' && 'closing' in lifecycle ? lifecycle.closing : lifecycle;
+    const ending = typeof lifecycle === 'object' && 'closing' in lifecycle ? lifecycle.closing : lifecycle;
+    const place = this.#isOrphaned(channel) ? 'orphaned' : ending;
     const due = typeof place === 'string' && !isEnded ? alarming[place] : undefined;
     const key = `channel-${index}`;
     for (const { code } of Object.values(alarming)) if (code !== due?.code) alarms.clear(code, key);
     if (due !== undefined) alarms.raise(due.code, key, { message: `channel ${index}: ${due.message}`, channelIndex: index });
+  }
+
+  /** Its funding stood in a block, which a reorg took out for good, as it seems. */
+  #isOrphaned({ isConfirmed, lifecycle, data: { shortChannelId } }: LiveChannel): boolean {
+    if (isConfirmed || shortChannelId === undefined || lifecycle === 'closing') return false;
+    return this.#options.blockHeight() >= scidToParts(shortChannelId).blockHeight + PATIENCE_BLOCKS;
   }
 }
 

@@ -14,6 +14,8 @@ import type { ForwardingPolicies } from './forwarding-policies.ts';
 export class OwnChannels {
   readonly #channels: ChannelManager;
   readonly #policies: ForwardingPolicies;
+  /** What the announcer knows each channel by. */
+  readonly #told = new Map<number, bigint>();
 
   constructor(channels: ChannelManager, policies: ForwardingPolicies) {
     this.#channels = channels;
@@ -39,8 +41,13 @@ export class OwnChannels {
 
   /** Tells the announcer how the channel stands now. */
   tell(channel: LiveChannel, announcer: Announcer): void {
-    const { data, lifecycle } = channel;
+    const { data, lifecycle, index } = channel;
     if (data.shortChannelId === undefined) return;
+    const before = this.#told.get(index);
+    // A reorg has put its funding into another place.
+    if (before !== undefined && before !== data.shortChannelId) announcer.removeChannel(before);
+    if (lifecycle === 'normal') this.#told.set(index, data.shortChannelId);
+    else this.#told.delete(index);
     if (lifecycle === 'normal') announcer.setChannel(this.#announced(channel, negotiated(data), data.shortChannelId));
     else announcer.removeChannel(data.shortChannelId);
   }

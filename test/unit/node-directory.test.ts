@@ -8,13 +8,13 @@ import type { GossipStore } from '../../src/gossip/store.ts';
 import { addHtlc, ChannelPair, crossSign, reachNormal } from '../harness/channel-pair.ts';
 
 /** What the node says of the HTLCs of a channel in that state, which holds 300 sat of dust and 50,000 sat more. */
-function unwelcome(lifecycle: Lifecycle, maxDustHtlcExposureMsat = 1_000_000n): boolean[] {
+function unwelcome(lifecycle: Lifecycle, maxDustHtlcExposureMsat = 1_000_000n, isConfirmed = true): boolean[] {
   const pair = new ChannelPair();
   reachNormal(pair);
   for (const amountMsat of [300_000n, 50_000_000n]) addHtlc(pair.alice, amountMsat);
   crossSign(pair);
   const { data, htlcs } = pair.bob.actor.getSnapshot().context;
-  const channels = { get: (index: number) => (index === 1 ? { data, htlcs, lifecycle } : undefined) };
+  const channels = { get: (index: number) => (index === 1 ? { data, htlcs, lifecycle, isConfirmed } : undefined) };
   const directory = channelDirectory({
     self: '',
     channels: channels as unknown as ChannelManager,
@@ -37,6 +37,10 @@ describe('received HTLCs that must not go on nor be taken (BOLT 2)', () => {
 
   it('are dust beyond the bound', () => {
     expect(unwelcome('normal', 299_999n)).toEqual([true, false]);
+  });
+
+  it('are all while a reorg has taken its funding out of the chain', () => {
+    expect(unwelcome('normal', 1_000_000n, false)).toEqual([true, true]);
   });
 
   const over: readonly Lifecycle[] = ['shuttingDown', 'failed', 'closing', 'fallenBehind', 'closed'];
