@@ -10,6 +10,8 @@ export interface Rejection {
    * yet, a rival in the mempool cannot be replaced, …: the next block may change that.
    */
   readonly kind: 'fee' | 'other';
+  /** Of the fees, it is that of what spends one of its inputs in the mempool already: a rival, or ours before. */
+  readonly isOutbid: boolean;
   /** The chain's own words. */
   readonly reason: string;
   /** The height at which it was first refused. */
@@ -76,8 +78,9 @@ export class Broadcaster {
     const reasons = refused === child ? [...MINIMUM_REASONS, REPLACEMENT_REASON] : MINIMUM_REASONS;
     const kind = reasons.some((each) => reason.includes(each)) ? 'fee' : 'other';
     const name = (kind === 'fee' ? child : refused)?.name ?? '';
+    const isOutbid = kind === 'fee' && reason.includes(REPLACEMENT_REASON);
     const before = this.#rejections.get(name);
-    this.#rejections.set(name, { kind, reason, sinceHeight: before?.sinceHeight ?? height });
+    this.#rejections.set(name, { kind, isOutbid, reason, sinceHeight: before?.sinceHeight ?? height });
     if (reason !== before?.reason) this.#logger.warn({ txid, reason }, 'a transaction was not accepted by the chain');
   }
 }

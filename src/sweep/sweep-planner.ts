@@ -31,6 +31,8 @@ export interface SweepPlannerOptions {
 
 /** For how many blocks a transaction may be refused for another reason than its fee before it is made anew. */
 const STUCK_BLOCKS = 3;
+/** For how many blocks one of several inputs may have been bid for by somebody else before the others go on without it. */
+const OUTBID_BLOCKS = 2;
 
 const TOO_EXPENSIVE = 'to get a transaction of a closed channel into a block in time would cost more than it is worth';
 
@@ -104,6 +106,9 @@ export class SweepPlanner {
       if (sweep.claimed.length > 1) for (const { key } of sweep.claimed) this.#apart.add(key);
       book.drop(sweep);
       return;
+    }
+    if (rejection?.isOutbid === true && round.height - rejection.sinceHeight >= OUTBID_BLOCKS) {
+      for (const { key } of sweep.claimed) this.#apart.add(key);
     }
     const claims = sweep.claimed.flatMap(({ key }) => round.claims.get(key) ?? []);
     if (!mayStayTogether(claims, this.#situation(round)) && this.#split(sweep, claims, round)) return;
