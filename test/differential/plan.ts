@@ -57,7 +57,8 @@ export function signed(plan: Plan): Transaction {
     sequence,
     witness: [],
   }));
-  transaction.outs = plan.outputs.map(({ script, value }) => ({ script, value }));
+  // Two mutations of an amount may leave the range of the field.
+  transaction.outs = plan.outputs.map(({ script, value }) => ({ script, value: BigInt.asIntN(64, value) }));
   for (const [i, input] of plan.inputs.entries()) {
     const sign: Sign = (secret, hashType = input.hashType ?? Transaction.SIGHASH_ALL) => {
       const hash = transaction.hashForWitnessV0(i, input.scriptCode, input.coin.amountSat, hashType);
