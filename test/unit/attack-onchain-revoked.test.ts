@@ -16,7 +16,7 @@ const ANCHOR_SAT = 330n;
 const AMOUNT_MSAT = 50_000_000n;
 
 afterEach(() => {
-  for (const bench of benches.splice(0)) bench.database.close();
+  for (const database of new Set(benches.splice(0).map((bench) => bench.database))) database.close();
 });
 
 /** What alice could broadcast now. */
