@@ -98,6 +98,8 @@ describe('ten thousand payments in one channel between two processes', () => {
         const gains = [a.onchain.confirmedSat - onchainAlice!, b.onchain.confirmedSat - onchainBob!];
         return gains[0] === expected[0] && gains[1] === expected[1] ? undefined : `they gained ${gains.join(' and ')}`;
       });
+      // BOLT 5, "General Nomenclature": irrevocably resolved is what has 100 confirmations.
+      await cluster.chain.mine(100);
       await waitUntil('both ends see the channel closed', 30_000, async () => {
         const states = [(await onlyChannel(alice)).state, (await onlyChannel(bob)).state];
         return states.every((state) => state === 'closed') ? undefined : states.join(' and ');

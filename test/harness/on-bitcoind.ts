@@ -60,12 +60,14 @@ function tried<T>(call: () => T, note: (isTaken: boolean, result: T | undefined)
 
 prototype.accept = function (transaction, options) {
   // What the chain does by itself after a reorg, bitcoind does too.
-  const isOffered = options?.testOnly !== true && options?.mode === undefined;
-  if (!isOffered) return accept.call(this, transaction, options);
+  if (options?.mode !== undefined) return accept.call(this, transaction, options);
   historyOf(this);
   return tried(
     () => accept.call(this, transaction, options),
-    (isTaken) => record(this, { type: 'transaction', raws: [transaction.raw], isTaken }),
+    (isTaken) => {
+      // One that was only tested and would be taken is not in the mempool.
+      if (!isTaken || options?.testOnly !== true) record(this, { type: 'transaction', raws: [transaction.raw], isTaken });
+    },
   );
 };
 
