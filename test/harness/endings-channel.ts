@@ -134,7 +134,7 @@ export class ChannelEnding {
     for (const find of [closingOf, fundingOf]) {
       const from = find(this.#mesh, this.#facts)!.height;
       const lost = chain.transactions.filter(({ height }) => height >= from).map(({ transaction }) => transaction);
-      await this.#reorg(chain.height - from + 1);
+      await this.reorg(chain.height - from + 1);
       // Else the victim's penalty, which waits by now, would come with what it punishes.
       if (this.end.fate === 'taken by the cheater') chain.mineOnly(lost);
       else if (chain.hasUnconfirmed) await mine(this.#mesh);
@@ -142,6 +142,15 @@ export class ChannelEnding {
       await quiet(this.#mesh);
     }
     this.expectSeen();
+  }
+
+  /** As `Mesh.reorg`; what the cheater had to give to a miner by hand is in the new blocks too. */
+  async reorg(depth: number): Promise<void> {
+    const { chain } = this.#mesh;
+    const heightOf = (txid: string): number => chain.transactions.find(({ transaction }) => transaction.getId() === txid)?.height ?? 0;
+    const again = (this.#copy?.htlcTransactions ?? []).filter((each) => heightOf(each.getId()) > chain.height - depth);
+    await this.#mesh.reorg(depth, again);
+    await quiet(this.#mesh);
   }
 
   /** To be called after each block: reorgs take out each transaction that takes an output, when one more block would make it irrevocable. */
@@ -152,7 +161,7 @@ export class ChannelEnding {
       const deep = sweepsOf(this.#mesh, this.#facts).filter(({ height }) => chain.height - height + 1 >= LAST_DEPTH).length;
       if (deep === 0 || reorged.has(deep)) return;
       reorged.add(deep);
-      await this.#reorg(LAST_DEPTH);
+      await this.reorg(LAST_DEPTH);
     };
   }
 
@@ -211,15 +220,6 @@ export class ChannelEnding {
   async #changeFeerate(): Promise<void> {
     const { opener, accepter } = this.nodes;
     await tell(this.#mesh, opener, accepter, { type: 'setFeerate', feeratePerKw: NEW_FEERATE_PER_KW });
-    await quiet(this.#mesh);
-  }
-
-  /** What the cheater had to give to a miner by hand is in the new blocks too. */
-  async #reorg(depth: number): Promise<void> {
-    const { chain } = this.#mesh;
-    const heightOf = (txid: string): number => chain.transactions.find(({ transaction }) => transaction.getId() === txid)?.height ?? 0;
-    const again = (this.#copy?.htlcTransactions ?? []).filter((each) => heightOf(each.getId()) > chain.height - depth);
-    await this.#mesh.reorg(depth, again);
     await quiet(this.#mesh);
   }
 

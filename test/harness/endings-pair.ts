@@ -45,7 +45,7 @@ export async function telling(mesh: Mesh, play: () => Promise<string[]>): Promis
   try {
     return await play();
   } catch (error) {
-    const story = mesh.story().split('\n').filter((line) => !/ping|pong/.test(line));
+    const story = mesh.story().split('\n').filter((line) => !/ping|pong|blocks are mined/.test(line));
     throw new Error(`${error instanceof Error ? error.stack : String(error)}\n${story.slice(-80).join('\n')}`, { cause: error });
   }
 }

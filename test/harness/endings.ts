@@ -13,7 +13,7 @@ import type { MeshNode } from './mesh-node.ts';
 /** How long until nothing is on its way any more, if nobody waits for a block. */
 const QUIET_MS = 150;
 /** Blocks in which every channel of these tests is over. */
-const MAX_BLOCKS = 260;
+const MAX_BLOCKS = 400;
 
 /** Whoever fails to answer for an HTLC that it received: the HTLCs stand until it is told otherwise. */
 export class Deaf {
