@@ -26,6 +26,8 @@ export interface Situation {
   readonly height: number;
   /** The claims that share no transaction, by `outpointKey`. */
   readonly apart: ReadonlySet<string>;
+  /** How many may share a transaction with a claim, by `outpointKey`, where a peer has made use of it that they did. */
+  readonly most: ReadonlyMap<string, number>;
   /** The least that makes sense now. */
   readonly feeratePerKw: number;
 }
@@ -40,7 +42,8 @@ export interface Situation {
  *   deadline apart from the others, but not each alone: each would need a coin of its own for its fee;
  * - what the peer can take, now or once a deadline is over, goes together by channel and by what it takes to contest
  *   it; but alone once the deadline is near, if it is worth that;
- * - what is in `apart` goes alone: its transaction was refused, and one of its inputs is at fault.
+ * - what is in `apart` goes alone: its transaction was refused, and one of its inputs is at fault;
+ * - what is in `most` goes with so few others: a peer took one of them in a block, and might go on so, one in each.
  */
 export function groupClaims(claims: readonly ChannelClaim[], situation: Situation): ChannelClaim[][] {
   const groups = new Map<string, ChannelClaim[]>();
@@ -48,7 +51,7 @@ export function groupClaims(claims: readonly ChannelClaim[], situation: Situatio
     const name = groupOf(each, situation);
     groups.set(name, [...(groups.get(name) ?? []), each]);
   }
-  return [...groups.values()].flatMap(bounded);
+  return [...groups.values()].flatMap((group) => bounded(group, situation));
 }
 
 /** Whether a group that was made earlier is one that would be made now, with its deadline nearer. */
@@ -80,19 +83,23 @@ function groupOf({ channelIndex, claim }: ChannelClaim, { height, apart, feerate
   return isAlone ? `alone ${key}` : `contested ${channelIndex} ${claim.witness.kind}`;
 }
 
-function bounded(claims: readonly ChannelClaim[]): ChannelClaim[][] {
+function bounded(claims: readonly ChannelClaim[], { most }: Situation): ChannelClaim[][] {
   const groups: ChannelClaim[][] = [];
   let weight = Infinity;
+  let room = 0;
   for (const each of claims) {
+    const share = most.get(outpointKey(each.claim.outpoint)) ?? MAX_CLAIMS;
     const { pairedOutput } = each.claim;
     const added = claimInputWeight(each.claim) + (pairedOutput === undefined ? 0 : outputWeight(pairedOutput.script));
     const group = groups.at(-1);
-    if (group !== undefined && weight + added <= MAX_WEIGHT && group.length < MAX_CLAIMS) {
+    if (group !== undefined && weight + added <= MAX_WEIGHT && group.length < Math.min(room, share)) {
       group.push(each);
       weight += added;
+      room = Math.min(room, share);
     } else {
       groups.push([each]);
       weight = added;
+      room = share;
     }
   }
   return groups;

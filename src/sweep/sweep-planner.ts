@@ -53,6 +53,8 @@ export class SweepPlanner {
   readonly #options: SweepPlannerOptions;
   /** Claims whose transaction was refused: they share none with others. */
   readonly #apart = new Set<string>();
+  /** Claims of a transaction that a block's spend of another one of them made void, and how many may share the next. */
+  readonly #most = new Map<string, number>();
   /**
    * The heights since which claims, and commitments by their anchors, have been broadcast in one transaction or
    * another.
@@ -82,6 +84,7 @@ export class SweepPlanner {
     this.#postponed = new Set();
     for (const key of this.#apart) if (!claims.has(key)) this.#apart.delete(key);
     for (const key of this.#since.keys()) if (!claims.has(key)) this.#since.delete(key);
+    this.#divideBroken(claims);
     book.settle((key) => claims.has(key), height);
     for (const key of parents.keys()) this.#sentAt(key, height);
     for (const { claimed, firstHeight } of book.active()) for (const { key } of claimed) this.#sentAt(key, firstHeight);
@@ -96,6 +99,19 @@ export class SweepPlanner {
     const jobs = [...anchors, ...groupClaims(others, this.#situation(round)).map(claimJob)].sort(byHasteOfJobs);
     for (const job of jobs) this.#start(job, round);
     this.#watchDeadlines(round);
+  }
+
+  /**
+   * A peer that may take some of our outputs can make a transaction void in each block by taking one of its claims, and
+   * hold up the others until they are lost. Half as many go together each time, so that it cannot for long.
+   */
+  #divideBroken(claims: Round['claims']): void {
+    for (const key of this.#most.keys()) if (!claims.has(key)) this.#most.delete(key);
+    for (const { claimed } of this.#options.book.active()) {
+      const left = claimed.filter(({ key }) => claims.has(key));
+      if (left.length === claimed.length) continue;
+      for (const { key } of left) this.#most.set(key, Math.ceil(left.length / 2));
+    }
   }
 
   /** Replaces a transaction where that is called for, or gives it up if the chain will not have it. */
@@ -139,7 +155,7 @@ export class SweepPlanner {
   }
 
   #situation({ height, estimates }: Round): Situation {
-    return { height, apart: this.#apart, feeratePerKw: leastFeerate(estimates) };
+    return { height, apart: this.#apart, most: this.#most, feeratePerKw: leastFeerate(estimates) };
   }
 
   #start(job: Job, round: Round): void {

@@ -126,7 +126,7 @@ function claimOf(kind: ClaimWitness['kind'], overrides: Partial<Claim> = {}, cha
   };
 }
 
-const at = (height: number, apart: readonly string[] = []) => ({ height, apart: new Set(apart), feeratePerKw: 1_000 });
+const at = (height: number, apart: readonly string[] = []) => ({ height, apart: new Set(apart), most: new Map<string, number>(), feeratePerKw: 1_000 });
 
 const sizes = (claims: ChannelClaim[], apart: string[] = []): number[] =>
   groupClaims(claims, at(HEIGHT, apart)).map((group) => group.length).sort();
