@@ -28,6 +28,11 @@ export interface CrashFlow {
   readonly set: () => Promise<Scene>;
   /** What honest nodes say only in such an ending. */
   readonly expectedProblems: RegExp;
+  /**
+   * A rival's spend makes a transaction of several claims impossible, and how many the next ones take is kept in memory alone: a restart may make fewer
+   * transactions of them, or more, and pay as much less or more.
+   */
+  readonly mayRegroup?: true;
 }
 
 /** What befalls the victim. */
@@ -42,6 +47,8 @@ export type Mishap =
 /** How an ending ended, in words and numbers that can be compared. */
 export interface FlowEnd {
   readonly outcome: Readonly<Record<string, unknown>>;
+  readonly victim: string;
+  readonly feesSat: bigint;
   /** What may not be, whatever the outcome. */
   readonly faults: readonly string[];
   /** Of the victim's process from where the ending began, if it lived through. */
@@ -57,7 +64,7 @@ const LAST_BLOCKS = 8;
 const STARTING_MS = 3_000;
 /** After which a process that ends again and again does no more. */
 const MOST_CRASHES = 12;
-const MOST_BOUNDARIES_A_LIFE = 30;
+const MOST_BOUNDARIES_A_LIFE = 12;
 
 export async function live(flow: CrashFlow, mishap: Mishap): Promise<FlowEnd> {
   const scene = await flow.set();
@@ -70,6 +77,8 @@ export async function live(flow: CrashFlow, mishap: Mishap): Promise<FlowEnd> {
     const after = victim.progress;
     return {
       outcome: outcomeOf(scene),
+      victim: victim.name,
+      feesSat: mesh.chain.feesSat,
       faults: [
         ...mesh.problems.filter((problem) => !flow.expectedProblems.test(problem)),
         ...journalFaults(mesh),
@@ -111,6 +120,10 @@ async function play(scene: Scene, mishap: Mishap): Promise<void> {
     await revive(scene, mishap);
   }
   victim.spare();
+  // A cheater that is down has a journal too.
+  for (const node of mesh.nodes) node.start();
+  await mesh.everybodySees();
+  await quiet(mesh);
 }
 
 async function revive({ mesh, victim }: Scene, mishap: Mishap): Promise<void> {
@@ -173,19 +186,22 @@ export function noteTransactions(mesh: Mesh): Map<string, Transaction> {
   return noted;
 }
 
-/** Outputs for which a node has given more than one transaction to the chain. */
+/** Outputs for which a node has given more than one transaction to the chain, none of which somebody else's has made impossible. */
 function twiceMade(mesh: Mesh, offered: ReadonlyMap<string, Transaction>): string[] {
+  const blocks = mesh.chain.transactions.map(({ transaction }) => transaction);
   return mesh.nodes.flatMap(({ name, broadcasts }) => {
+    const theirs = new Set(blocks.filter((each) => !broadcasts.has(each.getId())).flatMap(outpointsOf));
     const spenders = new Map<string, string>();
-    return [...offered].flatMap(([txid, { ins }]) =>
-      !broadcasts.has(txid)
-        ? []
-        : ins.flatMap(({ hash, index }) => {
-            const key = `${hexOf(hash)}:${index}`;
-            const known = spenders.get(key);
-            spenders.set(key, txid);
-            return known === undefined || known === txid ? [] : [`${name} made both ${known} and ${txid} of ${key}`];
-          }),
-    );
+    return [...offered].flatMap(([txid, transaction]) => {
+      const outpoints = outpointsOf(transaction);
+      if (!broadcasts.has(txid) || outpoints.some((outpoint) => theirs.has(outpoint))) return [];
+      return outpoints.flatMap((outpoint) => {
+        const known = spenders.get(outpoint);
+        spenders.set(outpoint, txid);
+        return known === undefined ? [] : [`${name} made both ${known} and ${txid} of ${outpoint}`];
+      });
+    });
   });
 }
+
+const outpointsOf = ({ ins }: Transaction): string[] => ins.map(({ hash, index }) => `${hexOf(hash)}:${index}`);

@@ -1,3 +1,4 @@
+import { equals } from 'uint8arrays';
 import type { LiveChannel } from '../../src/channels/live-channel.ts';
 import { hexOf } from '../../src/channels/channel-store.ts';
 import type { PaymentsEvent } from '../../src/runtime/turn.ts';
@@ -87,6 +88,17 @@ export async function hold({ mesh, opener, accepter }: HeldPair, payer: MeshNode
   return paymentHash;
 }
 
+/** Whoever holds an HTLC comes to know its preimage, however late. */
+export async function learn({ mesh, opener, accepter }: HeldPair, holder: Holder, paymentHash: Uint8Array): Promise<void> {
+  const { node: payee } = holder;
+  const payer = payee === opener ? accepter : opener;
+  const row = [...channelOf(payee, payer).htlcs.rows()].find(({ details }) => equals(details.paymentHash, paymentHash));
+  const paymentPreimage = holder.preimage(paymentHash);
+  if (row === undefined || paymentPreimage === undefined) throw new Error('there is no such HTLC');
+  await tell(mesh, payee, payer, { type: 'removeHtlc', id: row.details.id, removal: { kind: 'fulfilled', paymentPreimage } });
+  await quiet(mesh);
+}
+
 const lifecycleOf = (node: MeshNode, peer: MeshNode): unknown => {
   const [channel] = node.isUp ? node.node.channels.ofPeer(peer.nodeId) : [];
   return channel?.value.lifecycle;
@@ -142,6 +154,7 @@ function forced(closerName: 'opener' | 'accepter', victimName: 'opener' | 'accep
 const penalty: CrashFlow = {
   name: 'a revoked commitment with HTLCs, one of them taken by the cheater first',
   expectedProblems: CHEATED,
+  mayRegroup: true,
   set: async () => {
     const pair = await heldPair('a revoked commitment', CHEATERS_DELAY);
     const { mesh, opener: cheater, accepter: victim, openerHolds: cheaterHolds, accepterHolds: victimHolds } = pair;
@@ -196,7 +209,7 @@ async function line(seed: string): Promise<Line> {
   return { mesh, victim: forwarder, ends: [forwarder, end], push: async () => {}, payee, paymentHash };
 }
 
-const expiryOf = (node: MeshNode, peer: MeshNode): number => {
+export const expiryOf = (node: MeshNode, peer: MeshNode): number => {
   const [htlc] = [...channelOf(node, peer).htlcs.rows()];
   if (htlc === undefined) throw new Error('there is no HTLC');
   return htlc.details.cltvExpiry;
