@@ -51,12 +51,15 @@ export interface Chain {
    *
    * `onError` is called at most once, when following has ended by itself and no event will come any more:
    * `UnknownBlockError` (the backend has never seen `from`), `ReorgTooDeepError` (more blocks would have to be
-   * disconnected than a node may undo), or what `onEvent` rejected with.
+   * disconnected than a node may undo), `BlockPrunedError` (the next block is gone), or what `onEvent` rejected with.
+   *
+   * `onCaughtUp` is called each time that it has looked and every block that there is has been told.
    */
   follow(
     from: BlockRef | undefined,
     onEvent: (event: ChainEvent) => Promise<void>,
     onError: (error: Error) => void,
+    onCaughtUp?: () => void,
   ): () => void;
   /**
    * Idempotent: a transaction that is already in the mempool or a block is a success. Throws `BroadcastRejectedError`

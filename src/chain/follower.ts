@@ -22,6 +22,8 @@ export interface FollowerOptions {
   readonly pollIntervalMs: number;
   /** Told when the backend cannot be followed (why, once for each kind of reason), and when it can be again (undefined). */
   readonly onAvailability: (problem: Error | undefined) => void;
+  /** Told each time that every block that there is has been told. */
+  readonly onCaughtUp: () => void;
   /** Where the backend tells of new blocks by itself. */
   readonly notices?: BlockNotices | undefined;
 }
@@ -126,11 +128,13 @@ class Follower {
       this.#onError(problem.reason);
       return;
     }
-    const { clock, pollIntervalMs, onAvailability } = this.#options;
+    const { clock, pollIntervalMs, onAvailability, onCaughtUp } = this.#options;
     const before = this.#problem;
     this.#problem = problem;
     this.#failures = problem === undefined ? 0 : this.#failures + 1;
     if (before?.constructor !== problem?.constructor) onAvailability(problem);
+    if (problem === undefined) onCaughtUp();
+    if (this.#stopped) return;
     if (this.#isDue && problem === undefined) return this.#poll();
     const longestMs = Math.max(MAX_INTERVAL_MS, pollIntervalMs);
     const backoffMs = Math.min(pollIntervalMs * 2 ** Math.min(this.#failures, 16), longestMs);

@@ -70,9 +70,10 @@ export class RpcChain implements Chain {
     from: BlockRef | undefined,
     onEvent: (event: ChainEvent) => Promise<void>,
     onError: (error: Error) => void,
+    onCaughtUp: () => void = () => {},
   ): () => void {
     const { rpc, clock, pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, onAvailability = () => {}, notices } = this.#options;
-    return followChain({ rpc, clock, pollIntervalMs, onAvailability, notices }, from, onEvent, onError);
+    return followChain({ rpc, clock, pollIntervalMs, onAvailability, notices, onCaughtUp }, from, onEvent, onError);
   }
 
   async broadcast(transaction: Transaction): Promise<void> {

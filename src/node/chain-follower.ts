@@ -36,18 +36,12 @@ export class ChainFollower {
     // A first start has no history to look at: the wallet's addresses were never given out.
     const from = await dispatcher.inTurn(() => feed.startAt(tip));
     await new Promise<void>((resolve, reject) => {
-      const take = async (event: ChainEvent): Promise<void> => {
-        await this.#take(event);
-        // A chain that was taken back on purpose may end below where the node stopped.
-        const isThere = event.type === 'blockConnected' ? event.block.height >= tip.height : event.below.hash === tip.hash;
-        if (isThere) resolve();
-      };
       const end = (error: Error): void => {
         reject(error);
         onEnd(error);
       };
-      this.#stop = chain.follow(from, take, end);
-      if (from.hash === tip.hash) resolve();
+      // Not before: a chain that lost blocks in a crash may for a while end below where the node stopped.
+      this.#stop = chain.follow(from, (event) => this.#take(event), end, resolve);
     });
   }
 

@@ -19,6 +19,8 @@ class Follower {
   readonly told: string[] = [];
   readonly events: ChainEvent[] = [];
   readonly errors: Error[] = [];
+  /** The chain's height each time that it was said that all is told. */
+  readonly caughtUpAt: number[] = [];
   readonly problems: (Error | undefined)[] = [];
   /** What each call of the backend does instead, if anything. */
   intercept: (method: string, params: readonly unknown[]) => unknown = () => undefined;
@@ -47,6 +49,7 @@ class Follower {
         await this.onEvent(event);
       },
       (error) => this.errors.push(error),
+      () => this.caughtUpAt.push(this.chain.height),
     );
   }
 
@@ -89,6 +92,7 @@ describe('following the chain', () => {
     chain.mine(300);
     const follower = new Follower(chain, from);
     expect(await follower.wait(0)).toEqual(connected(chain, 1, 300));
+    expect(follower.caughtUpAt).toEqual([300]);
   });
 
   it('polls no more often than it was told to', async () => {
@@ -311,10 +315,12 @@ describe('a backend that lacks blocks', () => {
       if (!known) throw new ChainRpcError(-5, 'Block not found');
       return { ...header, confirmations: -1, nextblockhash: undefined };
     };
+    const caughtUp = follower.caughtUpAt.length;
     expect(await follower.wait(20_000)).toEqual([]);
     known = true;
     blocks = 90;
     expect(await follower.wait(60_000)).toEqual([]);
+    expect(follower.caughtUpAt.length).toBe(caughtUp);
     expect(follower.problems).toEqual([expect.any(ChainBehindError)]);
     expect(follower.problems[0]!.message).toMatch(/at block 3, and this node has seen block 103/);
     follower.intercept = () => undefined;
