@@ -81,7 +81,7 @@ describe.skipIf(bitcoind === undefined)('a daemon on a real bitcoind', () => {
     const chain = await Bitcoind.start();
     try {
       await chain.mine(150);
-      const daemon = daemons.start('carol', chain);
+      const daemon = daemons.start('carol', chain, '--log-level', 'debug');
       await daemon.reaches(150);
       await chain.halt();
       await daemon.says('the chain does not answer');
@@ -97,9 +97,35 @@ describe.skipIf(bitcoind === undefined)('a daemon on a real bitcoind', () => {
       await chain.mine();
       await daemon.reaches(152);
       // Nothing was taken back, and nothing told twice.
-      expect(daemon.log).not.toMatch(/error|fatal|disconnected/i);
+      const told = [...daemon.log.matchAll(/ debug block .*?height=(\d+)/g)].map(([, height]) => Number(height));
+      expect(told).toEqual([151, 152]);
       await daemon.process.stop();
       expect(daemon.process.how).toBe('ended with exit status 0');
+    } finally {
+      await chain.stop();
+    }
+  }, TIMEOUT_MS);
+
+  it('starts again after a crash of both, in which bitcoind lost blocks that it had seen', async () => {
+    const chain = await Bitcoind.start();
+    try {
+      await chain.mine(20);
+      await chain.restart();
+      const lost = await chain.mine(3);
+      const daemon = daemons.start('judy', chain);
+      await daemon.reaches(23);
+      const blocks = await Promise.all(lost.map((hash) => chain.rpc.call('getblock', [hash, 0])));
+      await Promise.all([daemon.process.kill(), chain.kill()]);
+      await chain.restart();
+      expect((await chain.tip()).height).toBe(20);
+      const again = daemons.start('judy', chain);
+      await again.says('is at block 20, and this node has seen block 23: waiting until it has caught up');
+      await again.keepsQuietAbout(' ready');
+      for (const block of blocks) await chain.rpc.call('submitblock', [block]);
+      await again.reaches(23);
+      await chain.mine();
+      await again.reaches(24);
+      await again.process.stop();
     } finally {
       await chain.stop();
     }
