@@ -167,6 +167,7 @@ export class Node {
       sweeper: this.sweeper,
       alarms: this.alarms,
       blockHeight: () => this.height,
+      isCatchingUp: () => this.feed.isCatchingUp,
       schedule: options.schedule,
     });
     this.fees = new FeeUpdater({ chain, channels: this.channels, dispatcher: this.dispatcher });
