@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { drain, faultsAtTheEnd, mineAbove, mineOnly, mineUntil, paidSat, payTo, spenderOf, statuses, toTheEnd, trial } from '../harness/adversity.ts';
-import { hold } from '../harness/crash-flows.ts';
+import { awayFor, drain, faultsAtTheEnd, mineAbove, mineOnly, mineUntil, paidSat, payTo, spenderOf, statuses, toTheEnd, trial } from '../harness/adversity.ts';
+import { expiryOf, hold } from '../harness/crash-flows.ts';
+import { FeeEstimateUnavailableError } from '../../src/chain/errors.ts';
 import { channelOf, quiet, tell } from '../harness/endings.ts';
 
 /* Endings when the chain is against them. Each comes to a good end, or says clearly that it cannot. */
@@ -59,7 +60,7 @@ describe('fees that rise tenfold', () => {
     trial('a commitment overtaken', async (pair) => {
       const { mesh, opener, accepter, accepterHolds, alarms } = pair;
       await hold(pair, opener, accepterHolds, HTLC_MSAT);
-      const [{ details }] = [...channelOf(opener, accepter).htlcs.rows()] as [{ details: { cltvExpiry: number } }];
+      const cltvExpiry = expiryOf(opener, accepter);
       mesh.cut(opener, accepter);
       await tell(mesh, opener, accepter, forceClose);
       await quiet(mesh);
@@ -68,11 +69,11 @@ describe('fees that rise tenfold', () => {
       const { funding } = channelOf(opener, accepter).data;
       await mineUntil(mesh, 'a block holds the commitment', () => channelOf(opener, accepter).lifecycle === 'closing', () => mineAbove(mesh, 9_000));
       const closing = spenderOf(mesh, funding!.txid, funding!.outputIndex)!;
-      expect(closing.height).toBeLessThan(details.cltvExpiry + BLOCKS_TO_CONFIRM);
+      expect(closing.height).toBeLessThan(cltvExpiry + BLOCKS_TO_CONFIRM);
       const at = closing.transaction.outs.findIndex(({ value }) => value === HTLC_SAT);
       const taker = () => spenderOf(mesh, closing.transaction.getHash(), at);
       await mineUntil(mesh, 'the HTLC is taken', () => taker() !== undefined, () => mineAbove(mesh, 9_000));
-      expect(taker()!.height).toBeLessThan(details.cltvExpiry + BLOCKS_TO_CONFIRM);
+      expect(taker()!.height).toBeLessThan(cltvExpiry + BLOCKS_TO_CONFIRM);
       expect(opener.broadcasts.has(taker()!.transaction.getId())).toBe(true);
       expect(paidSat(mesh, opener, from)).toBeLessThanOrEqual(550_000n / 2n);
       await mesh.chain.setFees({ estimate: 1_000 });
@@ -85,7 +86,7 @@ describe('fees that rise tenfold', () => {
     trial('an HTLC-success overtaken', async (pair) => {
       const { mesh, opener, accepter, accepterHolds, alarms } = pair;
       const hash = await hold(pair, opener, accepterHolds, HTLC_MSAT);
-      const [{ details }] = [...channelOf(opener, accepter).htlcs.rows()] as [{ details: { cltvExpiry: number } }];
+      const cltvExpiry = expiryOf(opener, accepter);
       mesh.cut(opener, accepter);
       await quiet(mesh);
       await accepterHolds.answer(mesh, hash);
@@ -99,7 +100,7 @@ describe('fees that rise tenfold', () => {
       const at = closing.transaction.outs.findIndex(({ value }) => value === HTLC_SAT);
       const taker = () => spenderOf(mesh, closing.transaction.getHash(), at);
       await mineUntil(mesh, 'the HTLC is taken', () => taker() !== undefined, () => mineAbove(mesh, 9_000));
-      expect(taker()!.height).toBeLessThan(details.cltvExpiry);
+      expect(taker()!.height).toBeLessThan(cltvExpiry);
       expect(accepter.broadcasts.has(taker()!.transaction.getId())).toBe(true);
       expect(paidSat(mesh, accepter, from)).toBeLessThanOrEqual(HTLC_SAT / 2n);
       await mesh.chain.setFees({ estimate: 1_000 });
@@ -113,7 +114,7 @@ describe('fees that rise tenfold', () => {
     trial('never until bumped', async (pair) => {
       const { mesh, opener, accepter, accepterHolds, alarms } = pair;
       const hash = await hold(pair, opener, accepterHolds, HTLC_MSAT);
-      const [{ details }] = [...channelOf(opener, accepter).htlcs.rows()] as [{ details: { cltvExpiry: number } }];
+      const cltvExpiry = expiryOf(opener, accepter);
       mesh.cut(opener, accepter);
       await quiet(mesh);
       await accepterHolds.answer(mesh, hash);
@@ -126,7 +127,7 @@ describe('fees that rise tenfold', () => {
       const at = closing.transaction.outs.findIndex(({ value }) => value === HTLC_SAT);
       const taker = () => spenderOf(mesh, closing.transaction.getHash(), at);
       await mineUntil(mesh, 'the HTLC is taken', () => taker() !== undefined, () => mineAbove(mesh, 4_000));
-      expect(taker()!.height).toBeLessThan(details.cltvExpiry);
+      expect(taker()!.height).toBeLessThan(cltvExpiry);
       expect(paidSat(mesh, accepter, from)).toBeLessThanOrEqual(HTLC_SAT);
       await toTheEnd(pair);
       expect(statuses(opener)).toEqual([`${HTLC_MSAT} succeeded`]);
@@ -140,17 +141,64 @@ describe('a deadline that is missed', () => {
     trial('a missed deadline', async (pair) => {
       const { mesh, opener, accepter, accepterHolds, alarms } = pair;
       await hold(pair, opener, accepterHolds, HTLC_MSAT);
-      const [{ details }] = [...channelOf(opener, accepter).htlcs.rows()] as [{ details: { cltvExpiry: number } }];
+      const cltvExpiry = expiryOf(opener, accepter);
       mesh.cut(opener, accepter);
       await tell(mesh, opener, accepter, forceClose);
       await quiet(mesh);
       await mineAbove(mesh);
-      await mineUntil(mesh, 'the deadline is over', () => mesh.chain.height >= details.cltvExpiry + BLOCKS_TO_CONFIRM, () => mineOnly(mesh));
+      await mineUntil(mesh, 'the deadline is over', () => mesh.chain.height >= cltvExpiry + BLOCKS_TO_CONFIRM, () => mineOnly(mesh));
       expect(opener.node.alarms.list().map(({ code }) => code)).toEqual(['deadline_missed']);
       expect(alarms.map(({ code }) => code)).toEqual(['deadline_missed']);
-      expect(alarms[0]!.height).toBeGreaterThanOrEqual(details.cltvExpiry + BLOCKS_TO_CONFIRM - 1);
+      expect(alarms[0]!.height).toBeGreaterThanOrEqual(cltvExpiry + BLOCKS_TO_CONFIRM - 1);
       await toTheEnd(pair);
       expect(statuses(opener)).toEqual([`${HTLC_MSAT} failed`]);
       expect(faultsAtTheEnd(pair, /sends error|deadline_missed/)).toEqual([]);
+    }));
+});
+
+describe('a chain backend', () => {
+  it('that is away for 20 blocks is an alarm, and what was missed is done once it is back', () =>
+    trial('away', async (pair) => {
+      const { mesh, opener, accepter, accepterHolds, openerHolds, alarms } = pair;
+      await hold(pair, opener, accepterHolds, HTLC_MSAT);
+      const taken = await hold(pair, accepter, openerHolds, 2n * HTLC_MSAT);
+      mesh.cut(opener, accepter);
+      await openerHolds.answer(mesh, taken);
+      await awayFor(mesh, opener, async () => {
+        await tell(mesh, accepter, opener, forceClose);
+        await quiet(mesh);
+        for (let blocks = 0; blocks < 20; blocks++) {
+          await mineAbove(mesh);
+          await mesh.runFor(10_000);
+        }
+        expect(opener.node.alarms.list().map(({ code }) => code)).toEqual(['chain_away']);
+      });
+      expect(opener.node.alarms.list()).toEqual([]);
+      expect(channelOf(opener, accepter).value.lifecycle).toEqual({ closing: { remote: 'current' } });
+      await toTheEnd(pair);
+      expect(statuses(accepter)).toEqual([`${2n * HTLC_MSAT} succeeded`]);
+      expect(statuses(opener)).toEqual([`${HTLC_MSAT} failed`]);
+      expect(alarms.map(({ code }) => code)).toEqual(['chain_away']);
+      expect(faultsAtTheEnd(pair, /sends error|chain_away/)).toEqual([]);
+    }));
+
+  it('that has no estimate is no hindrance: what was known last counts, or a feerate of old experience', () =>
+    trial('no estimates', async (pair) => {
+      const { mesh, opener, accepter, accepterHolds, openerHolds, alarms } = pair;
+      await hold(pair, opener, accepterHolds, HTLC_MSAT);
+      const taken = await hold(pair, accepter, openerHolds, 2n * HTLC_MSAT);
+      const { chain } = opener.node.options;
+      chain.feeratePerKw = (targetBlocks) => Promise.reject(new FeeEstimateUnavailableError(targetBlocks));
+      mesh.cut(opener, accepter);
+      await openerHolds.answer(mesh, taken);
+      await tell(mesh, opener, accepter, forceClose);
+      await quiet(mesh);
+      const from = mesh.chain.height;
+      await toTheEnd(pair);
+      expect(statuses(accepter)).toEqual([`${2n * HTLC_MSAT} succeeded`]);
+      expect(statuses(opener)).toEqual([`${HTLC_MSAT} failed`]);
+      expect(paidSat(mesh, opener, from)).toBeLessThan(20_000n);
+      expect(alarms).toEqual([]);
+      expect(faultsAtTheEnd(pair)).toEqual([]);
     }));
 });

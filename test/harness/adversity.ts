@@ -1,11 +1,12 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { equals } from 'uint8arrays';
+import { hexOf } from '../../src/channels/channel-store.ts';
 import type { AlarmCode } from '../../src/node/alarms.ts';
 import { addressToScript, bitcoinNetwork } from '../../src/wallet/address.ts';
 import { unsignedTransaction } from '../../src/wallet/transaction-builder.ts';
 import { endOf, noteTransactions } from './crash-flow.ts';
 import { heldPair, type HeldPair } from './crash-flows.ts';
-import { isClosed, quiet } from './endings.ts';
+import { channelOf, isClosed, quiet } from './endings.ts';
 import { walletSat } from './endings-books.ts';
 import { journalFaults } from './mesh-invariants.ts';
 import { COIN_SAT, COINS_PER_NODE, type Mesh } from './mesh.ts';
@@ -153,4 +154,54 @@ export async function payTo(mesh: Mesh, from: MeshNode, to: MeshNode, amountSat:
   const sent = from.node.wallet.buildSend({ address, amountSat, feeratePerKw: 8_000, reference: 'a payment' });
   from.node.funding.broadcastFunding(sent.transaction.toBuffer());
   await quiet(mesh);
+}
+
+/** The node's chain backend does not answer while something happens. */
+export async function awayFor(mesh: Mesh, node: MeshNode, happening: () => Promise<void>): Promise<void> {
+  node.isChainAway = true;
+  await happening();
+  node.isChainAway = false;
+  await mesh.everybodySees();
+  await quiet(mesh);
+}
+
+/** The transaction in a block that spends the channel's funding. */
+export function closingOf({ mesh, opener, accepter }: HeldPair): Transaction {
+  const { funding } = channelOf(opener, accepter).data;
+  const found = funding && spenderOf(mesh, funding.txid, funding.outputIndex);
+  if (found === undefined) throw new Error('no block holds a transaction that ends the channel');
+  return found.transaction;
+}
+
+const CHILD_OUTPUTS = 800;
+/** More than relay asks for, and less than any miner does. */
+const CHILD_FEERATE_PER_KW = 300;
+const COIN_WEIGHT = 272;
+
+/** A child of a transaction that pays its node: large, so that by weight it pays next to nothing. */
+export async function bigChild(mesh: Mesh, { node }: MeshNode, parent: Transaction): Promise<void> {
+  const { wallet } = node;
+  const script = wallet.payoutScript();
+  const [coin] = wallet.listUnspent().filter(({ confirmations }) => confirmations > 0);
+  const outputIndex = parent.outs.findIndex((output) => equals(output.script, script));
+  const own = { txid: parent.getId(), outputIndex, amountSat: parent.outs[outputIndex]!.value };
+  const inputs = [own, coin!].map((each) => ({ ...each, sequence: 0xfffffffd, weight: COIN_WEIGHT }));
+  const totalSat = sum(inputs.map(({ amountSat }) => amountSat));
+  const weight = CHILD_OUTPUTS * 124 + 1_000;
+  const eachSat = (totalSat - BigInt(Math.ceil((weight * CHILD_FEERATE_PER_KW) / 1_000))) / BigInt(CHILD_OUTPUTS);
+  const outputs = Array.from({ length: CHILD_OUTPUTS }, () => ({ script, amountSat: eachSat }));
+  const child = unsignedTransaction(inputs, outputs, 0);
+  wallet.signInputs(child);
+  wallet.recordTransaction(child);
+  await mesh.chain.rpc.call('sendrawtransaction', [child.toHex()]);
+}
+
+/** A transaction of the node's that spends a coin which this one of its own spends as well. */
+export function spendElsewhere({ node }: MeshNode, raw: Uint8Array): Transaction {
+  const { wallet } = node;
+  const { hash, index: outputIndex } = Transaction.fromBuffer(raw).ins[0]!;
+  const input = { txid: hexOf(Uint8Array.from(hash).reverse()), outputIndex, sequence: 0xfffffffd, amountSat: COIN_SAT, weight: COIN_WEIGHT };
+  const transaction = unsignedTransaction([input], [{ script: wallet.payoutScript(), amountSat: COIN_SAT - DRAIN_FEE_SAT }], 0);
+  wallet.signInputs(transaction);
+  return transaction;
 }
