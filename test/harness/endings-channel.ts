@@ -131,13 +131,16 @@ export class ChannelEnding {
   /** Reorgs take out the commitment, and then the funding with it; both come back. */
   async orphan(): Promise<void> {
     const { chain } = this.#mesh;
+    const closing = closingOf(this.#mesh, this.#facts)!;
     for (const find of [closingOf, fundingOf]) {
       const from = find(this.#mesh, this.#facts)!.height;
       const lost = chain.transactions.filter(({ height }) => height >= from).map(({ transaction }) => transaction);
       await this.reorg(chain.height - from + 1);
-      // Else the victim's penalty, which waits by now, would come with what it punishes.
-      if (this.end.fate === 'taken by the cheater') chain.mineOnly(lost);
-      else if (chain.hasUnconfirmed) await mine(this.#mesh);
+      // A commitment of the other side that pays more may have taken its place by now, and a penalty may wait that would come with what it punishes.
+      const waiting = (await chain.rpc.call('getrawmempool')) as readonly string[];
+      const isBack = waiting.includes(closing.transaction.getId()) && this.end.fate !== 'taken by the cheater';
+      if (isBack) await mine(this.#mesh);
+      else chain.mineOnly(lost);
       await this.#mesh.everybodySees();
       await quiet(this.#mesh);
     }

@@ -6,7 +6,7 @@ export function linesOf(where: LineCase['where']): LineCase[] {
   const cells = where === 'both' ? bothCells : closings.flatMap((closing) => fatesOf(where, closing).map((fate) => [closing, fate] as const));
   const asked = cells.flatMap(([closing, fate]) =>
     (closing === 'revoked' ? (['peer'] as const) : (['forwarder', 'peer'] as const)).flatMap((by) =>
-      reorgsOf(closing).map((reorg): LineCase => ({ where, by, end: { closing, fate, reorg } })),
+      reorgsOf(closing).map((reorg, _index, all): LineCase => ({ where, by, end: { closing, fate, reorg }, hasNoReorgs: all.length === 1 })),
     ),
   );
   return [...asked, ...deadlines.filter((line) => line.where === where)];

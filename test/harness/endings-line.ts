@@ -3,7 +3,7 @@ import { channelOf, isClosed, mine, mineUntil, openBetween, quiet, settled, usab
 import { walletFaults } from './endings-books.ts';
 import { ChannelEnding, delayOf, htlcMsatOf } from './endings-channel.ts';
 import { Htlc } from './endings-htlc.ts';
-import { isToldToThePeer, revive, telling } from './endings-pair.ts';
+import { isTold, revive, telling } from './endings-pair.ts';
 import { isPaid, nameOf, type EndingCase, type Fate, type Who } from './endings-table.ts';
 import { journalFaults } from './mesh-invariants.ts';
 import { MESH_FORWARDING, type MeshNode } from './mesh-node.ts';
@@ -20,6 +20,8 @@ export interface LineCase {
   readonly by: 'forwarder' | 'peer';
   /** Nobody asks for it: an HTLC at its deadline does. */
   readonly atDeadline?: boolean;
+  /** It is played without reorgs alone. */
+  readonly hasNoReorgs?: boolean;
 }
 
 /** Of the two channels as the forwarder has them, those that end. */
@@ -120,8 +122,8 @@ async function faultsOf(mesh: Mesh, line: LineCase, endings: readonly ChannelEnd
     ...endings.flatMap((ending) => ending.faults()),
     ...walletFaults(mesh, endings.map(({ facts }) => facts)),
     ...faults,
-    ...journalFaults(mesh),
-    ...mesh.problems.filter((problem) => !(loser !== undefined && /money_lost/.test(problem)) && !isToldToThePeer(end, problem)),
+    ...(line.end.reorg || line.hasNoReorgs ? journalFaults(mesh) : []),
+    ...mesh.problems.filter((problem) => !(loser !== undefined && /money_lost/.test(problem)) && !isTold(end, problem)),
   ];
 }
 

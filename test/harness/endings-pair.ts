@@ -2,7 +2,7 @@ import { mine, mineUntil, openBetween, quiet, settled } from './endings.ts';
 import { walletFaults } from './endings-books.ts';
 import { ChannelEnding, delayOf, htlcMsatOf } from './endings-channel.ts';
 import { Htlc } from './endings-htlc.ts';
-import { isPaid, nameOf, other, type EndingCase, type Who } from './endings-table.ts';
+import { hasReorgs, isPaid, nameOf, other, type EndingCase, type Who } from './endings-table.ts';
 import { journalFaults } from './mesh-invariants.ts';
 import { Mesh } from './mesh.ts';
 
@@ -72,14 +72,19 @@ async function faultsOf(mesh: Mesh, channel: ChannelEnding, htlc: Htlc): Promise
     ...channel.faults(),
     ...walletFaults(mesh, [channel.facts]),
     ...faults,
-    ...journalFaults(mesh),
-    ...mesh.problems.filter((problem) => !(losesDust && /money_lost/.test(problem)) && !isToldToThePeer(end, problem)),
+    // With reorgs the same happens, and more.
+    ...(hasReorgs(end) && !end.reorg ? [] : journalFaults(mesh)),
+    ...mesh.problems.filter((problem) => !(losesDust && /money_lost/.test(problem)) && !isTold(end, problem)),
   ];
 }
 
-/** An ending without an agreement is told to the peer, and one by a cheater to the node's owner. */
-export const isToldToThePeer = ({ closing }: EndingCase, problem: string): boolean =>
-  (closing !== 'mutual' && /sends error/.test(problem)) || (closing === 'revoked' && /peer_cheated/.test(problem));
+/**
+ * An ending without an agreement is told to the peer, one by a cheater to the node's owner; and while a reorg has the funding out of the chain, that too.
+ */
+export const isTold = ({ closing, reorg }: EndingCase, problem: string): boolean =>
+  (closing !== 'mutual' && /sends error/.test(problem)) ||
+  (closing === 'revoked' && /peer_cheated/.test(problem)) ||
+  (reorg && /funding_lost/.test(problem));
 
 /** A cheater's process is needed for nothing but its wallet. */
 export async function revive(mesh: Mesh): Promise<void> {

@@ -92,11 +92,15 @@ export function casesOf(closing: Closing): EndingCase[] {
   return both.flatMap((by) =>
     fates.filter((row) => row.closings.includes(closing)).flatMap(({ fate }) =>
       (fate === 'none' ? [undefined] : both).flatMap((offeredBy) =>
-        [false, true].map((reorg) => ({ closing, by, fate, offeredBy, reorg })),
+        (hasReorgs({ closing, fate }) ? [false, true] : [false]).map((reorg) => ({ closing, by, fate, offeredBy, reorg })),
       ),
     ),
   );
 }
+
+/** What a reorg does to a commitment that was being replaced and has no HTLC's output is what it does to the latest one. */
+export const hasReorgs = ({ closing, fate }: Pick<EndingCase, 'closing' | 'fate'>): boolean =>
+  !((closing === 'current' || closing === 'next') && isDust(fate));
 
 const wordsOf = (fate: Fate): string => fates.find((row) => row.fate === fate)!.words;
 

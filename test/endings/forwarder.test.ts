@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { nameOfLine, playLine } from '../harness/endings-line.ts';
 import { linesOf } from '../harness/endings-line-table.ts';
 
-/* Channels that end downstream of a forwarder: what stands upstream is settled exactly as what stood there (docs/endings.md). */
-describe.each(['downstream'] as const)('%s', (where) => {
+/*
+ * Channels that end on either side of a forwarder, or on both: what stands upstream is settled exactly as what stood downstream (docs/endings.md).
+ */
+describe.each(['downstream', 'upstream', 'both'] as const)('%s', (where) => {
   it.each(linesOf(where).map((line) => [nameOfLine(line), line] as const))('%s', async (_name, line) => {
     expect(await playLine(line)).toEqual([]);
   });
