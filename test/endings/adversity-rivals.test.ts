@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bigChild, closingOf, faultsAtTheEnd, mineAbove, mineOnly, mineUntil, spendElsewhere, spenderOf, statuses, toTheEnd, trial, type Trial } from '../harness/adversity.ts';
+import { bigChild, closingOf, faultsAtTheEnd, mineAbove, mineOnly, mineUntil, pinByAnchor, spendElsewhere, spenderOf, statuses, toTheEnd, trial, type Trial } from '../harness/adversity.ts';
 import { expiryOf, hold, learn } from '../harness/crash-flows.ts';
 import { copyCommitment } from '../harness/endings-revoked.ts';
 import { channelOf, isClosed, quiet, tell } from '../harness/endings.ts';
@@ -8,6 +8,8 @@ import { channelOf, isClosed, quiet, tell } from '../harness/endings.ts';
 
 const HTLC_MSAT = 50_000_000n;
 const HTLC_SAT = HTLC_MSAT / 1_000n;
+/** BOLT 2, "cltv_expiry_delta Selection". */
+const BLOCKS_TO_CONFIRM = 12;
 const forceClose = { type: 'forceClose' } as const;
 /** A rival that is late has missed its own deadline. */
 const LATE = /sends error|deadline_missed/;
@@ -59,13 +61,37 @@ describe('a rival', () => {
       const larger = closing.outs.findIndex(({ value }) => value === 2n * HTLC_SAT);
       const taker = () => spenderOf(mesh, closing.getHash(), larger);
       await mineUntil(mesh, 'the other HTLC is taken', () => taker() !== undefined, () => mineAbove(mesh, 1_100));
-      expect(taker()!.height).toBeLessThan(cltvExpiry + 12);
+      expect(taker()!.height).toBeLessThan(cltvExpiry + BLOCKS_TO_CONFIRM);
       expect(opener.broadcasts.has(taker()!.transaction.getId())).toBe(true);
       accepter.start();
       await toTheEnd(pair);
       expect(statuses(opener)).toEqual([`${2n * HTLC_MSAT} failed`, `${HTLC_MSAT} succeeded`]);
       expect(raisedBy(pair, 'opener')).toEqual([]);
       expect(faultsAtTheEnd(pair, LATE)).toEqual([]);
+    }));
+
+  it("that is the peer's commitment, pinned in the mempool, gives way to ours and its child, which pay more altogether", () =>
+    trial('a pinned commitment', async (pair) => {
+      const { mesh, opener, accepter, accepterHolds } = pair;
+      await hold(pair, opener, accepterHolds, 4n * HTLC_MSAT);
+      const cltvExpiry = expiryOf(opener, accepter);
+      mesh.cut(opener, accepter);
+      await tell(mesh, accepter, opener, forceClose);
+      await quiet(mesh);
+      await pinByAnchor(mesh, accepter, channelOf(accepter, opener));
+      accepter.crash();
+      const isOurs = (): boolean => channelOf(opener, accepter).lifecycle === 'closing';
+      await mineUntil(mesh, 'our commitment is in a block', isOurs, () => mineAbove(mesh, 1_100));
+      expect(channelOf(opener, accepter).value.lifecycle).toEqual({ closing: 'local' });
+      expect(mesh.chain.height).toBeLessThan(cltvExpiry + BLOCKS_TO_CONFIRM);
+      const closing = closingOf(pair);
+      const at = closing.outs.findIndex(({ value }) => value === 4n * HTLC_SAT);
+      await mineUntil(mesh, 'the HTLC is taken', () => spenderOf(mesh, closing.getHash(), at) !== undefined, () => mineAbove(mesh, 1_100));
+      accepter.start();
+      await toTheEnd(pair);
+      expect(statuses(opener)).toEqual([`${4n * HTLC_MSAT} failed`]);
+      expect(raisedBy(pair, 'opener')).toEqual(['broadcast_rejected']);
+      expect(faultsAtTheEnd(pair, /sends error|broadcast_rejected/)).toEqual([]);
     }));
 });
 

@@ -1,5 +1,9 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { equals } from 'uint8arrays';
+import { claimSighash, claimWitness } from '../../machines/onchain/claim-transaction.ts';
+import type { LiveChannel } from '../../src/channels/live-channel.ts';
+import type { ForeignInput } from '../../src/sweep/sweep-wallet.ts';
+import { displayTxid } from '../../src/sweep/sweep.ts';
 import { hexOf } from '../../src/channels/channel-store.ts';
 import type { AlarmCode } from '../../src/node/alarms.ts';
 import { addressToScript, bitcoinNetwork } from '../../src/wallet/address.ts';
@@ -179,12 +183,28 @@ const CHILD_FEERATE_PER_KW = 300;
 const COIN_WEIGHT = 272;
 
 /** A child of a transaction that pays its node: large, so that by weight it pays next to nothing. */
-export async function bigChild(mesh: Mesh, { node }: MeshNode, parent: Transaction): Promise<void> {
+export async function bigChild(mesh: Mesh, node: MeshNode, parent: Transaction): Promise<void> {
+  const { wallet } = node.node;
+  const script = wallet.payoutScript();
+  const outputIndex = parent.outs.findIndex((output) => equals(output.script, script));
+  await offerBig(mesh, node, { txid: parent.getId(), outputIndex, amountSat: parent.outs[outputIndex]!.value });
+}
+
+/** The same of the node's anchor on its own commitment, which waits in the mempool. */
+export async function pinByAnchor(mesh: Mesh, node: MeshNode, { bump, index }: LiveChannel): Promise<void> {
+  const { anchor } = bump!;
+  const { outpoint, amountSat } = anchor!;
+  const input = { txid: displayTxid(outpoint.txid), outputIndex: outpoint.outputIndex, amountSat };
+  await offerBig(mesh, node, input, (child) => {
+    const signature = node.node.options.signer.channel(index).signAnchor(claimSighash(child, 0, anchor!));
+    child.setWitness(0, claimWitness(anchor!, signature));
+  });
+}
+
+async function offerBig(mesh: Mesh, { node }: MeshNode, own: Omit<ForeignInput, 'sequence' | 'weight'>, sign = (_child: Transaction): void => {}): Promise<void> {
   const { wallet } = node;
   const script = wallet.payoutScript();
   const [coin] = wallet.listUnspent().filter(({ confirmations }) => confirmations > 0);
-  const outputIndex = parent.outs.findIndex((output) => equals(output.script, script));
-  const own = { txid: parent.getId(), outputIndex, amountSat: parent.outs[outputIndex]!.value };
   const inputs = [own, coin!].map((each) => ({ ...each, sequence: 0xfffffffd, weight: COIN_WEIGHT }));
   const totalSat = sum(inputs.map(({ amountSat }) => amountSat));
   const weight = CHILD_OUTPUTS * 124 + 1_000;
@@ -192,7 +212,7 @@ export async function bigChild(mesh: Mesh, { node }: MeshNode, parent: Transacti
   const outputs = Array.from({ length: CHILD_OUTPUTS }, () => ({ script, amountSat: eachSat }));
   const child = unsignedTransaction(inputs, outputs, 0);
   wallet.signInputs(child);
-  wallet.recordTransaction(child);
+  sign(child);
   await mesh.chain.rpc.call('sendrawtransaction', [child.toHex()]);
 }
 
