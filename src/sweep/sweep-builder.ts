@@ -94,10 +94,12 @@ export class SweepBuilder {
     const wanted = this.#addFunds(job, feeratePerKw, extraFeeSat, replaced);
     if (replaced === undefined || suffices(wanted, replaced)) return wanted;
     // BIP 125, rules 3 and 4: all that was paid before, and the relay of the new transaction.
-    const byFee = this.#addFunds(job, INCREMENTAL_FEERATE_PER_KW, replaced.feeSat, replaced);
+    const relaySat = feeOf(ROUNDING_WEIGHT, INCREMENTAL_FEERATE_PER_KW);
+    const byFee = this.#addFunds(job, INCREMENTAL_FEERATE_PER_KW, replaced.feeSat + relaySat, replaced);
     if (suffices(byFee, replaced)) return byFee;
     const { feeSat, weight } = old(replaced);
-    return this.#addFunds(job, feerateOf(feeSat, weight) + INCREMENTAL_FEERATE_PER_KW, 0n, replaced);
+    const least = feerateOf(feeSat, weight) + INCREMENTAL_FEERATE_PER_KW;
+    return this.#addFunds(job, least, feeOf(ROUNDING_WEIGHT, least), replaced);
   }
 
   #addFunds({ claims }: Job, feeratePerKw: number, extraFeeSat: bigint, replaced: Sweep | undefined): FundedInputs {
