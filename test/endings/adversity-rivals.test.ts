@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { bigChild, closingOf, faultsAtTheEnd, mineAbove, mineOnly, mineUntil, pinByAnchor, spendElsewhere, spenderOf, statuses, toTheEnd, trial, type Trial } from '../harness/adversity.ts';
 import { expiryOf, hold, learn } from '../harness/crash-flows.ts';
 import { copyCommitment } from '../harness/endings-revoked.ts';
-import { channelOf, isClosed, quiet, tell } from '../harness/endings.ts';
+import { channelOf, isClosed, quiet, settled, tell } from '../harness/endings.ts';
 
 /* Endings in which somebody spends what a node is about to spend, or a reorg takes back what had been decided. */
 
@@ -161,6 +161,29 @@ describe('a reorg', () => {
       expect(pair.alarms).toEqual([]);
       expect(faultsAtTheEnd(pair)).toEqual([]);
     }));
+
+  it.each(['mutual', 'local'] as const)("that takes out a %s close, and puts a commitment that the peer had revoked in its place: all of it is taken", (kind) =>
+    trial(`a cheat in the place of a ${kind} close`, async (pair) => {
+      const { mesh, opener: cheater, accepter: victim } = pair;
+      const { commitment } = copyCommitment(channelOf(cheater, victim), cheater.node.options.signer, () => undefined);
+      await tell(mesh, cheater, victim, { type: 'setFeerate', feeratePerKw: 1_500 });
+      await settled(mesh, cheater, victim);
+      if (kind === 'mutual') await mesh.outcome(mesh.close(victim, 0));
+      else await tell(mesh, victim, cheater, forceClose);
+      await mesh.runFor(1_000);
+      await mineAbove(mesh);
+      expect(channelOf(victim, cheater).value.lifecycle).toEqual({ closing: kind });
+      cheater.crash();
+      await mesh.reorg(1, [commitment]);
+      await quiet(mesh);
+      expect(channelOf(victim, cheater).value.lifecycle).toEqual({ closing: 'revoked' });
+      await mineUntil(mesh, 'it is over', () => isClosed(victim, cheater));
+      const takers = commitment.outs.flatMap(({ value }, index) => (value === 330n ? [] : [spenderOf(mesh, commitment.getHash(), index)]));
+      expect(takers).toHaveLength(2);
+      for (const taker of takers) expect(victim.broadcasts.has(taker!.transaction.getId())).toBe(true);
+      expect(raisedBy(pair, 'accepter')).toEqual(['peer_cheated']);
+      expect(victim.node.alarms.list()).toEqual([]);
+    }, 40));
 
   it('that takes out each sweep once: it comes back', () =>
     trial('sweeps taken back', async (pair) => {

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { awayFor, drain, faultsAtTheEnd, mineAbove, mineOnly, mineUntil, paidSat, payTo, spenderOf, statuses, toTheEnd, trial } from '../harness/adversity.ts';
 import { expiryOf, hold } from '../harness/crash-flows.ts';
 import { FeeEstimateUnavailableError } from '../../src/chain/errors.ts';
-import { channelOf, quiet, tell } from '../harness/endings.ts';
+import { copyCommitment } from '../harness/endings-revoked.ts';
+import { channelOf, isClosed, quiet, settled, tell } from '../harness/endings.ts';
 
 /* Endings when the chain is against them. Each comes to a good end, or says clearly that it cannot. */
 
@@ -11,6 +12,8 @@ const HTLC_SAT = HTLC_MSAT / 1_000n;
 const forceClose = { type: 'forceClose' } as const;
 /** BOLT 2, "cltv_expiry_delta Selection": blocks after the expiry in which what we offered is to be ours again. */
 const BLOCKS_TO_CONFIRM = 12;
+/** In which a victim takes what it can. */
+const CHEATERS_DELAY = 40;
 
 describe('a mempool at its limit', () => {
   it('takes a commitment below its minimum together with the child that pays for it', () =>
@@ -25,6 +28,37 @@ describe('a mempool at its limit', () => {
       expect(channelOf(opener, accepter).value.lifecycle).toEqual({ closing: 'local' });
       await mesh.chain.setFees({ mempoolMinimum: 0, estimate: 1_000 });
       await toTheEnd(pair);
+      expect(statuses(opener)).toEqual([`${HTLC_MSAT} failed`]);
+      expect(alarms).toEqual([]);
+      expect(faultsAtTheEnd(pair)).toEqual([]);
+    }));
+
+  it('evicts what was in it already: all of it comes back at a higher fee', () =>
+    trial('evicted', async (pair) => {
+      const { mesh, opener, accepter, accepterHolds, openerHolds, alarms } = pair;
+      await hold(pair, opener, accepterHolds, HTLC_MSAT);
+      const taken = await hold(pair, accepter, openerHolds, 2n * HTLC_MSAT);
+      mesh.cut(opener, accepter);
+      await openerHolds.answer(mesh, taken);
+      await tell(mesh, opener, accepter, forceClose);
+      await quiet(mesh);
+      let feeratePerKw = 1_000;
+      await mineUntil(mesh, 'both are closed', () => isClosed(opener, accepter) && isClosed(accepter, opener), async () => {
+        if (mesh.chain.hasUnconfirmed && feeratePerKw < 10_000) {
+          feeratePerKw += feeratePerKw >> 1;
+          await mesh.chain.setFees({ mempoolMinimum: feeratePerKw, estimate: feeratePerKw });
+          expect(mesh.chain.hasUnconfirmed).toBe(false);
+          // What pays enough comes with the next block, or the one after it.
+          await mineOnly(mesh);
+          await mineOnly(mesh);
+          expect(mesh.chain.hasUnconfirmed).toBe(true);
+        }
+        await mineAbove(mesh);
+      });
+      expect(feeratePerKw).toBeGreaterThan(10_000);
+      await mesh.chain.setFees({ mempoolMinimum: 0, estimate: 1_000 });
+      await toTheEnd(pair);
+      expect(statuses(accepter)).toEqual([`${2n * HTLC_MSAT} succeeded`]);
       expect(statuses(opener)).toEqual([`${HTLC_MSAT} failed`]);
       expect(alarms).toEqual([]);
       expect(faultsAtTheEnd(pair)).toEqual([]);
@@ -110,6 +144,50 @@ describe('fees that rise tenfold', () => {
       expect(faultsAtTheEnd(pair)).toEqual([]);
     }));
 
+  it('over a penalty: all is taken before the cheater could', () =>
+    trial('a penalty overtaken', async (pair) => {
+      const { mesh, opener: cheater, accepter: victim, openerHolds: cheaterHolds } = pair;
+      await hold(pair, victim, cheaterHolds, HTLC_MSAT);
+      const { commitment } = copyCommitment(channelOf(cheater, victim), cheater.node.options.signer, (hash) => cheaterHolds.preimage(hash));
+      await tell(mesh, cheater, victim, { type: 'setFeerate', feeratePerKw: 1_500 });
+      await settled(mesh, cheater, victim);
+      cheater.crash();
+      await mesh.chain.rpc.call('sendrawtransaction', [commitment.toHex()]);
+      await mineAbove(mesh);
+      const from = mesh.chain.height;
+      await mesh.chain.setFees({ estimate: 10_000 });
+      const takers = () => commitment.outs.flatMap(({ value }, index) => (value === 330n ? [] : [spenderOf(mesh, commitment.getHash(), index)]));
+      await mineUntil(mesh, 'all is taken', () => takers().every((each) => each !== undefined), () => mineAbove(mesh, 9_000));
+      for (const taker of takers()) expect(victim.broadcasts.has(taker!.transaction.getId())).toBe(true);
+      expect(mesh.chain.height).toBeLessThan(from + CHEATERS_DELAY);
+      await mesh.chain.setFees({ estimate: 1_000 });
+      cheater.start();
+      await mineUntil(mesh, 'it is over', () => isClosed(victim, cheater));
+      expect(paidSat(mesh, victim, from)).toBeLessThan(20_000n);
+      expect(pair.alarms.filter(({ node }) => node === 'accepter').map(({ code }) => code)).toEqual(['peer_cheated']);
+    }, CHEATERS_DELAY));
+
+  it('beyond what an HTLC is worth: that is an alarm, and it is taken once they fall', () =>
+    trial('beyond the budget', async (pair) => {
+      const { mesh, opener, accepter, accepterHolds } = pair;
+      const hash = await hold(pair, opener, accepterHolds, 5_000_000n);
+      const cltvExpiry = expiryOf(opener, accepter);
+      mesh.cut(opener, accepter);
+      await quiet(mesh);
+      await accepterHolds.answer(mesh, hash);
+      await tell(mesh, accepter, opener, forceClose);
+      await quiet(mesh);
+      await mineAbove(mesh);
+      await mesh.chain.setFees({ estimate: 50_000 });
+      await mineUntil(mesh, 'the expiry is near', () => mesh.chain.height >= cltvExpiry - 4, () => mineAbove(mesh, 40_000));
+      expect(accepter.node.alarms.list().map(({ code }) => code)).toEqual(['fee_budget_exceeded']);
+      await mesh.chain.setFees({ estimate: 1_000 });
+      await toTheEnd(pair);
+      expect(statuses(opener)).toEqual(['5000000 succeeded']);
+      expect(pair.alarms.map(({ code }) => code)).toEqual(['fee_budget_exceeded']);
+      expect(faultsAtTheEnd(pair, /sends error|fee_budget_exceeded/)).toEqual([]);
+    }));
+
   it('in miners alone, while the estimate stays: what never confirms is bumped until it does, before the deadline', () =>
     trial('never until bumped', async (pair) => {
       const { mesh, opener, accepter, accepterHolds, alarms } = pair;
@@ -177,6 +255,25 @@ describe('a chain backend', () => {
       expect(channelOf(opener, accepter).value.lifecycle).toEqual({ closing: { remote: 'current' } });
       await toTheEnd(pair);
       expect(statuses(accepter)).toEqual([`${2n * HTLC_MSAT} succeeded`]);
+      expect(statuses(opener)).toEqual([`${HTLC_MSAT} failed`]);
+      expect(alarms.map(({ code }) => code)).toEqual(['chain_away']);
+      expect(faultsAtTheEnd(pair, /sends error|chain_away/)).toEqual([]);
+    }));
+
+  it('that is away over the deadline of an HTLC: its channel goes to the chain as soon as it is back', () =>
+    trial('away over a deadline', async (pair) => {
+      const { mesh, opener, accepter, accepterHolds, alarms } = pair;
+      await hold(pair, opener, accepterHolds, HTLC_MSAT);
+      const cltvExpiry = expiryOf(opener, accepter);
+      await mineUntil(mesh, 'the expiry is near', () => mesh.chain.height >= cltvExpiry - 10);
+      await awayFor(mesh, opener, async () => {
+        for (let blocks = 0; blocks < 20; blocks++) {
+          await mineAbove(mesh);
+          await mesh.runFor(10_000);
+        }
+      });
+      expect(channelOf(opener, accepter).lifecycle).toBe('failed');
+      await toTheEnd(pair);
       expect(statuses(opener)).toEqual([`${HTLC_MSAT} failed`]);
       expect(alarms.map(({ code }) => code)).toEqual(['chain_away']);
       expect(faultsAtTheEnd(pair, /sends error|chain_away/)).toEqual([]);
