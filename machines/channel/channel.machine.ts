@@ -4,7 +4,7 @@ import { connection } from './chart-connection.ts';
 import { abandoned, closed, closing, failed, fallenBehind } from './chart-ending.ts';
 import { confirming, opening } from './chart-opening.ts';
 import { negotiatingClose, normal, shuttingDown } from './chart-operation.ts';
-import { online } from './chart-parts.ts';
+import { online, wrongFunding } from './chart-parts.ts';
 import { channelContext, channelSetup } from './implementations.ts';
 
 /**
@@ -29,12 +29,13 @@ export const channelMachine = channelSetup.createMachine({
       on: {
         restored: { actions: 'rebroadcastFunding' },
         // Blocks go on in every state: a channel that failed or closes before its funding is deep has one all the same.
-        fundingDepth: { actions: 'noteDepth' },
+        fundingDepth: [wrongFunding, { actions: 'noteDepth' }],
         fundingTimedOut: { guard: 'isUnconfirmed', target: '.abandoned', actions: 'abandon' },
         fail: { target: '.failed', actions: ['noteFailure', 'sendError', 'broadcastCommitment'] },
         fallBehind: { target: '.fallenBehind', actions: ['noteFailure', 'sendError'] },
         fundingSpent: [
           { guard: 'isOtherTransaction' },
+          { guard: 'isSpendOfNothing', target: '.abandoned', actions: 'abandon' },
           { guard: 'isUnspent', actions: ['noteSpend', 'broadcastSpend'] },
           { guard: 'isMutualClose', target: '.closing.mutual', actions: ['noteSpend', 'watchOutputs', 'tellUnusable'] },
           { guard: 'isLocalCommitment', target: '.closing.local', actions: ['noteSpend', 'endOnChain'] },

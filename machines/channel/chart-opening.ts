@@ -1,5 +1,5 @@
 import { and } from 'xstate';
-import { online, redundantReady, refuse } from './chart-parts.ts';
+import { online, redundantReady, refuse, wrongFunding } from './chart-parts.ts';
 import { channelSetup } from './implementations.ts';
 
 const abandon = { target: '#channel.lifecycle.abandoned', actions: 'abandon' } as const;
@@ -71,7 +71,7 @@ export const confirming = channelSetup.createStateConfig({
           description: 'BOLT 2, The channel_ready Message: the funding has fewer confirmations than minimum_depth.',
           on: {
             fundingDepth: [
-              { guard: 'paysSomethingElse', actions: 'tellWrongFunding' },
+              wrongFunding,
               {
                 guard: and(['isDeepEnough', online]),
                 target: 'deep',

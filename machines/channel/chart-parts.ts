@@ -28,3 +28,13 @@ export const lateReady = { channel_ready: [{ guard: 'knowsSecondPoint' }, refuse
 
 /** The connection stands, and the channel is reestablished on it. */
 export const online = stateIn({ connection: 'online' });
+
+/**
+ * BOLT 2, "The funding_created Message": what the peer named is not what was agreed on, and never will be. Nothing was
+ * ever at stake, and a commitment that spends it is worth no fee.
+ */
+export const wrongFunding = {
+  guard: 'paysSomethingElse',
+  target: '#channel.lifecycle.abandoned',
+  actions: ['sendError', 'abandon'],
+} as const;

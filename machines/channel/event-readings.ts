@@ -27,6 +27,12 @@ export function failureOf(event: ChannelEvent): ChannelFailure {
   if (event.type === 'openingTimedOut') {
     return { code: 'opening_timed_out', reason: 'the peer did not go on with the opening in time', by: 'local' };
   }
+  if (event.type === 'fundingDepth') {
+    return { code: 'wrong_funding', reason: 'the funding output does not pay the agreed amount to the agreed script', by: 'local' };
+  }
+  if (event.type === 'fundingSpent') {
+    return { code: 'wrong_funding', reason: 'what was named as the funding output is another one, and it is spent', by: 'local' };
+  }
   if (event.type === 'fundingTimedOut') return { code: 'funding_timed_out', reason: 'the funding did not confirm within 2016 blocks', by: 'local' };
   return { code: 'connection_lost', reason: 'the connection was lost before the channel was funded', by: 'remote' };
 }
@@ -67,3 +73,10 @@ export const deadlineIn = (context: ChannelContext, event: ChannelEvent): Channe
   event.type === 'blockConnected' && event.wasMissed !== true ? deadlineFailure(context, event.height) : undefined;
 
 export const isUnspent = (event: ChannelEvent): boolean => event.type === 'fundingSpent' && event.depth === 0;
+
+/** No block ever held the funding, and what is spent is nothing that either side signed: the peer has named somebody else's output. */
+export function isSpendOfNothing(context: ChannelContext, event: ChannelEvent): boolean {
+  const { isRecovered, shortChannelId } = context.data;
+  if (isRecovered || shortChannelId !== undefined || isUnspent(event)) return false;
+  return ['unknown', 'ahead'].includes(kindOfSpend(context, event) ?? '');
+}

@@ -7,7 +7,7 @@ import { hasUpdatesToReceive, hasUpdatesToSign, isDrained, receiveCommitment, re
 import type { ChannelData } from './data.ts';
 import * as ending from './ending.ts';
 import {
-  deadlineIn, failureOf, isBlock, isPeerMessage, isUnspent, kindOfSpend, mayPrecedeReestablish, offline, paysFunding, placeOf,
+  deadlineIn, failureOf, isBlock, isPeerMessage, isSpendOfNothing, isUnspent, kindOfSpend, mayPrecedeReestablish, offline, paysFunding, placeOf,
   unexpected, violationIn,
 } from './event-readings.ts';
 import type { ChannelEvent } from './events.ts';
@@ -83,6 +83,7 @@ export const channelSetup = setup({
     isOtherTransaction: ({ context, event }) => kindOfSpend(context, event) === undefined,
     isUnilateralClose: ({ context, event }) =>
       !isUnspent(event) && !['mutual', undefined].includes(kindOfSpend(context, event)),
+    isSpendOfNothing: ({ context, event }) => isSpendOfNothing(context, event),
     isMutualClose: ({ context, event }) => kindOfSpend(context, event) === 'mutual',
     isLocalCommitment: ({ context, event }) => kindOfSpend(context, event) === 'local',
     isCurrentRemoteCommitment: ({ context, event }) => kindOfSpend(context, event) === 'remoteCurrent',
@@ -150,16 +151,12 @@ export const channelSetup = setup({
         : { effects: [{ type: 'broadcastFunding', transaction }] },
     ),
     noteDepth: step('fundingDepth', (context, event) => opening.noteDepth(context, event, placeOf(context.data, event))),
-    tellWrongFunding: tell(() => {
-      const reason = 'the funding output does not pay the agreed amount to the agreed script';
-      return { type: 'fail', failure: { code: 'wrong_funding', reason, by: 'local' } };
-    }),
     noteReady: always(() => ({ data: { localReady: true } })),
     sendReady: always(() => ({ effects: [{ type: 'sendReady' }] })),
     receiveReady: step('channel_ready', opening.receiveReady),
     tellUsable: always(() => ({ effects: [{ type: 'channelUsable' }] })),
     tellUnusable: always(() => ({ effects: [{ type: 'channelUnusable' }] })),
-    sendError: step(['fail', 'fundingUnavailable', 'openingTimedOut', 'fallBehind'], (context, event) => {
+    sendError: step(['fail', 'fundingUnavailable', 'openingTimedOut', 'fallBehind', 'fundingDepth'], (context, event) => {
       const failure = failureOf(event);
       return failure.by === 'local' ? ending.errorMessage(context, failure) : {};
     }),

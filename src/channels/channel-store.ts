@@ -157,7 +157,8 @@ export class ChannelStore {
       }
       const { direction, id, amountMsat, paymentHash, cltvExpiry, onionRoutingPacket } = htlc.details;
       this.#database.run(
-        `INSERT INTO htlcs (channel_index, htlc_key, id_u64, direction, amount_msat, payment_hash, cltv_expiry, onion, state, removal, first_commitment)
+        `INSERT INTO htlcs (channel_index, htlc_key, id_u64, direction, amount_msat, payment_hash, cltv_expiry, onion,
+           state, removal, first_commitment)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (channel_index, htlc_key) DO UPDATE SET state = excluded.state, removal = excluded.removal,
          -- One that was undone may have left its number to another in the same turn.

@@ -137,6 +137,7 @@ export class LiveChannel {
 
   /**
    * Our commitment, while it waits for a block: also where a reorg took out the peer's, which may not come back before the deadlines of its HTLCs.
+   * Never before a block holds the funding, which may not be there at all: what waits with it is worth no fee.
    */
   get bump(): CommitmentBump | undefined {
     const { lifecycle } = this.value;
@@ -144,7 +145,7 @@ export class LiveChannel {
     const mayBeOurs = lifecycle === 'failed' || ending === 'local' || (typeof ending === 'object' && 'remote' in ending);
     const { context } = this.#actor.getSnapshot();
     const { data, htlcs, environment } = context;
-    if (!mayBeOurs || data.fundingSpend !== undefined || data.localSignatures === undefined) return undefined;
+    if (!mayBeOurs || !this.isConfirmed || data.fundingSpend !== undefined || data.localSignatures === undefined) return undefined;
     const request = localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest');
     return bumpOf(context, signedCommitment(request, data.localSignatures.signature, this.keys));
   }

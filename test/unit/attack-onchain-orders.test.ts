@@ -64,8 +64,12 @@ class Hostile {
     const add = (by: 'alice' | 'bob'): void => {
       seed += 1;
       const event = {
-        type: 'addHtlc', reference: `${seed}`, amountMsat: random.chance(15) ? 300_000n : AMOUNT_MSAT + BigInt(seed) * 1_000n, paymentHash: sha256(preimage(seed)),
-        cltvExpiry: bench.blockHeight + random.between(12, 40), onionRoutingPacket: new Uint8Array(1366),
+        type: 'addHtlc',
+        reference: `${seed}`,
+        amountMsat: random.chance(15) ? 300_000n : AMOUNT_MSAT + BigInt(seed) * 1_000n,
+        paymentHash: sha256(preimage(seed)),
+        cltvExpiry: bench.blockHeight + random.between(12, 40),
+        onionRoutingPacket: new Uint8Array(1366),
       } as const;
       if (by === 'alice') alice.send(event);
       else bench.run((turn) => turn.dispatch({ to: 'channel', channelIndex: 0, event }));
@@ -77,7 +81,7 @@ class Hostile {
       else this.#partly(at);
       this.#note();
     }
-    const settled = [...this.channel!.htlcs.rows()].filter(({ state }) => /_ADD_ACK_REVOCATION$/.test(state));
+    const settled = [...this.channel!.htlcs.rows()].filter(({ state }) => state.endsWith('_ADD_ACK_REVOCATION'));
     for (const [index, { details: { direction, id, paymentHash } }] of settled.entries()) {
       if (!random.chance(40)) continue;
       const isLast = index >= settled.length - 2;
@@ -138,7 +142,9 @@ class Hostile {
   }
 
   spenderIn({ outpoint }: OutputRow): Transaction | undefined {
-    return [...this.blocks.values()].flat().find(({ ins }) => ins.some(({ hash, index }) => index === outpoint?.outputIndex && equals(hash, outpoint.txid)));
+    const takes = ({ hash, index }: Transaction['ins'][number]): boolean =>
+      outpoint !== undefined && index === outpoint.outputIndex && equals(hash, outpoint.txid);
+    return [...this.blocks.values()].flat().find(({ ins }) => ins.some(takes));
   }
 
   get commitment(): Transaction | undefined {
@@ -207,7 +213,10 @@ class Hostile {
     const byOwner = (what: Uint8Array) => [empty, sig, sig, what, witnessScript];
     const byOther = (what: Uint8Array) => [sig, what, witnessScript];
     const isExpired = height > htlc.cltvExpiry;
-    if (kind === 'revoked_htlc') return [byOther(new Uint8Array(33).fill(2)), ...(htlc.direction === 'offered' ? [byOwner(shown)] : isExpired ? [byOwner(empty)] : [])];
+    if (kind === 'revoked_htlc') {
+      const cheaters = htlc.direction === 'offered' ? [byOwner(shown)] : isExpired ? [byOwner(empty)] : [];
+      return [byOther(new Uint8Array(33).fill(2)), ...cheaters];
+    }
     const [ours, peers] = owner === 'local' ? [byOwner, byOther] : [byOther, byOwner];
     if (htlc.direction === 'offered') return [peers(shown), ...(isExpired ? [ours(empty)] : [])];
     return [...(paymentPreimage === undefined ? [] : [ours(shown)]), ...(isExpired ? [peers(empty)] : [])];
@@ -249,10 +258,14 @@ describe('whatever stands in blocks, and is taken out of them again', () => {
     expect(hostile.channel, 'the channel is closed').toBeUndefined();
 
     for (const { direction, id, paymentHash } of live) {
-      const about = hostile.told.filter((notice) => 'htlc' in notice && notice.htlc.direction === direction && notice.htlc.id === id);
+      const about = hostile.told.filter(
+        (notice) => 'htlc' in notice && notice.htlc.direction === direction && notice.htlc.id === id,
+      );
       const types = about.map(({ type }) => type);
       const name = `${direction} HTLC ${id}: ${types.join(', ')}`;
-      const spends = [...hostile.blocks.values()].flat().flatMap(({ ins }) => ins.filter(({ witness }) => witness.some((item) => item.length === 32 && equals(sha256(item), paymentHash))));
+      const shows = ({ witness }: Transaction['ins'][number]): boolean =>
+        witness.some((item) => item.length === 32 && equals(sha256(item), paymentHash));
+      const spends = [...hostile.blocks.values()].flat().flatMap(({ ins }) => ins.filter(shows));
       if (direction === 'offered') {
         const failed = types.findIndex((type) => type === 'htlcReturned' || type === 'htlcFailed');
         if (spends.length > 0) expect(types, name).toContain('htlcFulfilled');

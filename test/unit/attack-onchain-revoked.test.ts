@@ -44,7 +44,12 @@ function open(): { readonly bench: Bench; readonly alice: Remote } {
 function offered({ bench, alice }: ReturnType<typeof open>): void {
   const at = bench.left.length;
   const add = {
-    type: 'addHtlc', reference: '1', amountMsat: AMOUNT_MSAT, paymentHash: sha256(preimage(1)), cltvExpiry: 500, onionRoutingPacket: new Uint8Array(1366),
+    type: 'addHtlc',
+    reference: '1',
+    amountMsat: AMOUNT_MSAT,
+    paymentHash: sha256(preimage(1)),
+    cltvExpiry: 500,
+    onionRoutingPacket: new Uint8Array(1366),
   } as const;
   bench.run((turn) => turn.dispatch({ to: 'channel', channelIndex: 0, event: add }));
   alice.settle(at);

@@ -97,7 +97,7 @@ describe.each(['without a restart', 'restarted after each block'])('a funding, %
     expect(node.channel.data).toMatchObject({ shortChannelId: at(102), confirmation: { depth: 1 } });
   });
 
-  it('of another amount fails the channel', () => {
+  it('of another amount ends the channel, of which there never was anything', () => {
     const node = setUp();
     // A peer can name any transaction, here one that is meant for another channel.
     node.alice.funding.outs[0]!.value -= 1n;
@@ -106,9 +106,10 @@ describe.each(['without a restart', 'restarted after each block'])('a funding, %
     const left = node.bench.left.length;
     const named = node.bench.channels.find(idOf('alice'), other.data.channelId!)!.index;
     node.block(node.alice.funding);
+    expect(node.bench.channels.get(named)).toBeUndefined();
     const failure = { code: 'wrong_funding' };
-    expect(node.bench.channels.get(named)).toMatchObject({ lifecycle: 'failed', data: { failure } });
-    if (!isRestarted) expect(typesSent(node.bench, left).sort()).toEqual(['broadcast ending', 'error']);
+    expect(node.bench.store.load(named)).toMatchObject({ value: { lifecycle: 'abandoned' }, data: { failure } });
+    if (!isRestarted) expect(typesSent(node.bench, left)).toEqual([`release ${named}`, 'error']);
   });
 
   it('that did not come within 2016 blocks is forgotten, with its channel', () => {
@@ -194,13 +195,14 @@ describe('a peer that names the funding of another channel as its own', () => {
     mallory.reachConfirming({ outpoint });
     alice.confirm();
     expect(bench.channelOf('alice').lifecycle).toBe('normal');
-    expect(bench.channelOf('mallory').lifecycle).toBe('failed');
+    expect(bench.channels.ofPeer(idOf('mallory'))).toEqual([]);
     const again = new Remote(bench, { name: 'mallory', channelIndex: 1 });
     again.reachConfirming({ outpoint });
     const theft = new Transaction();
     theft.addInput(outpoint.txid, 0);
     bench.block({ transactions: [coinbase, theft] });
     expect(bench.channelOf('alice').value.lifecycle).toEqual({ closing: 'unknown' });
+    expect(bench.channels.ofPeer(idOf('mallory'))).toEqual([]);
   });
 
   it('cannot confuse two channels of its own that have one id', () => {
@@ -211,7 +213,7 @@ describe('a peer that names the funding of another channel as its own', () => {
     second.reachConfirming({ outpoint: { txid: first.funding.getHash(), outputIndex: 0 } });
     expect(bench.channels.ofPeer(idOf('mallory'))).toHaveLength(2);
     first.confirm();
-    expect(bench.channels.ofPeer(idOf('mallory')).map(({ lifecycle }) => lifecycle)).toEqual(['normal', 'failed']);
+    expect(bench.channels.ofPeer(idOf('mallory')).map(({ lifecycle }) => lifecycle)).toEqual(['normal']);
   });
 });
 
