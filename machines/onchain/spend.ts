@@ -17,10 +17,10 @@ export function spenderOf({ kind, htlc }: OutputRow, owner: Side, witness: Witne
     case 'to_local':
     case 'second_stage':
       // `<sig> <>` after the delay, `<sig> 1` by the revocation.
-      return isEmpty(witness[1]) ? 'us' : 'peer';
+      return isFalse(witness[1]) ? 'us' : 'peer';
     case 'revoked_to_local':
     case 'revoked_second_stage':
-      return isEmpty(witness[1]) ? 'peer' : 'us';
+      return isFalse(witness[1]) ? 'peer' : 'us';
     case 'anchor':
       return isEmpty(witness[0]) ? 'peer' : 'us';
     case 'revoked_htlc':
@@ -50,3 +50,7 @@ export function inputSpending({ outpoint }: OutputRow, { ins }: Transaction): nu
 }
 
 const isEmpty = (item: Uint8Array | undefined): boolean => item === undefined || item.length === 0;
+
+/** What OP_IF takes for false by the consensus, of which nodes relay the empty element alone: zero, also a negative one. */
+const isFalse = (item: Uint8Array | undefined): boolean =>
+  item === undefined || item.every((byte, at) => byte === 0 || (byte === 0x80 && at === item.length - 1));

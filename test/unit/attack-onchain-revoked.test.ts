@@ -1,8 +1,9 @@
-import type { Transaction } from 'bitcoinjs-lib';
+import { Transaction } from 'bitcoinjs-lib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { negotiated } from '../../machines/channel/context.ts';
 import { localCommitment } from '../../machines/channel/requests.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
+import { buildCommitment } from '../../machines/commitment/commitment-transaction.ts';
 import { signedCommitment } from '../../src/runtime/channel-wire.ts';
 import { signerOf } from '../harness/channel-pair.ts';
 import { Bench, benches, benchWith, hashAt, idOf, preimage, Remote } from './node-bench.ts';
@@ -124,6 +125,95 @@ describe('an HTLC that was never signed', () => {
     expect(live?.details).toMatchObject({ id: 0n, amountMsat: 60_000_000n });
     const [kept] = [...bench.restarted().channelOf('alice').htlcs.rows()];
     expect(kept?.details).toEqual(live?.details);
+  });
+});
+
+describe('a cheater that goes on with its HTLCs', () => {
+  const amounts = [50_000_000n, 51_000_000n, 52_000_000n];
+
+  /** A revoked commitment with three HTLCs of bob's, and the outputs of its HTLC transactions, in the order of their inputs. */
+  function cheat(): { readonly bench: Bench; readonly commitment: Transaction; readonly stages: readonly Transaction[] } {
+    const { bench, alice } = open();
+    const at = bench.left.length;
+    for (const [index, amountMsat] of amounts.entries()) {
+      const add = {
+        type: 'addHtlc',
+        reference: `${index}`,
+        amountMsat,
+        paymentHash: sha256(preimage(index + 1)),
+        cltvExpiry: 500,
+        onionRoutingPacket: new Uint8Array(1366),
+      } as const;
+      bench.run((turn) => turn.dispatch({ to: 'channel', channelIndex: 0, event: add }));
+    }
+    alice.settle(at);
+    const { data, htlcs, environment } = alice.context;
+    const { parameters, commitmentNumber, keys, spec } = localCommitment(negotiated(data), htlcs, environment.localPoint, 'latest');
+    const commitment = commitmentOf(alice);
+    const stages = buildCommitment(parameters, commitmentNumber, keys, spec).htlcs.map(({ transaction }) => transaction);
+    for (const id of [0n, 1n, 2n]) alice.send({ type: 'removeHtlc', id, removal: { kind: 'failed', reason: new Uint8Array(292) } });
+    alice.settle();
+    expect(bench.channelOf('alice').htlcs.size).toBe(0);
+    return { bench, commitment, stages };
+  }
+
+  /** Several HTLC transactions in one, among inputs and outputs that are nobody's business. */
+  function merged(stages: readonly Transaction[]): Transaction {
+    const transaction = new Transaction();
+    transaction.version = 2;
+    const foreign = (index: number): void => {
+      transaction.addInput(new Uint8Array(32).fill(7), index);
+      transaction.addOutput(Uint8Array.of(0x51), 1_000n);
+    };
+    foreign(0);
+    for (const [index, { ins, outs }] of stages.entries()) {
+      transaction.addInput(ins[0]!.hash, ins[0]!.index, ins[0]!.sequence);
+      transaction.addOutput(outs[0]!.script, outs[0]!.value);
+      const signature = new Uint8Array(71);
+      transaction.setWitness(transaction.ins.length - 1, [new Uint8Array(), signature, signature, preimage(index + 1), new Uint8Array(140)]);
+      foreign(index + 1);
+    }
+    transaction.addOutput(Uint8Array.of(0x51), 5_000n);
+    return transaction;
+  }
+
+  it('loses what its HTLC transactions make, in one with others or alone, in the block of its commitment or later', () => {
+    const { bench, commitment, stages } = cheat();
+    const due = dueSat(commitment);
+    for (const transactions of [[commitment, merged(stages)], [commitment, ...stages], [commitment, merged(stages.slice(1))]]) {
+      bench.block({ transactions });
+      expect(claimedSat(bench)).toBe(due);
+      bench.unblock();
+      bench.block({ transactions: [commitment] });
+      expect(claimedSat(bench)).toBe(due);
+      bench.block({ transactions: transactions.slice(1) });
+      expect(claimedSat(bench)).toBe(due);
+      // The same, but otherwise after a reorg.
+      bench.unblock();
+      bench.block({ transactions: [merged(stages.slice(0, 1)), merged(stages.slice(1))] });
+      expect(claimedSat(bench)).toBe(due);
+      bench.unblock();
+      bench.unblock();
+    }
+    expect(bench.discarded).toEqual([]);
+  });
+
+  it('is seen to have what it took after its delay, in whatever form that the consensus allows', () => {
+    const { bench, commitment, stages } = cheat();
+    bench.block({ transactions: [commitment, ...stages] });
+    while (bench.blockHeight < 260) bench.block();
+    const takings = stages.map((stage, index) => {
+      const taking = new Transaction();
+      taking.addInput(stage.getHash(), 0, 144);
+      // By the consensus an OP_IF takes more for false than the empty element.
+      const no = [new Uint8Array(), Uint8Array.of(0), Uint8Array.of(0, 0x80)][index]!;
+      taking.setWitness(0, [new Uint8Array(71), no, new Uint8Array(80)]);
+      taking.addOutput(Uint8Array.of(0x51), 1_000n);
+      return taking;
+    });
+    bench.block({ transactions: takings });
+    const rows = bench.channelOf('alice').data.outputs.filter(({ kind }) => kind === 'revoked_second_stage');
+    expect(rows.map(({ state, spend }) => [state, spend?.by])).toEqual(amounts.map(() => ['taken', 'peer']));
   });
 });
 
