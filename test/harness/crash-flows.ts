@@ -25,7 +25,7 @@ const CLOSING_FEERATE_PER_KW = 1_500;
 
 const SAYS_ERROR = /sends error/;
 const CHEATED = /sends error|peer_cheated/;
-const NOTHING = /^$/;
+const CUT_OFF = /chain_away/;
 
 /** Payments to this node stand until it is told to answer. */
 export class Holder {
@@ -111,15 +111,20 @@ function submit(node: MeshNode, peer: MeshNode, event: Parameters<LiveChannel['s
   node.act(({ dispatcher }) => dispatcher.submit({ to: 'channel', channelIndex, event }));
 }
 
+/** The victim alone gives it to the chain: of its peer's nothing arrives there before a block holds it. */
 function mutual(victimName: 'opener' | 'accepter'): CrashFlow {
   return {
     name: `a mutual close that the opener asks for, at the ${victimName}`,
-    expectedProblems: NOTHING,
+    expectedProblems: CUT_OFF,
     set: async () => {
       const { mesh, opener, accepter } = await heldPair('a mutual close');
-      const push = async (): Promise<void> =>
+      const [victim, peer] = victimName === 'opener' ? [opener, accepter] : [accepter, opener];
+      const push = async (): Promise<void> => {
+        const [channel] = victim.isUp ? victim.node.channels.ofPeer(peer.nodeId) : [];
+        peer.isChainAway = channel !== undefined && channel.data.fundingSpend === undefined;
         submit(opener, accepter, { type: 'close', scriptpubkey: undefined, feeratePerKw: CLOSING_FEERATE_PER_KW });
-      return { mesh, victim: mesh.named(victimName), ends: [opener, accepter], push };
+      };
+      return { mesh, victim, ends: [opener, accepter], push };
     },
   };
 }
