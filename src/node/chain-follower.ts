@@ -10,6 +10,8 @@ export interface ChainFollowerOptions {
   /** Told after the turn that took the block is on disk. Neither may throw. */
   readonly onBlock: (block: Block) => void;
   readonly onBlockGone: (block: BlockRef) => void;
+  /** Told once all blocks that there are were told of: what goes by the chain as it is now, and not as it was. */
+  readonly onCurrent: () => void;
   /** Following ended by itself: no block will come any more. */
   readonly onEnd: (error: unknown) => void;
 }
@@ -21,6 +23,7 @@ const MAX_ATTEMPTS = 10;
 export class ChainFollower {
   readonly #options: ChainFollowerOptions;
   #stop: () => void = () => {};
+  #isCurrent = false;
 
   constructor(options: ChainFollowerOptions) {
     this.#options = options;
@@ -41,8 +44,17 @@ export class ChainFollower {
         onEnd(error);
       };
       // Not before: a chain that lost blocks in a crash may for a while end below where the node stopped.
-      this.#stop = chain.follow(from, (event) => this.#take(event), end, resolve);
+      const caughtUp = (): void => {
+        resolve();
+        this.#becomeCurrent();
+      };
+      this.#stop = chain.follow(from, (event) => this.#take(event), end, caughtUp);
     });
+  }
+
+  /** The last block that was taken is the tip, as far as the backend has told. */
+  get isCurrent(): boolean {
+    return this.#isCurrent;
   }
 
   stop(): void {
@@ -51,9 +63,16 @@ export class ChainFollower {
 
   async #take(event: ChainEvent): Promise<void> {
     const { feed, onBlock, onBlockGone } = this.#options;
+    this.#isCurrent = false;
     await this.#inLastingTurn((turn) => feed.handle(event, turn));
     if (event.type === 'blockConnected') onBlock(event.block);
     else onBlockGone(event.block);
+  }
+
+  #becomeCurrent(): void {
+    if (this.#isCurrent) return;
+    this.#isCurrent = true;
+    this.#options.onCurrent();
   }
 
   /** A block must not be lost with a turn: the actor whose fault discarded it is frozen now, and the others must see the block. */

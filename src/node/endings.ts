@@ -12,8 +12,8 @@ export interface EndingsOptions {
   readonly sweeper: { update(request: SweepRequest): Promise<void> };
   readonly alarms: Pick<Alarms, 'raise' | 'clear'>;
   readonly blockHeight: () => number;
-  /** The blocks that come are old ones: what they leave to do may be done by the next of them. */
-  readonly isCatchingUp: () => boolean;
+  /** Not while old blocks come: what one of them leaves to do may be done by the next. */
+  readonly isCurrent: () => boolean;
   /** Calls back soon: many channels may change in one turn. */
   readonly schedule: (run: () => void) => void;
 }
@@ -48,7 +48,7 @@ export class Endings {
 
   /** There is another block, or the node has started. */
   update(): void {
-    if (this.#isScheduled || this.#isStopped || this.#options.isCatchingUp()) return;
+    if (this.#isScheduled || this.#isStopped || !this.#options.isCurrent()) return;
     this.#isScheduled = true;
     this.#options.schedule(() => {
       this.#isScheduled = false;

@@ -167,7 +167,7 @@ export class Node {
       sweeper: this.sweeper,
       alarms: this.alarms,
       blockHeight: () => this.height,
-      isCatchingUp: () => this.feed.isCatchingUp,
+      isCurrent: () => this.follower.isCurrent,
       schedule: options.schedule,
     });
     this.fees = new FeeUpdater({ chain, channels: this.channels, dispatcher: this.dispatcher });
@@ -183,6 +183,7 @@ export class Node {
       feed: this.feed,
       onBlock: (block) => this.#blockConnected(block),
       onBlockGone: (block) => this.gossip.blockDisconnected(block),
+      onCurrent: () => this.#current(),
       onEnd: options.onFatal,
     });
     this.opener = new ChannelOpener({
@@ -232,9 +233,7 @@ export class Node {
     this.feed.isCatchingUp = true;
     await this.follower.start();
     this.feed.isCatchingUp = false;
-    watchReserve(this.wallet, this.alarms);
     for (const { index } of this.channels.all()) this.#restored(index);
-    this.endings.update();
     await network.start({
       onPeerConnected: (nodeId, info) => this.peers.linkUp(nodeId, info),
       onPeerDisconnected: (nodeId, reason) => this.peers.linkDown(nodeId, reason),
@@ -274,15 +273,18 @@ export class Node {
     this.ownChannels.tell(channel, this.announcer);
   }
 
+  /** All blocks are worked through. */
+  #current(): void {
+    this.endings.update();
+    watchReserve(this.wallet, this.alarms);
+    this.fees.update().catch((error: unknown) => this.options.logger.debug({ err: error }, 'no feerate for the commitments'));
+  }
+
   #blockConnected(block: Block): void {
     const { events, logger, clock } = this.options;
     events.publish({ type: 'block', timeMs: clock.now(), height: block.height, hash: block.hash });
     this.funding.blockConnected(block);
-    this.endings.update();
     this.backups.blockConnected();
-    // What the wallet has is known once all that was missed is gone through.
-    if (!this.feed.isCatchingUp) watchReserve(this.wallet, this.alarms);
-    this.fees.update().catch((error: unknown) => logger.debug({ err: error }, 'no feerate for the commitments'));
     this.gossip.blockConnected(block).catch((error: unknown) => logger.warn({ err: error }, 'gossip'));
   }
 

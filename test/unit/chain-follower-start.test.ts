@@ -38,6 +38,7 @@ function setUp(stoppedAt: number | undefined, tip: number) {
     dispatcher: { inTurn: async (work: (turn: Turn) => unknown) => work({} as Turn) } as Dispatcher,
     onBlock: () => {},
     onBlockGone: () => {},
+    onCurrent: () => {},
     onEnd: (error) => log.push(`end: ${String(error)}`),
   });
   follower.start().then(

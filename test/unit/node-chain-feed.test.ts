@@ -247,6 +247,7 @@ describe('the place in the chain', () => {
       feed: bench.feed,
       onBlock: () => {},
       onBlockGone: () => {},
+    onCurrent: () => {},
       onEnd: (error) => errors.push(error),
     });
     let isStarted = false;
