@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { bigChild, closingOf, faultsAtTheEnd, mineAbove, mineOnly, mineUntil, pinByAnchor, spendElsewhere, spenderOf, statuses, toTheEnd, trial, type Trial } from '../harness/adversity.ts';
+import { attempt, bigChild, closingOf, faultsAtTheEnd, mineAbove, mineOnly, mineUntil, pinByAnchor, spendElsewhere, spenderOf, statuses, toTheEnd, trial, type Trial } from '../harness/adversity.ts';
 import { expiryOf, hold, learn } from '../harness/crash-flows.ts';
 import { copyCommitment } from '../harness/endings-revoked.ts';
+import { Mesh } from '../harness/mesh.ts';
 import { channelOf, isClosed, quiet, settled, tell } from '../harness/endings.ts';
 
 /* Endings in which somebody spends what a node is about to spend, or a reorg takes back what had been decided. */
@@ -119,6 +120,34 @@ describe('a reorg', () => {
       expect(faultsAtTheEnd(pair)).toEqual([]);
     }));
 
+  it('that puts announced channels into another place: they are announced anew, and payments find them', async () => {
+    const mesh = await Mesh.create({ seed: 'announced anew', nodes: ['payer', 'forwarder', 'payee'] });
+    await attempt(mesh, async () => {
+      const [payer, forwarder, payee] = [mesh.named('payer'), mesh.named('forwarder'), mesh.named('payee')];
+      await mesh.outcome(mesh.openChannel(payer, forwarder, 1_000_000n));
+      await mesh.outcome(mesh.openChannel(forwarder, payee, 1_000_000n));
+      await mesh.until('the fundings are broadcast', () => mesh.chain.hasUnconfirmed);
+      await mesh.mine(6);
+      await mesh.runFor(10_000);
+      const before = channelOf(forwarder, payee).data.shortChannelId;
+      expect(payer.node.graph.channel(before!)).toBeDefined();
+      await mesh.reorg(6);
+      await mesh.runFor(1_000);
+      await mesh.mine(7);
+      await mesh.runFor(10_000);
+      const after = channelOf(forwarder, payee).data.shortChannelId;
+      expect(after).not.toBe(before);
+      expect(payer.node.graph.channel(after!)).toBeDefined();
+      expect(payer.node.graph.channel(before!)?.usable).not.toBe(true);
+      const paymentHash = await mesh.outcome(mesh.pay(payer, payee, HTLC_MSAT));
+      await mesh.runFor(1_000);
+      expect(payer.node.payments.getPayment(paymentHash).status).toBe('succeeded');
+      // Six blocks are deep enough to say so at once.
+      expect(mesh.problems.filter((problem) => !/funding_lost/.test(problem))).toEqual([]);
+      expect(mesh.nodes.flatMap(({ node }) => node.alarms.list())).toEqual([]);
+    });
+  });
+
   it('that takes out the funding for good, since its coins were spent elsewhere, is an alarm', () =>
     trial('the funding is gone', async (pair) => {
       const { mesh, opener, accepter, accepterHolds } = pair;
@@ -134,7 +163,7 @@ describe('a reorg', () => {
       // The HTLC comes to its deadline all the same; nothing crashes over a commitment that no block can hold.
       await mineUntil(mesh, 'the HTLC has expired', () => mesh.chain.height >= expiryOf(opener, accepter) + 20);
       expect(channelOf(opener, accepter).lifecycle).toBe('failed');
-      expect(opener.node.alarms.list().map(({ code }) => code).sort()).toEqual(['broadcast_rejected', 'deadline_missed', 'funding_lost']);
+      expect(opener.node.alarms.list().map(({ code }) => code)).toEqual(['funding_lost']);
     }));
 
   it("that takes out our commitment, and puts the peer's in its place: all goes on from that one", () =>
