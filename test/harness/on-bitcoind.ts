@@ -7,6 +7,7 @@
 import { afterEach, beforeEach } from 'vitest';
 import { EmbeddedChain } from '../../src/chain/embedded/embedded-chain.ts';
 import { decodeTransaction } from '../../src/chain/embedded/consensus/transaction.ts';
+import { RejectedError } from '../../src/chain/embedded/rejection.ts';
 import { ChainRpcError } from '../../src/chain/errors.ts';
 import { toString } from 'uint8arrays';
 import { Bitcoind, usualPolicy } from './bitcoind.ts';
@@ -45,17 +46,22 @@ function historyOf(chain: EmbeddedChain): History {
   return history;
 }
 
-/** Runs a call, and records it with whether it was refused. */
-function tried<T>(call: () => T, note: (isTaken: boolean, result: T | undefined) => void): T {
+/** Runs a call, and records it with why it was refused, if it was. */
+function tried<T>(call: () => T, note: (refusal: unknown) => void): T {
   let result: T;
   try {
     result = call();
   } catch (error) {
-    note(false, undefined);
+    note(error);
     throw error;
   }
-  note(true, result);
+  note(undefined);
   return result;
+}
+
+/** A minimum above the floor is one that a test has set, which bitcoind's own large mempool does not have. */
+function isOfFullMempool(refusal: unknown): boolean {
+  return refusal instanceof RejectedError && refusal.reason === 'mempool min fee not met';
 }
 
 prototype.accept = function (transaction, options) {
@@ -64,9 +70,10 @@ prototype.accept = function (transaction, options) {
   historyOf(this);
   return tried(
     () => accept.call(this, transaction, options),
-    (isTaken) => {
+    (refusal) => {
       // One that was only tested and would be taken is not in the mempool.
-      if (!isTaken || options?.testOnly !== true) record(this, { type: 'transaction', raws: [transaction.raw], isTaken });
+      if (refusal === undefined ? options?.testOnly === true : isOfFullMempool(refusal)) return;
+      record(this, { type: 'transaction', raws: [transaction.raw], isTaken: refusal === undefined });
     },
   );
 };
@@ -74,8 +81,10 @@ prototype.accept = function (transaction, options) {
 prototype.submitPackage = function (transactions, maxFeerate) {
   historyOf(this);
   const result = submitPackage.call(this, transactions, maxFeerate);
-  const outcomes = transactions.map(({ wtxid }) => result.outcomes.get(wtxid)?.kind);
-  const isTaken = result.packageError === undefined && outcomes.every((kind) => kind !== undefined && kind !== 'rejected');
+  const outcomes = transactions.map(({ wtxid }) => result.outcomes.get(wtxid));
+  if (outcomes.some((outcome) => outcome?.kind === 'rejected' && isOfFullMempool(outcome.error))) return result;
+  const isTaken =
+    result.packageError === undefined && outcomes.every((outcome) => outcome !== undefined && outcome.kind !== 'rejected');
   record(this, { type: 'package', raws: transactions.map(({ raw }) => raw), isTaken });
   return result;
 };
@@ -98,7 +107,9 @@ prototype.submitBlock = function (raw) {
   historyOf(this);
   return tried(
     () => submitBlock.call(this, raw),
-    (isTaken) => isTaken && record(this, { type: 'block', raw }),
+    (refusal) => {
+      if (refusal === undefined) record(this, { type: 'block', raw });
+    },
   );
 };
 
