@@ -55,6 +55,8 @@ export type CircuitEvent =
   | { readonly type: 'htlcFailed'; readonly removal: Exclude<HtlcRemoval, { kind: 'fulfilled' }> }
   /** The outgoing HTLC came to nothing without the peer's word: it was withdrawn, or the chain has given it back. */
   | { readonly type: 'htlcReturned'; readonly code: ReturnCode; readonly channelUpdate: Uint8Array }
+  /** The outgoing HTLC waits on chain, and the incoming one is about to take its own channel there, which has no other fault. */
+  | { readonly type: 'incomingExpires' }
   /** The incoming HTLC is gone for good; `isPaid`: to us. */
   | { readonly type: 'htlcEnded'; readonly isPaid: boolean };
 

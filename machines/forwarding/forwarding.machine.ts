@@ -71,6 +71,7 @@ export const forwardingMachine = setup({
       // One that was withdrawn never was, and its number goes to another.
       return { ...failed, data: { ...failed.data, outgoing: { ...outgoing, id: undefined } } };
     }),
+    giveUp: always(() => fail({ by: 'us', failure: { type: 'permanent_channel_failure' } })),
     notePreimage: step('htlcFulfilled', (_data, { paymentPreimage }) => ({ data: known(paymentPreimage) })),
     passPreimageBack: step('htlcFulfilled', (_data, { paymentPreimage }) => ({
       data: known(paymentPreimage),
@@ -115,6 +116,8 @@ export const forwardingMachine = setup({
         htlcFulfilled: { target: 'settling', actions: 'passPreimageBack' },
         htlcFailed: { target: 'failing', actions: 'passFailureBack' },
         htlcReturned: { target: 'failing', actions: 'failReturned' },
+        // Once it has expired it is lost whatever we do: the channel upstream need not be lost with it.
+        incomingExpires: { target: 'failing', actions: 'giveUp' },
         htlcEnded: { guard: not('isPaid'), target: 'stranded' },
       },
     },

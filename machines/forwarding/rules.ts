@@ -45,6 +45,12 @@ export const MIN_OUTGOING_BLOCKS = 13;
  */
 export const SAFE_CLTV_EXPIRY_DELTA = 3 * 6 + 2 * 2 + 2 * 12;
 
+/**
+ * So many blocks before the incoming HTLC expires, its channel is kept from the chain: time for both ends to remove it.
+ * The outgoing one has had its `cltv_expiry_delta` by then, and may never be taken by anyone, if it is worth no fee.
+ */
+export const GIVE_UP_BLOCKS = 3;
+
 /** BOLT 7, "HTLC Fees". */
 export function forwardingFeeMsat(amountToForwardMsat: bigint, policy: ForwardingPolicy): bigint {
   return BigInt(policy.feeBaseMsat) + (amountToForwardMsat * BigInt(policy.feeProportionalMillionths)) / 1_000_000n;

@@ -9,6 +9,7 @@ import {
   type OutgoingHtlc,
 } from '../../machines/forwarding/circuit.ts';
 import type { CircuitState } from '../../machines/forwarding/forwarding.machine.ts';
+import { GIVE_UP_BLOCKS } from '../../machines/forwarding/rules.ts';
 import type { ReturnCode } from '../../machines/channel/effects.ts';
 import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
@@ -136,6 +137,23 @@ export class Circuits {
   ended(htlc: HtlcLocation, removal: HtlcRemoval): boolean {
     const isPaid = removal.kind === 'fulfilled';
     return this.#tell(this.#byIncoming.get(htlcKey(htlc)), { type: 'htlcEnded', isPaid });
+  }
+
+  /**
+   * The chain has come to this height. A peer that leaves an HTLC of ours on chain, too small to be worth the fee of taking
+   * it back, must not bring the channel that it came from there as well.
+   */
+  blockHeight(height: number): void {
+    const late = [...this.#byIncoming.values()].filter(
+      ({ actor: { state, data } }) => state === 'offered' && height >= data.incoming.cltvExpiry - GIVE_UP_BLOCKS,
+    );
+    if (late.length === 0) return;
+    const isOpen = new Map(Array.from(this.#options.directory.channels(), (each) => [each.channelIndex, !each.isDisabled]));
+    for (const circuit of late) {
+      const { incoming, outgoing } = circuit.actor.data;
+      const isOutgoingOver = isOpen.get(outgoing.channelIndex ?? -1) === false;
+      if (isOutgoingOver && isOpen.get(incoming.channelIndex) === true) this.#send(circuit, { type: 'incomingExpires' });
+    }
   }
 
   /**

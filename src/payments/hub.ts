@@ -117,6 +117,7 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
           return;
         case 'blockHeight':
           this.#onionsSeen.blockHeight(event.height);
+          this.#circuits.blockHeight(event.height);
           this.#invoices.blockHeight(event.height);
       }
     });

@@ -180,11 +180,11 @@ export class FakeNode {
   }
 
   #directory(): ChannelDirectory {
-    const ownChannel = ({ index, peer, link, scid }: EndRow): OwnChannel => ({
+    const ownChannel = ({ index, peer, link, scid, isShuttingDown = false }: EndRow): OwnChannel => ({
       channelIndex: index,
       peer: this.net.node(peer).nodeId,
       policy: this.policies.get(index) ?? DEFAULT_POLICY,
-      isDisabled: false,
+      isDisabled: isShuttingDown,
       isUsable: this.isOnline(link),
       isAnnounced: this.net.graph.channel(scid) !== undefined,
       receivableMsat: 1_000n,
