@@ -248,7 +248,8 @@ describe('whatever stands in blocks, and is taken out of them again', () => {
     for (let step = 0; step < 70; step++) {
       const depth = hostile.highest - hostile.bench.blockHeight;
       if (hostile.blocks.size > 0 && depth < MAX_REORG && random.chance(12)) {
-        for (let d = depth; d < random.between(depth + 1, MAX_REORG) && hostile.blocks.size > 0; d++) hostile.unblock();
+        const target = random.between(depth + 1, MAX_REORG);
+        for (let d = depth; d < target && hostile.blocks.size > 0; d++) hostile.unblock();
       }
       if (random.chance(4)) hostile.restart();
       if (random.chance(4)) hostile.learn();
