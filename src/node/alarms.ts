@@ -11,6 +11,7 @@ import type { Logger } from '../logging.ts';
  * - `backup_outdated`: the channel backup could not be written, and does not have what it should;
  * - `funding_lost`: somebody spent a channel's funding in a way that this node cannot explain, or a reorg took it out for good;
  * - `money_lost`: a payment was paid twice, or passed on and never paid for, or may yet be;
+ * - `channel_frozen`: a fault of this node's has frozen a channel until the next start;
  * - `chain_away`: the chain backend does not answer, so that deadlines pass unseen.
  */
 export type AlarmCode =
@@ -24,6 +25,7 @@ export type AlarmCode =
   | 'funding_lost'
   | 'backup_outdated'
   | 'money_lost'
+  | 'channel_frozen'
   | 'chain_away';
 
 export interface AlarmDetails {

@@ -1,6 +1,7 @@
 import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
+import type { Logger } from '../logging.ts';
 import type { SweepRequest } from '../sweep/sweeper.ts';
 import type { AlarmCode, Alarms } from './alarms.ts';
 
@@ -11,6 +12,7 @@ export interface EndingsOptions {
   readonly channels: ChannelManager;
   readonly sweeper: { update(request: SweepRequest): Promise<void> };
   readonly alarms: Pick<Alarms, 'raise' | 'clear'>;
+  readonly logger: Logger;
   readonly blockHeight: () => number;
   /** Not while old blocks come: what one of them leaves to do may be done by the next. */
   readonly isCurrent: () => boolean;
@@ -26,6 +28,11 @@ const alarming: Readonly<Record<string, { readonly code: AlarmCode; readonly mes
   orphaned: { code: 'funding_lost', message: 'a reorg has taken its funding out of the chain, and it has not come back: what was paid over it may be lost' },
   fallenBehind: { code: 'state_lost', message: 'this node has lost state of the channel and waits for the peer to close it' },
 };
+
+const frozen = {
+  code: 'channel_frozen',
+  message: 'a fault in this node has frozen it: it sees no block and answers no message until the node is restarted; report it',
+} as const;
 
 /**
  * Channels that end on chain, between the turns: what they may claim and what waits for a block goes to the sweeper, after
@@ -66,9 +73,21 @@ export class Endings {
     const ending = [...this.#options.channels.all()].filter(isEnding);
     return {
       height: this.#options.blockHeight(),
-      claims: ending.flatMap(({ index, claims }) => claims.map((claim) => ({ channelIndex: index, claim }))),
-      bumps: ending.flatMap(({ index, bump }) => (bump === undefined ? [] : [{ channelIndex: index, bump }])),
+      claims: ending.flatMap((channel) => this.#tried(channel, ({ claims }) => claims).map((claim) => ({ channelIndex: channel.index, claim }))),
+      bumps: ending.flatMap((channel) =>
+        this.#tried(channel, ({ bump }) => (bump === undefined ? [] : [bump])).map((bump) => ({ channelIndex: channel.index, bump })),
+      ),
     };
+  }
+
+  /** A fault in one channel must not keep the others from what is theirs. */
+  #tried<T>(channel: LiveChannel, read: (channel: LiveChannel) => readonly T[]): readonly T[] {
+    try {
+      return read(channel);
+    } catch (error) {
+      this.#options.logger.error({ err: error, channelIndex: channel.index }, 'what a channel may claim cannot be told');
+      return [];
+    }
   }
 
   #warn(channel: LiveChannel): void {
@@ -76,9 +95,10 @@ export class Endings {
     const { index, isEnded, value: { lifecycle } } = channel;
     const ending = typeof lifecycle === 'object' && 'closing' in lifecycle ? lifecycle.closing : lifecycle;
     const place = this.#isOrphaned(channel) ? 'orphaned' : ending;
-    const due = typeof place === 'string' && !isEnded ? alarming[place] : undefined;
+    const isFrozen = this.#options.channels.isFrozen(index);
+    const due = isFrozen ? frozen : typeof place === 'string' && !isEnded ? alarming[place] : undefined;
     const key = `channel-${index}`;
-    for (const { code } of Object.values(alarming)) if (code !== due?.code) alarms.clear(code, key);
+    for (const { code } of [frozen, ...Object.values(alarming)]) if (code !== due?.code) alarms.clear(code, key);
     if (due !== undefined) alarms.raise(due.code, key, { message: `channel ${index}: ${due.message}`, channelIndex: index });
   }
 

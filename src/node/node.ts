@@ -166,6 +166,7 @@ export class Node {
       channels: this.channels,
       sweeper: this.sweeper,
       alarms: this.alarms,
+      logger,
       blockHeight: () => this.height,
       isCurrent: () => this.follower.isCurrent,
       schedule: options.schedule,
@@ -301,6 +302,7 @@ export class Node {
     const { logger, onFatal } = this.options;
     logger.error({ err: error }, 'a turn was discarded: nothing of it was written or sent');
     for (const index of this.channels.takeReloaded()) this.#restored(index);
+    this.endings.update();
     this.opener.abortLost('the turn was discarded');
     // Without its store the node must not go on; it never closes a channel for that.
     if (error instanceof StorageError && error.endsTransaction) onFatal(error);
