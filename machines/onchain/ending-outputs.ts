@@ -28,11 +28,16 @@ export function outputsOfCommitment(built: BuiltCommitment, owner: Side, htlcs: 
   const ours = built.outputs.flatMap((output) => ownOutput(output, owner, built, htlcs, place));
   const isAbsent = ({ details: { direction, id } }: HtlcRow): boolean =>
     ours.every(({ htlc }) => htlc?.direction !== direction || htlc.id !== id);
-  return [...ours, ...withoutOutputs([...htlcs.rows()].filter(isAbsent), blockHeight)];
+  const trimmed = built.trimmedHtlcs.map((htlc) => seenFromUs(htlc, owner));
+  return [...ours, ...withoutOutputs([...htlcs.rows()].filter(isAbsent), blockHeight, trimmed)];
 }
 
-const withoutOutputs = (rows: Iterable<HtlcRow>, blockHeight: number): OutputRow[] =>
-  [...rows].map((row) => withoutOutput(row, blockHeight));
+/** `trimmed` are those that stood in the commitment and were too small for an output: their worth went to the miners. */
+function withoutOutputs(rows: Iterable<HtlcRow>, blockHeight: number, trimmed: readonly OutputHtlc[] = []): OutputRow[] {
+  const isTrimmed = ({ details: { direction, id } }: HtlcRow): boolean =>
+    trimmed.some((htlc) => htlc.direction === direction && htlc.id === id);
+  return [...rows].map((row) => withoutOutput(row, blockHeight, isTrimmed(row) ? row.details.amountMsat / 1000n : 0n));
+}
 
 function ownOutput(
   output: CommitmentOutput,
@@ -64,12 +69,12 @@ function htlcRow(output: HtlcOutput, owner: Side, htlcs: HtlcTable, place: Place
   };
 }
 
-function withoutOutput({ details, removal }: HtlcRow, blockHeight: number): OutputRow {
+function withoutOutput({ details, removal }: HtlcRow, blockHeight: number, amountSat: bigint): OutputRow {
   return {
     kind: 'no_output',
     state: 'waiting',
     outpoint: undefined,
-    amountSat: details.amountMsat / 1000n,
+    amountSat,
     witnessScript: new Uint8Array(),
     csvDelay: 0,
     blockHeight,

@@ -55,6 +55,7 @@ export interface OutputRow {
   readonly state: OutputState;
   /** Undefined for `no_output`. */
   readonly outpoint: Outpoint | undefined;
+  /** Of `no_output`: what went to the miners, being dust; 0 for an HTLC that was not in the commitment at all. */
   readonly amountSat: bigint;
   readonly witnessScript: Uint8Array;
   /** Confirmations that its script demands before we may spend it; 0 for none. */

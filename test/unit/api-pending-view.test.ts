@@ -28,7 +28,6 @@ const outlook = (changes: Partial<Outlook> = {}): Outlook => ({
   sweepOf: () => undefined,
   isPostponed: () => false,
   cheatersDelay: 144,
-  dustLimitSat: 354n,
   ...changes,
 });
 
@@ -178,13 +177,13 @@ describe('the words', () => {
       'dust',
       row('no_output', 'waiting', { amountSat: 100n }),
       { height: 103 },
-      'too small or not in the commitment: left to the miners; 3 blocks until that is acted upon, at height 106',
+      'too small for an output: left to the miners; 3 blocks until that is acted upon, at height 106',
     ],
     [
       'an HTLC elsewhere',
-      row('no_output', 'buried'),
+      row('no_output', 'buried', { amountSat: 0n }),
       {},
-      'too small or not in the commitment; 80 confirmations left until it is final',
+      'not in the commitment: part of a balance there; 80 confirmations left until it is final',
     ],
     [
       'an anchor',
@@ -253,7 +252,7 @@ describe('the accounts', () => {
     expect(account(row('htlc', 'taken', changes))).toBe(isOurs ? 'lost' : 'none');
     expect(account(row('htlc', 'claimBuried', changes))).toBe('recovered');
     expect(account(row('no_output', 'buried', { ...changes, amountSat: 353n }))).toBe(isOurs ? 'lost' : 'none');
-    expect(account(row('no_output', 'buried', { ...changes, amountSat: 354n }))).toBe('none');
+    expect(account(row('no_output', 'buried', { ...changes, amountSat: 0n }))).toBe('none');
   });
 
   it('count each satoshi once, at the last output that it came to', () => {

@@ -128,4 +128,17 @@ describe('a transaction that spends the funding output (BOLT 5)', () => {
     expect(pair.alice.told('broadcastTransaction')).toMatchObject([{ transaction }]);
     expect(pair.alice.told('channelFailed')).toHaveLength(1);
   });
+
+  it('leaves dust that stood in it to the miners, and what was not yet in it in a balance', () => {
+    const pair = normal();
+    addHtlc(pair.alice, 200_000n);
+    const early = pair.clone().alice;
+    early.send({ type: 'turnEnded' });
+    crossSign(pair);
+    const worth = [early, pair.alice].map((alice) => {
+      alice.send(spent(commitmentOf(alice)));
+      return alice.data.outputs.filter(({ kind }) => kind === 'no_output').map(({ amountSat }) => amountSat);
+    });
+    expect(worth).toEqual([[0n], [200n]]);
+  });
 });

@@ -37,7 +37,7 @@ export interface PendingSubject {
 }
 
 /** What of the node the views of a channel need. */
-export interface Here extends Omit<Outlook, 'cheatersDelay' | 'dustLimitSat'> {
+export interface Here extends Omit<Outlook, 'cheatersDelay'> {
   /** What a transaction of ours in a block, by its displayed txid, paid for taking outputs of channels. */
   readonly feeOf: (txid: string) => bigint | undefined;
 }
@@ -221,7 +221,7 @@ function feesOf(
   if (data.isOpener && data.fundingSpend !== undefined) {
     const transaction = Transaction.fromBuffer(data.fundingSpend.transaction);
     // What HTLCs without an output were worth went to the miners too, but is told as lost or was not ours.
-    const dust = outputs.filter(({ kind, amountSat }) => kind === 'no_output' && amountSat < dustLimitOf(data));
+    const dust = outputs.filter(({ kind }) => kind === 'no_output');
     const dustSat = sum(dust.map(({ amountSat }) => amountSat));
     const feeSat = data.fundingSatoshis - paidBy(transaction) - dustSat;
     fees.set(transaction.getId(), feeSat > 0n ? feeSat : 0n);
@@ -263,13 +263,9 @@ function kindOfEnding({ ending, fundingSpend, remoteShutdownScript }: ChannelDat
   return ending.perCommitmentPoint === undefined ? 'ahead' : 'remote';
 }
 
-const dustLimitOf = ({ ending, local, remote }: ChannelData): bigint =>
-  ending?.owner === 'remote' ? (remote?.dustLimitSatoshis ?? 0n) : local.dustLimitSatoshis;
-
 const outlookOf = (data: ChannelData, from: Here): Outlook => ({
   ...from,
   cheatersDelay: data.local.toSelfDelay,
-  dustLimitSat: dustLimitOf(data),
 });
 
 /** The names of the states from the outermost in. */

@@ -20,8 +20,6 @@ export interface Outlook {
   readonly isPostponed: (outpoint: Outpoint) => boolean;
   /** Blocks that a cheating peer must wait before it can take its own balance. */
   readonly cheatersDelay: number;
-  /** Of the owner of the commitment: an HTLC below it has no output. */
-  readonly dustLimitSat: bigint;
 }
 
 /** A row among all rows of its channel. */
@@ -219,7 +217,7 @@ const until = (untilHeight: number, height: number, what: string): string =>
 function outcome(scene: Scene): string {
   const { row, child } = scene;
   if (row.kind === 'no_output') {
-    return `too small or not in the commitment${accountOf(scene) === 'lost' ? ': left to the miners' : ''}`;
+    return row.amountSat === 0n ? 'not in the commitment: part of a balance there' : 'too small for an output: left to the miners';
   }
   switch (holderOf(scene)) {
     case 'us':
@@ -242,9 +240,9 @@ const holderOf = ({ row: { spend } }: Scene): PendingOutput['holder'] => spend?.
 
 /** Where its worth stands: each satoshi of a channel is counted once, at the last output that it came to. */
 function accountOf(scene: Scene): PendingOutput['account'] {
-  const { row, child, dustLimitSat } = scene;
+  const { row, child } = scene;
   const isOurs = isOursByRight(row);
-  if (row.kind === 'no_output') return isOurs && row.amountSat < dustLimitSat ? 'lost' : 'none';
+  if (row.kind === 'no_output') return isOurs && row.amountSat > 0n ? 'lost' : 'none';
   if (child !== undefined) return 'none';
   switch (holderOf(scene)) {
     case 'us':
