@@ -10,10 +10,12 @@ const TOKEN_HINT = 'send the content of the file api-token in the data folder as
  */
 export class Guard {
   readonly #token: string;
+  readonly #tokenHint: string;
   readonly #hosts: ReadonlySet<string>;
 
-  constructor(token: string, port: number) {
+  constructor(token: string, port: number, tokenHint = TOKEN_HINT) {
     this.#token = token;
+    this.#tokenHint = tokenHint;
     this.#hosts = new Set([`127.0.0.1:${port}`, `localhost:${port}`]);
   }
 
@@ -50,7 +52,7 @@ export class Guard {
         'unauthorized',
         'token_missing',
         'expected a token, got none',
-        { hint: TOKEN_HINT },
+        { hint: this.#tokenHint },
       );
     }
     if (!sameToken(this.#token, given)) {
@@ -58,7 +60,7 @@ export class Guard {
         'unauthorized',
         'token_wrong',
         "expected this node's token, got another",
-        { hint: TOKEN_HINT },
+        { hint: this.#tokenHint },
       );
     }
   }
