@@ -4,7 +4,8 @@ import { dataDirectory } from '../config/data-directory.ts';
 import { exitStatus, exitStatusHelp, reportFailure, type ExitStatus } from './exit.ts';
 import { json } from './text.ts';
 import { packageVersion } from './version.ts';
-import { createVerbs, type VerbCall } from './verbs.ts';
+import { createLocalVerbs } from './local-verbs.ts';
+import { createVerbs, inGroups, type VerbCall } from './verbs.ts';
 
 /** Where a command line runs. */
 export interface Surroundings {
@@ -49,7 +50,8 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     .showHelpAfterError('(add --help for what is possible)')
     .exitOverride()
     .addHelpText('after', `${exitStatusHelp}\n\nExample:\n  $ runnel getinfo`);
-  for (const verb of createVerbs(run)) {
+  const localVerbs = createLocalVerbs((verb, call) => verb.run({ ...call, ...settings() }));
+  for (const verb of inGroups([...createVerbs(run), ...localVerbs])) {
     program.addCommand(verb.copyInheritedSettings(program));
     for (const inner of verb.commands) inner.copyInheritedSettings(program);
   }

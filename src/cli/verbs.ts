@@ -22,6 +22,12 @@ const groupSummaries: Readonly<Record<string, string>> = {
   backup: 'Export the backup of the channels, or verify one',
 };
 
+/** A command, and how it is called: by one word, or by its group's and its own. */
+export interface Verb {
+  readonly words: string;
+  readonly command: Command;
+}
+
 export interface VerbCall {
   readonly name: MethodName;
   /** As the client takes it: amounts are bigint. */
@@ -41,14 +47,20 @@ export class UsageError extends Error {
   }
 }
 
-/** A command for each method of the contract, or for a group of them; `run` is called with what was asked. */
-export function createVerbs(run: (call: VerbCall) => Promise<void>): Command[] {
-  const groups = new Map<string, Command>();
-  return methodNames.flatMap((name) => {
+/** A verb for each method of the contract; `run` is called with what was asked. */
+export function createVerbs(run: (call: VerbCall) => Promise<void>): Verb[] {
+  return methodNames.map((name) => {
     const spec: MethodSpec = contract[name];
-    const command = createVerb(name, spec, run);
-    const [group, word] = spec.cli.verb?.split(' ') ?? [];
-    if (group === undefined || word === undefined) return [command];
+    return { words: spec.cli.verb ?? name, command: createVerb(name, spec, run) };
+  });
+}
+
+/** The commands as the program has them: verbs of two words stand below their group. */
+export function inGroups(verbs: readonly Verb[]): Command[] {
+  const groups = new Map<string, Command>();
+  return verbs.flatMap(({ words, command }) => {
+    const [group = words, word] = words.split(' ');
+    if (word === undefined) return [command.name(group)];
     const known = groups.get(group);
     if (known !== undefined) {
       known.addCommand(command.name(word));
