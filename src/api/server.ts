@@ -1,6 +1,7 @@
-/** The daemon's HTTP API on 127.0.0.1: the contract's methods as routes, and the stream of events. */
+/** The daemon's HTTP API on 127.0.0.1: the contract's methods as routes, the stream of events, and the dashboard. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { addDashboard } from '../dashboard/serve.ts';
 import type { Logger } from '../logging.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
 import { contract, methodNames, type Api, type MethodName, type Output } from './contract.ts';
@@ -49,6 +50,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   for (const name of methodNames) addRoute(app, name, api, waiters);
   const description = describeApi(options.version);
   app.get('/openapi.json', { config: { public: true } }, async () => description);
+  await addDashboard(app, { kind: 'node', version: options.version });
   server.addStream(EVENTS_PATH, new EventStream(events, logger));
 
   const close = async (): Promise<void> => {

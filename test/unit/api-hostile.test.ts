@@ -94,7 +94,8 @@ describe('hostile input', () => {
   it('knows no other routes, and says where they are described', async () => {
     await start();
     for (const [method, path] of [
-      ['GET', '/'],
+      ['POST', '/'],
+      ['GET', '/index.html'],
       ['GET', '/v1/nothing'],
       ['PUT', '/v1/info'],
       ['OPTIONS', '/v1/info'],

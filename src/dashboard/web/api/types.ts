@@ -1,0 +1,25 @@
+/** The API's types as JSON carries them: amounts are decimal strings. Types only, so that no schema comes into the page. */
+import type { z } from 'zod';
+import type { Contract, MethodName } from '../../../api/contract.ts';
+import type { eventSchema } from '../../../api/events.ts';
+
+export type { MethodName };
+export type Input<Name extends MethodName> = z.input<Contract[Name]['input']>;
+export type Output<Name extends MethodName> = z.input<Contract[Name]['output']>;
+
+export type NodeEvent = z.input<typeof eventSchema>;
+export type EventOf<Type extends NodeEvent['type']> = Extract<NodeEvent, { type: Type }>;
+
+/** What the cluster's server tells of itself: GET /cluster/mesh, and its events. */
+export interface ClusterMesh {
+  readonly nodes: readonly ClusterNode[];
+  readonly links: readonly { readonly a: string; readonly b: string; readonly isCut: boolean }[];
+  readonly blockHeight: number;
+  readonly chain: string;
+}
+export interface ClusterNode {
+  readonly name: string;
+  readonly nodeId: string;
+  readonly state: 'up' | 'starting' | 'down';
+  readonly apiPort: number;
+}
