@@ -1,5 +1,6 @@
-/** The CLI's verbs that need no node and no data folder: what they do, they do by themselves. */
+/** The CLI's verbs that are no methods of the API: what they do, they do by themselves. */
 import { Argument, Command, Option } from 'commander';
+import { dashboardVerb } from './dashboard.ts';
 import type { Surroundings } from './main.ts';
 import { statechartVerb } from './statechart.ts';
 import type { Verb } from './verbs.ts';
@@ -23,10 +24,10 @@ export interface LocalVerb {
    * Prints the answer on `surroundings`, as JSON where `json` says so. Throws `UsageError` for arguments that are wrong, and
    * `NotDoneError` where what was asked for did not come about. What it needs is imported here: help answers at once.
    */
-  run(call: LocalCall & { readonly json: boolean; readonly surroundings: Surroundings }): Promise<void>;
+  run(call: LocalCall & { readonly json: boolean; readonly dataDir: string; readonly surroundings: Surroundings }): Promise<void>;
 }
 
-const localVerbs: readonly LocalVerb[] = [statechartVerb];
+const localVerbs: readonly LocalVerb[] = [statechartVerb, dashboardVerb];
 
 /** A command for each of them; `run` is called with what was asked. */
 export function createLocalVerbs(run: (verb: LocalVerb, call: LocalCall) => Promise<void>): Verb[] {
