@@ -2,7 +2,7 @@ import { isTrimmed, openerCost } from '../commitment/fees.ts';
 import type { CommitmentHtlc, CommitmentSpec } from '../commitment/spec.ts';
 import { signingStep, stageOf, stateAfter, stateBefore, type Side } from '../htlc/htlc-states.ts';
 import type { HtlcState } from '../htlc/htlc.machine.ts';
-import type { HtlcRow, HtlcTable } from '../htlc/htlc-table.ts';
+import type { HtlcRow, HtlcRows } from '../htlc/htlc-table.ts';
 import type { ChannelData, NegotiatedChannel } from './data.ts';
 
 /** Every channel here is of this format (see `channelTypeViolation`). */
@@ -30,7 +30,7 @@ export function stageIn(state: HtlcState, side: Side, version: Version): 'before
 }
 
 /** The balances as a fold over the HTLCs: what stands in the commitment belongs to no one, what is gone went where its removal says. */
-function totals(data: ChannelData, htlcs: HtlcTable, side: Side, version: Version): Totals {
+function totals(data: ChannelData, htlcs: HtlcRows, side: Side, version: Version): Totals {
   let { toLocalMsat: localMsat, toRemoteMsat: remoteMsat } = data;
   const standing: HtlcRow[] = [];
   for (const row of htlcs.rows()) {
@@ -48,6 +48,22 @@ function totals(data: ChannelData, htlcs: HtlcTable, side: Side, version: Versio
   return { localMsat, remoteMsat, standing };
 }
 
+/** What each side has beside the HTLCs that are not settled, and what stands in those, by who offered them. */
+export function balancesBeside(data: ChannelData, htlcs: HtlcRows): {
+  readonly localMsat: bigint;
+  readonly remoteMsat: bigint;
+  readonly offeredMsat: bigint;
+  readonly receivedMsat: bigint;
+} {
+  let offeredMsat = 0n;
+  let receivedMsat = 0n;
+  for (const { details } of htlcs.rows()) {
+    if (details.direction === 'offered') offeredMsat += details.amountMsat;
+    else receivedMsat += details.amountMsat;
+  }
+  return { localMsat: data.toLocalMsat - offeredMsat, remoteMsat: data.toRemoteMsat - receivedMsat, offeredMsat, receivedMsat };
+}
+
 /** The feerate of that version: the last update that stands in it, else the one all agree on. */
 export function feerateOf(data: ChannelData, side: Side, version: Version): number {
   let { feeratePerKw } = data;
@@ -58,7 +74,7 @@ export function feerateOf(data: ChannelData, side: Side, version: Version): numb
 }
 
 /** The content of a side's commitment, seen from its owner. */
-export function commitmentSpec(data: ChannelData, htlcs: HtlcTable, side: Side, version: Version): CommitmentSpec {
+export function commitmentSpec(data: ChannelData, htlcs: HtlcRows, side: Side, version: Version): CommitmentSpec {
   const { localMsat, remoteMsat, standing } = totals(data, htlcs, side, version);
   const isLocal = side === 'local';
   return {
@@ -100,7 +116,7 @@ export interface AffordabilityOptions {
 /** What a side's commitment looks like with `addedMsat` more offered by `offerer` (0 for none). */
 export function affordability(
   channel: NegotiatedChannel,
-  htlcs: HtlcTable,
+  htlcs: HtlcRows,
   side: Side,
   version: Version,
   offerer: Side,
@@ -143,7 +159,7 @@ export function affordability(
  * What `side` can offer now in one HTLC, in msat: its balance less reserve, the opener's cost with one more output (at twice the feerate, as
  * `offerViolation` asks of the opener), and the bounds on HTLCs in flight. 0 where nothing fits.
  */
-export function spendableMsat(channel: NegotiatedChannel, htlcs: HtlcTable, side: Side): bigint {
+export function spendableMsat(channel: NegotiatedChannel, htlcs: HtlcRows, side: Side): bigint {
   const other: Side = side === 'local' ? 'remote' : 'local';
   const limits = channel[other];
   const isOpener = (side === 'local') === channel.isOpener;

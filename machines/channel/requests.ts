@@ -2,7 +2,7 @@ import type { ClosingParameters } from '../commitment/closing-transaction.ts';
 import type { CommitmentParameters } from '../commitment/commitment-transaction.ts';
 import { deriveCommitmentKeys, type CommitmentKeys } from '../commitment/keys.ts';
 import type { CommitmentSpec } from '../commitment/spec.ts';
-import type { HtlcTable } from '../htlc/htlc-table.ts';
+import type { HtlcRows } from '../htlc/htlc-table.ts';
 import type { Side } from '../htlc/htlc-states.ts';
 import { commitmentSpec, FORMAT, type Version } from './balances.ts';
 import type { Funding, NegotiatedChannel } from './data.ts';
@@ -26,7 +26,7 @@ export interface ClosingRequest {
 }
 
 /** The peer's commitment that we signed last (or are about to sign). */
-export function remoteCommitment(channel: NegotiatedChannel, htlcs: HtlcTable): CommitmentRequest {
+export function remoteCommitment(channel: NegotiatedChannel, htlcs: HtlcRows): CommitmentRequest {
   const awaiting = channel.remoteCommitmentNumber > channel.remoteRevocations;
   const point = awaiting ? channel.remoteNextPoint : channel.remoteCurrentPoint;
   if (point === undefined) throw new ChannelViolation('point_unknown', "expected the peer's next per-commitment point to be known");
@@ -34,7 +34,7 @@ export function remoteCommitment(channel: NegotiatedChannel, htlcs: HtlcTable): 
 }
 
 /** The peer's commitment before the one that we signed last: valid until the peer revokes it, for which we wait. */
-export function previousRemoteCommitment(channel: NegotiatedChannel, htlcs: HtlcTable): CommitmentRequest {
+export function previousRemoteCommitment(channel: NegotiatedChannel, htlcs: HtlcRows): CommitmentRequest {
   const { remoteRevocations, remoteCurrentPoint: point } = channel;
   if (point === undefined) throw new ChannelViolation('point_unknown', "expected the peer's current per-commitment point to be known");
   return request(channel, htlcs, 'remote', remoteRevocations, point, 'previous');
@@ -43,7 +43,7 @@ export function previousRemoteCommitment(channel: NegotiatedChannel, htlcs: Htlc
 /** Our own commitment: the latest, or the one that the peer's next commitment_signed is for. */
 export function localCommitment(
   channel: NegotiatedChannel,
-  htlcs: HtlcTable,
+  htlcs: HtlcRows,
   localPoint: PerCommitmentPoint,
   version: 'latest' | 'next',
 ): CommitmentRequest {
@@ -59,7 +59,7 @@ export function fundingOf(channel: NegotiatedChannel): Funding {
 
 function request(
   channel: NegotiatedChannel,
-  htlcs: HtlcTable,
+  htlcs: HtlcRows,
   owner: Side,
   commitmentNumber: number,
   perCommitmentPoint: Uint8Array,

@@ -9,6 +9,11 @@ export interface HtlcRow {
   readonly removal: HtlcRemoval | undefined;
 }
 
+/** HTLCs as those see them who only read: live ones, or rows from disk. */
+export interface HtlcRows {
+  rows(): Iterable<HtlcRow>;
+}
+
 interface Slot {
   readonly actor: ActorRefFrom<typeof htlcMachine>;
   row: HtlcRow | undefined;
@@ -26,7 +31,7 @@ const byId = (a: HtlcRow, b: HtlcRow): number => (a.details.id < b.details.id ? 
  * The live HTLC actors of one channel, in recycled slots. It sends them events and indexes them by the state that they are in; what
  * they may do is the chart's business alone. Mutable: it belongs to the channel's actor and is rebuilt from rows after a failed turn.
  */
-export class HtlcTable {
+export class HtlcTable implements HtlcRows {
   #parent: AnyActorRef | undefined;
   readonly #slots = new Map<string, Slot>();
   readonly #free: Slot[] = [];

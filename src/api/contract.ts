@@ -5,8 +5,11 @@
 import type { z } from 'zod';
 import { backupMethods } from './contract/backup.ts';
 import { channelsMethods } from './contract/channels.ts';
+import { forwardsMethods } from './contract/forwards.ts';
 import { graphMethods } from './contract/graph.ts';
+import { momentsMethods } from './contract/moments.ts';
 import { nodeMethods } from './contract/node.ts';
+import { overviewMethods } from './contract/overview.ts';
 import { paymentsMethods } from './contract/payments.ts';
 import { peersMethods } from './contract/peers.ts';
 import { pendingMethods } from './contract/pending.ts';
@@ -15,12 +18,15 @@ import { walletMethods } from './contract/wallet.ts';
 /** In the order in which help shows them. */
 export const contract = {
   ...nodeMethods,
+  ...overviewMethods,
   ...walletMethods,
   ...peersMethods,
   ...channelsMethods,
+  ...momentsMethods,
   ...pendingMethods,
   ...backupMethods,
   ...paymentsMethods,
+  ...forwardsMethods,
   ...graphMethods,
 };
 

@@ -35,6 +35,8 @@ export const eventSchemas = {
     state: channelState,
     stateValue,
     connection: connectionState,
+    localMsat: msat.meta({ description: 'Ours, HTLCs in flight excluded' }),
+    remoteMsat: msat.meta({ description: "The peer's, HTLCs in flight excluded" }),
     error: z.string().optional(),
   }),
   htlc: event('htlc', {
@@ -59,6 +61,11 @@ export const eventSchemas = {
     feeMsat: msat,
     attempt: count.meta({ description: 'Attempts made so far' }),
     message: z.string().optional().meta({ description: 'Why the last attempt or the payment failed' }),
+    route: z
+      .array(z.object({ nodeId, shortChannelId }))
+      .optional()
+      .meta({ description: "The last attempt's way: the channels, each with the node at its end" }),
+    failedHop: count.optional().meta({ description: 'The hop at whose end the last attempt failed, as in `payment`' }),
   }),
   alarm: event('alarm', {
     code: z.string(),

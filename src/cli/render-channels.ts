@@ -2,7 +2,7 @@
 import type { Output, StateValue } from '../api/client.ts';
 import { formatMsat } from './amounts.ts';
 import { renderPendingBody } from './render-pending.ts';
-import { list, section, table, type Cell } from './text.ts';
+import { list, section, table, timeOfMs, type Cell } from './text.ts';
 
 type Channel = Output<'channel'>;
 type JournalEntry = Output<'journal'>['entries'][number];
@@ -59,7 +59,6 @@ export function renderClose({ channelId, state, closingTxid, ifForced }: Output<
 
 export function renderChannel(channel: Channel): string {
   const { commitments, limits, policies } = channel;
-  const sides = (rows: readonly (readonly Cell[])[]): string => table(['', 'LOCAL', 'REMOTE'], rows, '');
   const parts = [
     list({
       channel: channel.channelId,
@@ -83,18 +82,7 @@ export function renderChannel(channel: Channel): string {
     }),
   ];
   if (channel.pending !== undefined) parts.push(section('pending', renderPendingBody(channel.pending)));
-  if (commitments !== undefined) {
-    const { local, remote } = commitments;
-    const rows = sides([
-      ['number', local.commitmentNumber, remote.commitmentNumber],
-      ["owner's balance (sat)", formatMsat(local.toLocalMsat), formatMsat(remote.toLocalMsat)],
-      ["other's balance (sat)", formatMsat(local.toRemoteMsat), formatMsat(remote.toRemoteMsat)],
-      ['HTLCs offered by owner', local.numOfferedHtlcs, remote.numOfferedHtlcs],
-      ['HTLCs received by owner', local.numReceivedHtlcs, remote.numReceivedHtlcs],
-      ['feerate (sat/kw)', local.feeratePerKw, remote.feeratePerKw],
-    ]);
-    parts.push(section('commitments', rows));
-  }
+  if (commitments !== undefined) parts.push(...renderCommitments(commitments));
   parts.push(
     section(
       'limits, as each side demands them of the other',
@@ -120,39 +108,77 @@ export function renderChannel(channel: Channel): string {
         ['disabled', policies.local.disabled, policies.remote?.disabled],
       ]),
     ),
-    section(
-      'HTLCs',
-      table(
-        ['ID', 'DIRECTION', 'SAT', 'EXPIRY', 'STATE', 'IN LOCAL', 'IN REMOTE', 'PAYMENT HASH'],
-        channel.htlcs.map((htlc) => [
-          htlc.htlcId,
-          htlc.direction,
-          formatMsat(htlc.amountMsat),
-          htlc.cltvExpiry,
-          htlc.state,
-          htlc.inLocalCommitment,
-          htlc.inRemoteCommitment,
-          htlc.paymentHash,
-        ]),
-        'none',
-      ),
-    ),
+    section('HTLCs', renderHtlcs(channel.htlcs)),
     section('end of the journal', renderEntries(channel.journalTail)),
   );
   return parts.join('\n\n');
+}
+
+const sides = (rows: readonly (readonly Cell[])[]): string => table(['', 'LOCAL', 'REMOTE'], rows, '');
+
+/** Both sides' commitment transactions, and the outputs of each in words. */
+export function renderCommitments({ local, remote }: NonNullable<Channel['commitments']>): string[] {
+  const rows = sides([
+    ['number', local.commitmentNumber, remote.commitmentNumber],
+    ["owner's balance (sat)", formatMsat(local.toLocalMsat), formatMsat(remote.toLocalMsat)],
+    ["other's balance (sat)", formatMsat(local.toRemoteMsat), formatMsat(remote.toRemoteMsat)],
+    ['HTLCs offered by owner', local.numOfferedHtlcs, remote.numOfferedHtlcs],
+    ['HTLCs received by owner', local.numReceivedHtlcs, remote.numReceivedHtlcs],
+    ['too small for an output', local.numTrimmed, remote.numTrimmed],
+    ['feerate (sat/kw)', local.feeratePerKw, remote.feeratePerKw],
+    ['fee (sat)', local.feeSat, remote.feeSat],
+  ]);
+  return [
+    section('commitments', rows),
+    section(`our commitment ${local.commitmentNumber}, ${local.txid ?? ''}`, renderCommitmentOutputs(local)),
+    section(`the peer's commitment ${remote.commitmentNumber}, ${remote.txid ?? ''}`, renderCommitmentOutputs(remote)),
+  ];
+}
+
+function renderCommitmentOutputs({ outputs }: NonNullable<Channel['commitments']>['local']): string {
+  const rows = outputs.map(({ index, kind, htlcId, amountSat, words }) => [index, htlcId === undefined ? kind : `${kind} ${htlcId}`, amountSat, words]);
+  return table(['OUTPUT', 'KIND', 'SAT', 'WHO CAN SPEND IT'], rows, 'no outputs');
+}
+
+export function renderHtlcs(htlcs: Channel['htlcs']): string {
+  return table(
+    ['ID', 'DIRECTION', 'SAT', 'EXPIRY', 'STATE', 'IN LOCAL', 'IN REMOTE', 'PAYMENT HASH'],
+    htlcs.map((htlc) => [
+      htlc.htlcId,
+      htlc.direction,
+      formatMsat(htlc.amountMsat),
+      htlc.cltvExpiry,
+      htlc.state,
+      htlc.inLocalCommitment,
+      htlc.inRemoteCommitment,
+      htlc.paymentHash,
+    ]),
+    'none',
+  );
 }
 
 export function renderJournal({ entries, total, channelId }: Output<'journal'>): string {
   return `${renderEntries(entries)}\n\n${entries.length} of ${total} entries of channel ${channelId}`;
 }
 
+/** What an entry changed, on one line. */
+export function renderChanges(
+  transitions: Readonly<Record<string, StateValue>>,
+  htlcs: Readonly<Record<string, string | null>>,
+): string {
+  const regions = Object.entries(transitions).map(([region, state]) => `${region} → ${renderState(state)}`);
+  const changed = Object.entries(htlcs).map(([htlc, state]) => `HTLC ${htlc} → ${state ?? 'ended'}`);
+  return [...regions, ...changed].join('; ');
+}
+
 function renderEntries(entries: readonly JournalEntry[]): string {
-  const rows = entries.map((entry) => {
-    const regions = Object.entries(entry.transitions).map(([region, state]) => `${region} → ${renderState(state)}`);
-    const htlcs = Object.entries(entry.htlcs).map(([htlc, state]) => `HTLC ${htlc} → ${state ?? 'ended'}`);
-    const at = new Date(entry.timeMs).toISOString().replace('T', ' ').slice(0, 23);
-    return [entry.sequence, at, entry.event, [...regions, ...htlcs].join('; '), entry.hash.slice(0, 16)];
-  });
+  const rows = entries.map((entry) => [
+    entry.sequence,
+    timeOfMs(entry.timeMs),
+    entry.event,
+    renderChanges(entry.transitions, entry.htlcs),
+    entry.hash.slice(0, 16),
+  ]);
   return table(['ENTRY', 'TIME', 'EVENT', 'NEW STATES', 'HASH'], rows, 'empty');
 }
 

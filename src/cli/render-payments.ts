@@ -106,6 +106,6 @@ function renderHops(hops: Output<'route'>['hops']): string {
   );
 }
 
-function withTotal(text: string, shown: number, total: number): string {
+export function withTotal(text: string, shown: number, total: number): string {
   return shown < total ? `${text}\n\n${shown} of ${total}; --limit and --offset show others` : text;
 }

@@ -20,8 +20,14 @@ export function renderPending({ channels, deadlines, alarms, totals, blockHeight
 
 export function renderAlarms(alarms: readonly Alarm[]): string {
   return table(
-    ['ALARM', 'CHANNEL', 'MESSAGE'],
-    alarms.map(({ code, channelId, message }) => [code, channelId?.slice(0, 16), message]),
+    ['ALARM', 'CHANNEL', 'MESSAGE', 'SINCE', 'WHAT TO DO'],
+    alarms.map(({ code, sinceMs, channelId, message, advice }) => [
+      code,
+      channelId?.slice(0, 16),
+      message,
+      time(Math.floor(sinceMs / 1_000)),
+      advice,
+    ]),
     'none',
   );
 }

@@ -2,6 +2,8 @@
 import type { MethodName, Output } from '../api/contract.ts';
 import { renderBackup } from './render-backup.ts';
 import { renderChannel, renderChannels, renderClose, renderJournal } from './render-channels.ts';
+import { renderMoment } from './render-moment.ts';
+import { renderForwards, renderOverview } from './render-overview.ts';
 import { renderAlarms, renderPending } from './render-pending.ts';
 import {
   renderDecoded,
@@ -34,6 +36,7 @@ const renderers: Renderers = {
     });
     return info.alarms.length === 0 ? facts : `${facts}\n\n${section('ALARMS', renderAlarms(info.alarms))}`;
   },
+  overview: renderOverview,
   debuglevel: ({ level }) => `log level ${level}`,
   stop: () => 'The node is stopping.',
   newaddress: ({ address }) => address,
@@ -59,6 +62,7 @@ const renderers: Renderers = {
   channels: renderChannels,
   channel: renderChannel,
   journal: renderJournal,
+  moment: renderMoment,
   setpolicy: ({ channels }) =>
     table(
       ['CHANNEL', 'BASE FEE (MSAT)', 'PPM', 'CLTV DELTA'],
@@ -82,6 +86,7 @@ const renderers: Renderers = {
   payments: renderPayments,
   payment: renderPayment,
   route: renderRoute,
+  forwards: renderForwards,
   graph: ({ nodes, channels }) =>
     [
       section(

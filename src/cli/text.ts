@@ -60,3 +60,6 @@ export function time(unixSeconds: number | undefined): string | undefined {
   if (unixSeconds === undefined) return undefined;
   return new Date(unixSeconds * 1_000).toISOString().slice(0, 19).replace('T', ' ');
 }
+
+/** To the millisecond. */
+export const timeOfMs = (unixMs: number): string => new Date(unixMs).toISOString().replace('T', ' ').slice(0, 23);

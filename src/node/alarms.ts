@@ -1,4 +1,5 @@
 import type { Logger } from '../logging.ts';
+import { systemClock, type Clock } from '../runtime/clock.ts';
 
 /**
  * - `fee_reserve_low`: the wallet holds less than it should for the fees of channels that may have to be closed;
@@ -38,10 +39,13 @@ export interface Alarm extends AlarmDetails {
   readonly code: AlarmCode;
   /** Tells alarms of one code apart: a channel, a transaction. */
   readonly key: string;
+  /** Unix time in milliseconds since which it stands, by this process. */
+  readonly sinceMs: number;
 }
 
 export interface AlarmsOptions {
   readonly logger: Logger;
+  readonly clock?: Pick<Clock, 'now'>;
   /** Told of each alarm that is raised, and of each that is over. */
   readonly onChange?: (alarm: Alarm, isRaised: boolean) => void;
 }
@@ -63,11 +67,12 @@ export class Alarms {
 
   raise(code: AlarmCode, key: string, details: AlarmDetails): void {
     const id = `${code} ${key}`;
-    const isNew = !this.#standing.has(id);
-    if (isNew && this.#standing.size >= MAX_ALARMS) return;
-    const alarm: Alarm = { ...details, code, key };
+    const known = this.#standing.get(id);
+    if (known === undefined && this.#standing.size >= MAX_ALARMS) return;
+    const { clock = systemClock } = this.#options;
+    const alarm: Alarm = { ...details, code, key, sinceMs: known?.sinceMs ?? clock.now() };
     this.#standing.set(id, alarm);
-    if (!isNew) return;
+    if (known !== undefined) return;
     this.#options.logger.error({ alarm: code, channelIndex: details.channelIndex }, details.message);
     this.#options.onChange?.(alarm, true);
   }

@@ -160,7 +160,7 @@ export class Node {
       onDiscarded: (error) => this.#turnDiscarded(error),
       onReleaseFailed: (error) => this.#releaseFailed(error),
     });
-    this.alarms = new Alarms({ logger, onChange: (alarm, isRaised) => this.#alarmChanged(alarm, isRaised) });
+    this.alarms = new Alarms({ logger, clock, onChange: (alarm, isRaised) => this.#alarmChanged(alarm, isRaised) });
     this.sweeper = new Sweeper({ database, chain, wallet: this.wallet, signer, alarms: this.alarms, logger });
     this.endings = new Endings({
       channels: this.channels,

@@ -36,6 +36,13 @@ interface CircuitRow {
   readonly finished_ms: number | null;
 }
 
+/** Of all forwards ever. */
+export interface ForwardTotals {
+  readonly earnedMsat: bigint;
+  /** By those that were paid and not paid for. */
+  readonly lostMsat: bigint;
+}
+
 export interface ForwardList {
   readonly total: number;
   /** Earned by all forwards ever, less what was lost by some. */
@@ -111,12 +118,7 @@ export class CircuitStore {
   }: Page & { readonly status?: ForwardStatus } = {}): ForwardList {
     const where = status === undefined ? 'TRUE' : WHERE[status];
     const totals = this.#database.get<{ total: number }>(`SELECT COUNT(*) AS total FROM circuits WHERE ${where}`);
-    const earned = this.#database.get<{ fee_msat: bigint | null }>(
-      "SELECT SUM(incoming_msat - outgoing_msat) AS fee_msat FROM circuits WHERE state = 'settled'",
-    );
-    const lost = this.#database.get<{ lost_msat: bigint | null }>(
-      "SELECT SUM(outgoing_msat) AS lost_msat FROM circuits WHERE state = 'lost'",
-    );
+    const { earnedMsat, lostMsat } = this.totals();
     const rows = this.#database.all<CircuitRow>(
       `SELECT * FROM circuits WHERE ${where} ORDER BY rowid DESC LIMIT ? OFFSET ?`,
       limit,
@@ -124,9 +126,33 @@ export class CircuitStore {
     );
     return {
       total: totals?.total ?? 0,
-      feeMsat: (earned?.fee_msat ?? 0n) - (lost?.lost_msat ?? 0n),
+      feeMsat: earnedMsat - lostMsat,
       forwards: rows.map((row) => forwardRecord(fromRow(row))),
     };
+  }
+
+  totals(): ForwardTotals {
+    const lost = this.#database.get<{ lost_msat: bigint | null }>(
+      "SELECT SUM(outgoing_msat) AS lost_msat FROM circuits WHERE state = 'lost'",
+    );
+    return { earnedMsat: this.earnedSince(0), lostMsat: lost?.lost_msat ?? 0n };
+  }
+
+  /** Earned by what was settled from that moment on; by all of it from 0 on. */
+  earnedSince(sinceMs: number): bigint {
+    const when = sinceMs > 0 ? 'AND finished_ms >= ?' : '';
+    const earned = this.#database.get<{ fee_msat: bigint | null }>(
+      `SELECT SUM(incoming_msat - outgoing_msat) AS fee_msat FROM circuits WHERE state = 'settled' ${when}`,
+      ...(sinceMs > 0 ? [sinceMs] : []),
+    );
+    return earned?.fee_msat ?? 0n;
+  }
+
+  /** How many there are of each status. */
+  counts(): Readonly<Record<ForwardStatus, number>> {
+    const count = (status: ForwardStatus): number =>
+      this.#database.get<{ total: number }>(`SELECT COUNT(*) AS total FROM circuits WHERE ${WHERE[status]}`)?.total ?? 0;
+    return { inFlight: count('inFlight'), settled: count('settled'), failed: count('failed'), lost: count('lost') };
   }
 }
 
@@ -144,14 +170,14 @@ export function forwardRecord({ state, data, createdAtMs, finishedAtMs }: Stored
     outgoingChannelIndex: outgoing.channelIndex,
     outgoingHtlcId: outgoing.id,
     outgoingMsat: outgoing.amountMsat,
-    feeMsat: earnedMsat(state, data),
+    feeMsat: gainedMsat(state, data),
     failureCode: failure && (failure.by === 'us' ? failure.failure.type : 'downstream'),
     createdAtMs,
     finishedAtMs,
   };
 }
 
-function earnedMsat(state: CircuitState, { incoming, outgoing }: CircuitData): bigint {
+function gainedMsat(state: CircuitState, { incoming, outgoing }: CircuitData): bigint {
   if (state === 'settled') return incoming.amountMsat - outgoing.amountMsat;
   return state === 'lost' ? -outgoing.amountMsat : 0n;
 }

@@ -5,7 +5,7 @@ import type { NodeSigner } from '../keys/signer-api.ts';
 import type { RouteResult } from '../routing/find-path.ts';
 import type { PaymentsEvent, Turn, TurnParticipant } from '../runtime/turn.ts';
 import type { Database } from '../storage/database.ts';
-import { CircuitStore, type ForwardList } from './circuit-store.ts';
+import { CircuitStore, type ForwardList, type ForwardTotals } from './circuit-store.ts';
 import { Circuits } from './circuits.ts';
 import { PaymentError } from './errors.ts';
 import type { InvoiceMakerOptions, InvoiceRequest } from './invoice-maker.ts';
@@ -189,6 +189,20 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
 
   listForwards(query?: Page & { readonly status?: ForwardStatus }): ForwardList {
     return this.#stores.circuits.list(query);
+  }
+
+  /** What forwarding has earned and lost ever. */
+  forwardTotals(): ForwardTotals {
+    return this.#stores.circuits.totals();
+  }
+
+  /** What forwarding has earned from that moment on. */
+  earnedSince(sinceMs: number): bigint {
+    return this.#stores.circuits.earnedSince(sinceMs);
+  }
+
+  countForwards(): Readonly<Record<ForwardStatus, number>> {
+    return this.#stores.circuits.counts();
   }
 
   /** How many actors are in memory. */

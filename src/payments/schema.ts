@@ -111,4 +111,12 @@ export const paymentsMigrations: readonly Migration[] = [
       CREATE INDEX circuits_lost ON circuits (outgoing_msat) WHERE state = 'lost';
     `,
   },
+  {
+    name: 'sums and counts for the overview',
+    sql: `
+      CREATE INDEX circuits_earned ON circuits (finished_ms, incoming_msat, outgoing_msat) WHERE state = 'settled';
+      CREATE INDEX payments_by_state ON payments (state);
+      CREATE INDEX invoices_by_state ON invoices (state);
+    `,
+  },
 ];

@@ -38,7 +38,7 @@ const samples: readonly NodeEvent[] = [
     nodeId,
     state: 'normal',
     stateValue: { a: 'b' },
-    connection: 'online',
+    connection: 'online', localMsat: 1n, remoteMsat: 2n,
   },
   {
     type: 'htlc',

@@ -11,6 +11,7 @@ import { pendingApi } from '../../src/node/api/pending-api.ts';
 import { ChannelEvents } from '../../src/node/channel-events.ts';
 import type { Node } from '../../src/node/node.ts';
 import { defaultPolicy } from '../../machines/channel/policy.ts';
+import { signerOf } from '../harness/channel-pair.ts';
 import { type Bench, benches, benchWith, preimage, Remote } from './node-bench.ts';
 import { silentLog } from './node-kit.ts';
 
@@ -25,6 +26,7 @@ function nodeOf(bench: Bench): Node & { readonly alarms: Alarms } {
       chainName: 'regtest',
       channelPolicy: defaultPolicy,
       clock: bench.clock,
+      signer: signerOf('bob'),
     },
     channels: bench.channels,
     channelStore: bench.store,

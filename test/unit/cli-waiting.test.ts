@@ -90,7 +90,7 @@ describe('waiting', () => {
       nodeId: opened.nodeId,
       state: 'normal',
       stateValue: 'x',
-      connection: 'online',
+      connection: 'online', localMsat: 0n, remoteMsat: 0n,
     });
 
   it('open --wait ends when the channel is usable', async () => {

@@ -1,10 +1,13 @@
 /** How a channel, its HTLCs, its commitments and its journal look through the API. */
 import { z } from 'zod';
 import {
-  blockHeight, channelId, commitmentNumber, count, hash32, hex, integer, msat, nodeId, outpoint, paymentHash, sat,
-  shortChannelId, stateValue, txid, u16, u32, u64,
+  blockHeight, channelId, count, hash32, hex, integer, msat, nodeId, outpoint, paymentHash, sat, shortChannelId, stateValue,
+  txid, u16, u32, u64,
 } from '../fields.ts';
 import { channelState, connectionState } from './channel-state.ts';
+import { closingNode, why } from './closing-types.ts';
+import { commitments } from './commitment-types.ts';
+import { decoded } from './decoded-types.ts';
 import { pendingChannel, pendingClosing } from './pending-types.ts';
 
 export const policy = z
@@ -44,18 +47,6 @@ export const channelSummary = z
   })
   .meta({ id: 'Channel' });
 
-const commitment = z
-  .object({
-    commitmentNumber,
-    feeratePerKw: integer(0, 0xffff_ffff),
-    toLocalMsat: msat.meta({ description: "This commitment's owner's balance" }),
-    toRemoteMsat: msat.meta({ description: "The other side's balance" }),
-    numOfferedHtlcs: count.meta({ description: "HTLCs that this commitment's owner offered" }),
-    numReceivedHtlcs: count.meta({ description: "HTLCs that this commitment's owner received" }),
-    txid: txid.optional(),
-  })
-  .meta({ id: 'Commitment' });
-
 const limits = z
   .object({
     dustLimitSat: sat,
@@ -67,7 +58,7 @@ const limits = z
   })
   .meta({ id: 'ChannelLimits', description: 'What a side demanded when the channel was opened (BOLT 2)' });
 
-const htlc = z
+export const htlc = z
   .object({
     htlcId: u64,
     direction: z.enum(['offered', 'received']),
@@ -88,6 +79,7 @@ export const journalEntry = z
       { description: 'What came from outside: the type of an event, or of a message of the peer' },
     ),
     wire: hex.optional().meta({ description: "The peer's message as it came" }),
+    decoded: decoded.optional().meta({ description: 'The event, or the message, by field; where it was asked for' }),
     transitions: z
       .record(z.string(), stateValue)
       .meta({ description: 'The regions of the channel statechart that changed, with their new states' }),
@@ -106,14 +98,14 @@ export const channelDetail = channelSummary
     feeratePerKw: integer(0, 0xffff_ffff),
     fundingConfirmations: count,
     minimumDepth: count.meta({ description: 'Confirmations that the funding transaction needs' }),
-    commitments: z.object({ local: commitment, remote: commitment }).optional().meta(
-      { description: 'Absent until both first commitments are signed' },
-    ),
+    commitments: commitments.optional().meta({ description: 'Absent until both first commitments are signed' }),
     limits: z.object({ local: limits, remote: limits.optional() }),
     policies: z.object({ local: policy, remote: policy.optional() }),
     htlcs: z.array(htlc),
     closingTxid: txid.optional().meta({ description: 'Of the transaction in a block that spends the funding output' }),
     pending: pendingChannel.optional().meta({ description: 'What is pending, unless the channel is open or abandoned' }),
+    why: why.optional().meta({ description: 'Of a channel that failed, closes or is closed' }),
+    closingTree: closingNode.optional().meta({ description: 'The funding transaction with all upon it, once there is a transaction that ends the channel' }),
     journalTail: z.array(journalEntry).meta({ description: 'The last entries of the journal, oldest first' }),
   })
   .meta({ id: 'ChannelDetail' });

@@ -18,7 +18,7 @@ import {
 import { method } from '../method.ts';
 import { channelState } from './channel-state.ts';
 import { channelDetail, channelSummary, journalEntry, policy } from './channel-types.ts';
-import { ADDRESS, BOB, CHANNEL, FUNDING_TXID, HASH, OUTPOINT, SCID } from './examples.ts';
+import { ADDRESS, BOB, CHANNEL, FUNDING_TXID, HASH, OUTPOINT, SCID, SECRET } from './examples.ts';
 
 const exampleSummary = {
   channelId: CHANNEL,
@@ -87,6 +87,13 @@ const exampleDetail = {
       toRemoteMsat: '1004500',
       numOfferedHtlcs: 0,
       numReceivedHtlcs: 0,
+      txid: SECRET,
+      feeSat: '2810',
+      numTrimmed: 0,
+      outputs: [
+        { index: 0, kind: 'local_anchor', amountSat: '330', words: 'ours, to raise the fee with; anybody can spend it after 16 blocks' },
+        { index: 1, kind: 'to_local', amountSat: '95525', words: 'ours after 144 blocks; with the revocation secret the peer can take it at once' },
+      ],
     },
     remote: {
       commitmentNumber: 8,
@@ -95,6 +102,9 @@ const exampleDetail = {
       toRemoteMsat: '98995500',
       numOfferedHtlcs: 0,
       numReceivedHtlcs: 1,
+      feeSat: '2810',
+      numTrimmed: 1,
+      outputs: [],
     },
   },
   limits: { local: exampleLimits, remote: exampleLimits },
@@ -179,6 +189,7 @@ export const channelsMethods = {
       channel: channelRef,
       from: count.optional().meta({ description: 'Sequence number of the first entry (default 0)' }),
       limit: integer(1, 1_000).optional().meta({ description: 'At most this many entries (default 100)' }),
+      decode: z.boolean().optional().meta({ description: 'Each event and each message by field' }),
     }),
     output: z.object({ channelId, total: count, entries: z.array(journalEntry) }),
     cli: { args: ['channel'], example: `runnel journal ${SCID} --from 10 --limit 20` },

@@ -6,7 +6,7 @@ import {
 import { method } from '../method.ts';
 import { ALICE, BOB, HASH, INVOICE, PREIMAGE, SCID, SECRET } from './examples.ts';
 
-const paging = {
+export const paging = {
   limit: integer(1, 1_000).optional().meta({ description: 'At most this many (default 100), newest first' }),
   offset: count.optional().meta({ description: 'Leave out this many of the newest' }),
 };
@@ -58,6 +58,24 @@ const failure = z
   })
   .meta({ id: 'PaymentFailure' });
 
+const learnt = z
+  .object({
+    kind: z
+      .enum(['carried', 'settled', 'failed', 'nodeFailed', 'policy', 'excluded'])
+      .meta({
+        description:
+          'That a channel carried the amount, settled it, or failed it; that a node failed; that a node gave a newer policy; ' +
+          'or that the payment keeps off something from now on',
+      }),
+    shortChannelId: shortChannelId.optional(),
+    fromNodeId: nodeId.optional().meta({ description: 'The end of the channel from which it was tried' }),
+    toNodeId: nodeId.optional(),
+    nodeId: nodeId.optional().meta({ description: 'The node that it is about, where it is about no channel' }),
+    amountMsat: msat.optional(),
+    text: z.string().meta({ description: 'The same in words' }),
+  })
+  .meta({ id: 'Learnt', description: 'What an attempt has taught about the way' });
+
 export const payment = z
   .object({
     paymentHash,
@@ -77,6 +95,10 @@ export const payment = z
         status: paymentStatus,
         route,
         failure: failure.optional(),
+        failedHop: count.optional().meta({
+          description: 'The hop of the route at whose end it failed: that node answered with the failure. Absent where nobody knows, or it was never sent',
+        }),
+        learnt: z.array(learnt),
       }),
     ),
   })
@@ -146,7 +168,25 @@ const examplePayment = {
   createdAt: 1_795_000_000,
   finishedAt: 1_795_000_001,
   preimage: PREIMAGE,
-  attempts: [{ status: 'succeeded', route: exampleRoute }],
+  attempts: [
+    {
+      status: 'failed',
+      route: exampleRoute,
+      failure: { code: 'temporary_channel_failure', message: 'the channel cannot carry it now', nodeId: ALICE, shortChannelId: '104x1x0' },
+      failedHop: 0,
+      learnt: [
+        {
+          kind: 'failed',
+          shortChannelId: '104x1x0',
+          fromNodeId: ALICE,
+          toNodeId: BOB,
+          amountMsat: '1000000',
+          text: '104x1x0 did not carry 1000.000 sat',
+        },
+      ],
+    },
+    { status: 'succeeded', route: exampleRoute, learnt: [] },
+  ],
 } satisfies z.input<typeof payment>;
 
 const exampleInvoice = {

@@ -14,6 +14,10 @@ const peer = z
     connectedAt: unixSeconds.optional(),
     features: hex.optional().meta({ description: "The peer's feature bits as it sent them in init" }),
     numChannels: count,
+    heldApart: z
+      .boolean()
+      .optional()
+      .meta({ description: 'No connection is made or taken until `connect`, after `disconnect --stay`' }),
   })
   .meta({ id: 'Peer' });
 
@@ -40,9 +44,16 @@ export const peersMethods = {
   }),
   disconnect: method({
     summary: 'Disconnect from a peer',
-    description: 'A peer with channels is refused unless --force is given, since its channels are of no use meanwhile.',
+    description:
+      'A peer with channels is refused unless --force or --stay is given, since its channels are of no use meanwhile. The ' +
+      'node connects again by itself to a peer with channels; with --stay it does not, and takes no connection from the ' +
+      'peer either, until `connect` or the next start.',
     http: { method: 'DELETE', path: '/v1/peers/{nodeId}' },
-    input: z.strictObject({ nodeId, force: z.boolean().optional().meta({ description: 'Also with channels open' }) }),
+    input: z.strictObject({
+      nodeId,
+      force: z.boolean().optional().meta({ description: 'Also with channels open' }),
+      stay: z.boolean().optional().meta({ description: 'Stay apart until `connect`, or the next start; also with channels open' }),
+    }),
     output: z.object({}),
     cli: { args: ['nodeId'], example: `runnel disconnect ${BOB}` },
     example: { input: { nodeId: BOB, force: true }, output: {} },

@@ -32,9 +32,15 @@ export const outputState = z
   ])
   .meta({ id: 'OutputState' });
 
+/** The statechart that resolves an output, by the name under which `runnel statechart` draws it. */
+export const outputChart = z
+  .enum(['balance-output', 'htlc-output', 'revoked-output', 'anchor-output', 'no-output'])
+  .meta({ id: 'OutputChart' });
+
 export const pendingOutput = z
   .object({
     kind: outputKind,
+    chart: outputChart,
     state: outputState,
     outpoint: outpoint.optional().meta({ description: 'Absent for an HTLC that has no output' }),
     amountSat: sat,
@@ -145,5 +151,7 @@ export const alarm = z
     code: z.string().meta({ description: 'Stable, for programs' }),
     message: z.string().meta({ description: 'What is wrong and what helps' }),
     channelId: channelId.optional(),
+    sinceMs: count.meta({ description: 'Unix time in milliseconds since which it stands' }),
+    advice: z.string().meta({ description: 'What to do about it' }),
   })
   .meta({ id: 'Alarm', description: 'Where the node cannot go on by itself' });

@@ -28,6 +28,7 @@ const exampleChannel = {
   outputs: [
     {
       kind: 'to_local',
+      chart: 'balance-output',
       state: 'waiting',
       outpoint: `${FUNDING_TXID}:1`,
       amountSat: '98745',
@@ -48,10 +49,12 @@ const exampleChannel = {
   },
 } satisfies z.input<typeof pendingChannel>;
 
-const exampleAlarm = {
+export const exampleAlarm = {
   code: 'no_fee_coins',
   message: 'the wallet has no coins for the fee of a transaction that must confirm before height 251',
   channelId: CHANNEL,
+  sinceMs: 1_795_000_000_000,
+  advice: 'send some sat to an address of `runnel newaddress`',
 } satisfies z.input<typeof alarm>;
 
 export const pendingMethods = {

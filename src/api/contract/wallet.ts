@@ -4,16 +4,18 @@ import { bitcoinAddress, count, feeratePerKw, hex, msat, outpoint, sat, txid } f
 import { method } from '../method.ts';
 import { ADDRESS, FUNDING_TXID, HASH, OUTPOINT } from './examples.ts';
 
+export const onchainBalance = z.object({
+  confirmedSat: sat.meta({ description: 'In confirmed outputs, free to spend but for what is kept for fees' }),
+  unconfirmedSat: sat.meta({ description: 'In outputs that no block holds yet' }),
+  immatureSat: sat.meta({ description: 'In outputs that were mined less than 100 blocks ago' }),
+  reservedSat: sat.meta({ description: 'In outputs set aside for transactions being made' }),
+  reservedForFeesSat: sat.meta({ description: 'Kept of the confirmed for the fees of channels that close' }),
+  warning: z.string().optional().meta({ description: 'That the confirmed do not suffice for these fees' }),
+});
+
 const balance = z
   .object({
-    onchain: z.object({
-      confirmedSat: sat.meta({ description: 'In confirmed outputs, free to spend but for what is kept for fees' }),
-      unconfirmedSat: sat.meta({ description: 'In outputs that no block holds yet' }),
-      immatureSat: sat.meta({ description: 'In outputs that were mined less than 100 blocks ago' }),
-      reservedSat: sat.meta({ description: 'In outputs set aside for transactions being made' }),
-      reservedForFeesSat: sat.meta({ description: 'Kept of the confirmed for the fees of channels that close' }),
-      warning: z.string().optional().meta({ description: 'That the confirmed do not suffice for these fees' }),
-    }),
+    onchain: onchainBalance,
     channels: z.object({
       localMsat: msat.meta({ description: 'Ours in normal channels' }),
       remoteMsat: msat.meta({ description: "Our peers' in normal channels" }),

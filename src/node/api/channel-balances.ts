@@ -1,7 +1,7 @@
+import { balancesBeside } from '../../../machines/channel/balances.ts';
 import type { Output } from '../../api/contract.ts';
 import type { LiveChannel } from '../../channels/live-channel.ts';
 import type { Node } from '../node.ts';
-import { sums } from './channel-views.ts';
 import { hereOf, pendingOf } from './pending-api.ts';
 import { shownLive } from './shown-channel.ts';
 
@@ -28,15 +28,14 @@ export function channelBalances(node: Node): ChannelBalances {
       continue;
     }
     const { data, lifecycle, htlcs } = channel;
-    const { offeredMsat, receivedMsat } = sums(htlcs);
-    const localMsat = data.toLocalMsat - offeredMsat;
+    const { localMsat, remoteMsat, offeredMsat, receivedMsat } = balancesBeside(data, htlcs);
     total.offeredHtlcsMsat += offeredMsat;
     total.receivedHtlcsMsat += receivedMsat;
     if (lifecycle === 'opening' || lifecycle === 'confirming') total.openingMsat += localMsat;
     else if (lifecycle !== 'normal') total.closingMsat += localMsat;
     else {
       total.localMsat += localMsat;
-      total.remoteMsat += data.toRemoteMsat - receivedMsat;
+      total.remoteMsat += remoteMsat;
     }
   }
   return total;

@@ -1,10 +1,10 @@
 import { Transaction } from 'bitcoinjs-lib';
-import { commitmentSpec, spendableMsat } from '../../../machines/channel/balances.ts';
+import { balancesBeside, spendableMsat } from '../../../machines/channel/balances.ts';
 import { channelIdOf, negotiated } from '../../../machines/channel/context.ts';
 import type { ChannelData, SideParameters } from '../../../machines/channel/data.ts';
 import type { ChannelSnapshot } from '../../../machines/channel/channel.ts';
-import type { HtlcTable } from '../../../machines/htlc/htlc-table.ts';
-import { stageOf, type Side } from '../../../machines/htlc/htlc-states.ts';
+import type { HtlcRows } from '../../../machines/htlc/htlc-table.ts';
+import { stageOf } from '../../../machines/htlc/htlc-states.ts';
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import type { Output } from '../../api/contract.ts';
 import { entryText, type ChainedEntry } from '../../channels/journal.ts';
@@ -12,6 +12,7 @@ import { hexOf } from '../../channels/channel-store.ts';
 import { lifecycleOf } from '../../channels/live-channel.ts';
 import { displayTxid } from '../../sweep/sweep.ts';
 import type { Node } from '../node.ts';
+import { commitmentsOf } from './commitment-views.ts';
 import { hereOf, pendingOf } from './pending-api.ts';
 import { aliasOf, type ShownChannel } from './shown-channel.ts';
 
@@ -37,7 +38,7 @@ export function summaryOf(node: Node, shown: ShownChannel, here = hereOf(node)):
   const pending = ENDING.has(lifecycleOf(value)) ? pendingOf(node, shown, here).view : undefined;
   const nodeId = hexOf(data.remoteNodeId);
   const isNegotiated = data.remote !== undefined;
-  const inFlight = sums(htlcs);
+  const { localMsat, remoteMsat } = balancesBeside(data, htlcs);
   const alias = aliasOf(node, nodeId);
   const reason = data.failure?.reason ?? error;
   return {
@@ -52,8 +53,8 @@ export function summaryOf(node: Node, shown: ShownChannel, here = hereOf(node)):
     opener: data.isOpener ? 'local' : 'remote',
     announced: data.announce,
     capacitySat: data.fundingSatoshis,
-    localMsat: data.toLocalMsat - inFlight.offeredMsat,
-    remoteMsat: data.toRemoteMsat - inFlight.receivedMsat,
+    localMsat,
+    remoteMsat,
     spendableMsat: isNegotiated && lifecycleOf(value) === 'normal' ? spendableMsat(negotiated(data), htlcs, 'local') : 0n,
     receivableMsat: isNegotiated && lifecycleOf(value) === 'normal' ? spendableMsat(negotiated(data), htlcs, 'remote') : 0n,
     numHtlcs: htlcs.size,
@@ -62,44 +63,43 @@ export function summaryOf(node: Node, shown: ShownChannel, here = hereOf(node)):
   };
 }
 
-/** What stands in HTLCs that are not settled, on either side's account. */
-export function sums(htlcs: HtlcTable): { offeredMsat: bigint; receivedMsat: bigint } {
-  const total = { offeredMsat: 0n, receivedMsat: 0n };
-  for (const { details } of htlcs.rows()) {
-    if (details.direction === 'offered') total.offeredMsat += details.amountMsat;
-    else total.receivedMsat += details.amountMsat;
-  }
-  return total;
+/** HTLCs as the API shows them. */
+export function htlcViews(htlcs: HtlcRows): ChannelDetail['htlcs'] {
+  return [...htlcs.rows()].map(({ details, state }) => ({
+    htlcId: details.id,
+    direction: details.direction,
+    amountMsat: details.amountMsat,
+    paymentHash: hexOf(details.paymentHash),
+    cltvExpiry: details.cltvExpiry,
+    state,
+    inLocalCommitment: stageOf(state, 'local') === 'in',
+    inRemoteCommitment: stageOf(state, 'remote') === 'in',
+  }));
 }
 
 export function detailOf(node: Node, shown: ShownChannel, journalTail: readonly JournalEntryView[]): ChannelDetail {
   const { data, value } = shown.snapshot;
-  const { htlcs } = shown;
+  const { htlcs, committed, live } = shown;
   const lifecycle = lifecycleOf(value);
-  const isSigned = data.localSignatures !== undefined;
+  const commitments = commitmentsOf(data, committed, (number) => keysOf(node, data, live).perCommitmentPoint(number));
   return {
     ...summaryOf(node, shown),
     feeratePerKw: data.feeratePerKw,
     fundingConfirmations: data.confirmation === undefined ? 0 : node.height - data.confirmation.blockHeight + 1,
     minimumDepth: data.minimumDepth,
-    ...(isSigned && { commitments: { local: commitmentOf(data, htlcs, 'local'), remote: commitmentOf(data, htlcs, 'remote') } }),
+    ...(commitments && { commitments }),
     limits: { local: limitsOf(data.local), ...(data.remote && { remote: limitsOf(data.remote) }) },
     policies: policiesOf(node, data, value),
-    htlcs: [...htlcs.rows()].map(({ details, state }) => ({
-      htlcId: details.id,
-      direction: details.direction,
-      amountMsat: details.amountMsat,
-      paymentHash: hexOf(details.paymentHash),
-      cltvExpiry: details.cltvExpiry,
-      state,
-      inLocalCommitment: stageOf(state, 'local') === 'in',
-      inRemoteCommitment: stageOf(state, 'remote') === 'in',
-    })),
+    htlcs: htlcViews(htlcs),
     ...(data.fundingSpend && { closingTxid: txidOf(data.fundingSpend.transaction) }),
     ...(lifecycle !== 'normal' && lifecycle !== 'abandoned' && { pending: pendingOf(node, shown).view }),
     journalTail: [...journalTail],
   };
 }
+
+/** A channel that is over has no keys in memory. */
+const keysOf = (node: Node, { channelIndex }: ChannelData, live: ShownChannel['live']) =>
+  live?.keys.channel ?? node.options.signer.channel(channelIndex);
 
 export function entryView({ entry, hash }: ChainedEntry): JournalEntryView {
   return {
@@ -111,18 +111,6 @@ export function entryView({ entry, hash }: ChainedEntry): JournalEntryView {
     htlcs: Object.fromEntries(Object.entries(entry.htlcs).map(([key, state]) => [key, state === 'ended' ? null : state])),
     text: entryText(entry),
     hash: hexOf(hash),
-  };
-}
-
-function commitmentOf(data: ChannelData, htlcs: HtlcTable, side: Side) {
-  const spec = commitmentSpec(data, htlcs, side, 'latest');
-  return {
-    commitmentNumber: side === 'local' ? data.localCommitmentNumber : data.remoteCommitmentNumber,
-    feeratePerKw: spec.feeratePerKw,
-    toLocalMsat: spec.toLocalMsat,
-    toRemoteMsat: spec.toRemoteMsat,
-    numOfferedHtlcs: spec.htlcs.filter(({ direction }) => direction === 'offered').length,
-    numReceivedHtlcs: spec.htlcs.filter(({ direction }) => direction === 'received').length,
   };
 }
 

@@ -6,7 +6,10 @@ import { hexOf } from '../../channels/channel-store.ts';
 import type { Node } from '../node.ts';
 import { backupApi } from './backup-api.ts';
 import { channelsApi } from './channels-api.ts';
+import { forwardsApi } from './forwards-api.ts';
 import { graphApi } from './graph-api.ts';
+import { momentsApi } from './moments-api.ts';
+import { overviewApi } from './overview-api.ts';
 import { paymentsApi } from './payments-api.ts';
 import { alarmsOf, isClosing, pendingApi } from './pending-api.ts';
 import { aliasOf } from './shown-channel.ts';
@@ -18,13 +21,16 @@ type PeerMethods = Pick<NodeApi, 'connect' | 'disconnect' | 'peers'>;
 export function nodeApi(node: Node): NodeApi {
   return {
     getinfo: () => getinfo(node),
+    ...overviewApi(node),
     ...walletApi(node),
     ...peersApi(node),
     ...channelsApi(node),
+    ...momentsApi(node),
     ...pendingApi(node),
     ...backupApi(node),
     ...graphApi(node),
     ...paymentsApi(node),
+    ...forwardsApi(node),
   };
 }
 

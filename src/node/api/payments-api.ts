@@ -134,6 +134,7 @@ function paymentView(payment: PaymentRecord): PaymentView {
     attempts: attempts.map((attempt) => ({
       status: attempt.status,
       route: routeView(attempt.route),
+      learnt: [],
       ...(attempt.failure && { failure: failureView(attempt.failure) }),
     })),
   };

@@ -9,6 +9,7 @@ import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import type { NodeApi, Output } from '../../api/contract.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import { lifecycleOf, type LiveChannel } from '../../channels/live-channel.ts';
+import { alarmAdvice } from '../alarm-advice.ts';
 import type { Node } from '../node.ts';
 import { pendingView, totalsOf, type Here, type PendingSubject, type PendingView } from './pending-channel-view.ts';
 import { blocks, blocksUntil, nameOf } from './pending-view.ts';
@@ -56,9 +57,9 @@ export const isClosing = ({ lifecycle }: LiveChannel): boolean => CLOSING.has(li
 
 /** Where the node cannot go on by itself. */
 export function alarmsOf(node: Node): AlarmView[] {
-  return node.alarms.list().map(({ code, message, channelIndex }) => {
+  return node.alarms.list().map(({ code, message, channelIndex, sinceMs }) => {
     const channel = channelIndex === undefined ? undefined : node.channels.get(channelIndex);
-    return { code, message, ...(channel && { channelId: hexOf(channelIdOf(channel.data)) }) };
+    return { code, message, ...(channel && { channelId: hexOf(channelIdOf(channel.data)) }), sinceMs, advice: alarmAdvice[code] };
   });
 }
 

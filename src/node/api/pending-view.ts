@@ -1,4 +1,4 @@
-import type { Depths, OutputHtlc, OutputRow } from '../../../machines/onchain/output.ts';
+import type { Depths, OutputHtlc, OutputKind, OutputRow } from '../../../machines/onchain/output.ts';
 import type { Outpoint } from '../../../machines/onchain/claim.ts';
 import type { Output } from '../../api/contract.ts';
 import { perVbyte } from '../../api/feerate.ts';
@@ -50,6 +50,7 @@ export function outputView(row: OutputRow, rows: readonly OutputRow[], outlook: 
   const { htlc, outpoint, spend } = row;
   return {
     kind: row.kind,
+    chart: chartOf[row.kind],
     state: row.state,
     ...(outpoint && { outpoint: outpointKey(outpoint) }),
     amountSat: row.amountSat,
@@ -74,6 +75,19 @@ export function outputView(row: OutputRow, rows: readonly OutputRow[], outlook: 
     text,
   };
 }
+
+/** The statechart of each kind of output, by its name; as `outputCharts` has them. */
+export const chartOf: Readonly<Record<OutputKind, PendingOutput['chart']>> = {
+  to_local: 'balance-output',
+  second_stage: 'balance-output',
+  to_remote: 'balance-output',
+  anchor: 'anchor-output',
+  htlc: 'htlc-output',
+  no_output: 'no-output',
+  revoked_to_local: 'revoked-output',
+  revoked_htlc: 'revoked-output',
+  revoked_second_stage: 'revoked-output',
+};
 
 /** What an output is, in words. */
 export function whatOf({ kind, htlc }: OutputRow): string {

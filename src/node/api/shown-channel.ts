@@ -1,5 +1,5 @@
 import type { ChannelSnapshot } from '../../../machines/channel/channel.ts';
-import { HtlcTable } from '../../../machines/htlc/htlc-table.ts';
+import { HtlcTable, type HtlcRows } from '../../../machines/htlc/htlc-table.ts';
 import { decodeGossip, isGossip } from '../../../protocols/gossip/gossip-message.ts';
 import { decodeAlias } from '../../../protocols/gossip/node-announcement.ts';
 import { mustLoad } from '../../channels/channel-store.ts';
@@ -9,7 +9,10 @@ import type { Node } from '../node.ts';
 /** A channel as the API looks at it: live, or ended and read from disk. */
 export interface ShownChannel {
   readonly snapshot: Omit<ChannelSnapshot, 'htlcs'>;
+  /** Those that are still to be settled: none of a channel that is over. */
   readonly htlcs: HtlcTable;
+  /** Those that its commitments have, also once it is over. */
+  readonly committed: HtlcRows;
   readonly live: LiveChannel | undefined;
   readonly error: string | undefined;
 }
@@ -18,14 +21,15 @@ export function shownLive(node: Node, live: LiveChannel): ShownChannel {
   const { value, data, htlcs, index } = live;
   const isFrozen = node.channels.isFrozen(index);
   const error = isFrozen ? 'frozen after a fault in this node: restart it, and report it' : undefined;
-  return { snapshot: { value, data }, htlcs, live, error };
+  return { snapshot: { value, data }, htlcs, committed: htlcs, live, error };
 }
 
 /** The channels that are over, oldest first. */
 export function shownEnded(node: Node): ShownChannel[] {
   return node.channelStore.indexes('ended').map((index) => {
     const snapshot = mustLoad(node.channelStore, index);
-    return { snapshot, htlcs: new HtlcTable(snapshot.htlcs), live: undefined, error: undefined };
+    const committed = { rows: () => snapshot.htlcs };
+    return { snapshot, htlcs: new HtlcTable(), committed, live: undefined, error: undefined };
   });
 }
 

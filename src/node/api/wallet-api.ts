@@ -1,9 +1,9 @@
 import type { Transaction } from 'bitcoinjs-lib';
 import type { NodeApi } from '../../api/contract.ts';
 import { BroadcastRejectedError } from '../../chain/errors.ts';
-import { feeReserveWarning } from '../../wallet/wallet.ts';
 import type { Node } from '../node.ts';
 import { channelBalances } from './channel-balances.ts';
+import { onchainBalance } from './overview-api.ts';
 
 const WITHDRAW_TARGET_BLOCKS = 6;
 const BUMP_TARGET_BLOCKS = 2;
@@ -34,18 +34,7 @@ export function walletApi(node: Node): Pick<NodeApi, 'newaddress' | 'balance' | 
 
   return {
     newaddress: async () => ({ address: node.wallet.newAddress().address }),
-    balance: async () => {
-      const reserve = node.wallet.feeReserve();
-      const warning = feeReserveWarning(reserve);
-      return {
-        onchain: {
-          ...node.wallet.balance(),
-          reservedForFeesSat: reserve.neededSat,
-          ...(warning !== undefined && { warning }),
-        },
-        channels: channelBalances(node),
-      };
-    },
+    balance: async () => ({ onchain: onchainBalance(node), channels: channelBalances(node) }),
     utxos: async () => ({
       utxos: node.wallet.listUnspent().map(({ txid, outputIndex, amountSat, address, confirmations, reserved }) => ({
         outpoint: `${txid}:${outputIndex}`,
