@@ -92,6 +92,22 @@ export function errorOfAnswer(url: string, status: number, json: unknown): ApiEr
   return new ApiError(kindOfStatus(status), code, message, { details, hint });
 }
 
+/** Where in an input something is wrong: a field's path, or empty for the whole. */
+export interface InputProblem {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** For an input that is wrong, with everything that is. */
+export function invalidRequest(problems: readonly InputProblem[]): ApiError {
+  const message = problems.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)).join('; ');
+  return new ApiError('invalid', 'invalid_request', message, { details: { problems } });
+}
+
+export function problemsOf({ issues }: z.ZodError): InputProblem[] {
+  return issues.map(({ path, message }) => ({ field: path.join('.'), message }));
+}
+
 /** Undefined for what is no JSON. */
 export function parseJson(text: string): unknown {
   try {

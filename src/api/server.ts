@@ -5,7 +5,7 @@ import { addDashboard } from '../dashboard/serve.ts';
 import type { Logger } from '../logging.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
 import { contract, methodNames, type Api, type MethodName, type Output } from './contract.ts';
-import { ApiError } from './errors.ts';
+import { invalidRequest, problemsOf, type InputProblem } from './errors.ts';
 import { EventStream } from './event-stream.ts';
 import type { NodeEvents } from './events.ts';
 import { createHttpServer } from './http-server.ts';
@@ -97,7 +97,7 @@ function parseInput(spec: MethodSpec, request: FastifyRequest): unknown {
     });
   const query = request.query as Record<string, unknown>;
   const rest = spec.http.method === 'POST' ? (request.body ?? {}) : Object.fromEntries(fromText(query));
-  const problems: { field: string; message: string }[] = [];
+  const problems: InputProblem[] = [];
   if (typeof rest !== 'object' || Array.isArray(rest)) {
     problems.push(
       { field: '', message: 'expected a JSON object as the body' },
@@ -111,11 +111,5 @@ function parseInput(spec: MethodSpec, request: FastifyRequest): unknown {
   }
   const result = z.safeDecode(spec.input, { ...rest, ...Object.fromEntries(fromText(inPath)) });
   if (result.success && problems.length === 0) return result.data;
-  for (const issue of result.error?.issues ?? []) {
-    problems.push(
-      { field: issue.path.join('.'), message: issue.message },
-    );
-  }
-  const message = problems.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)).join('; ');
-  throw new ApiError('invalid', 'invalid_request', message, { details: { problems } });
+  throw invalidRequest([...problems, ...(result.error === undefined ? [] : problemsOf(result.error))]);
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { chainKinds, type ChainKind } from './chain-process.ts';
 import { topologies, type Topology } from './topology.ts';
+import { MAX_PER_SECOND } from './traffic.ts';
 
 export interface ClusterOptions {
   readonly nodes: number;
@@ -12,6 +13,15 @@ export interface ClusterOptions {
   /** Where the state stays; a folder that ends with the cluster where it is left out. */
   readonly keep?: string;
   readonly basePort?: number;
+  /** Seconds from one block to the next, while the cluster stays up; 0 for none. */
+  readonly blockInterval: number;
+  /** Payments a second that go on while the cluster stays up. */
+  readonly traffic: number;
+  readonly dashboard: boolean;
+  /** 0 for any free one. */
+  readonly dashboardPort: number;
+  /** Whether the dashboard may be opened in the browser. */
+  readonly open: boolean;
   readonly check: boolean;
   readonly json: boolean;
   /** Those options that the command line names, rather than their defaults. */
@@ -31,6 +41,7 @@ Examples:
   $ scripts/cluster
   $ scripts/cluster --nodes 8 --topology small-world --seed 7
   $ scripts/cluster --chain bitcoind
+  $ scripts/cluster --nodes 20 --traffic 5        # and watch it in the browser
   $ scripts/cluster --keep ~/mesh        # again later: the same nodes and channels go on
   $ scripts/cluster --check --json`;
 
@@ -66,6 +77,11 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
       'ports for nodes from here on: for peers the even ones, for the APIs the odd ones (default: any that are free)',
       integer(1, 65_000),
     )
+    .option('--block-interval <seconds>', 'mine a block so often once the payments are made, 0 for never', integer(0, 86_400), 5)
+    .option('--traffic <n>', 'go on with so many random small payments a second, such as 2 or 0.5', perSecond, 0)
+    .option('--dashboard-port <port>', 'where the dashboard of the whole mesh is (default: any port that is free)', integer(1, 65_535), 0)
+    .option('--no-dashboard', 'leave the dashboard away')
+    .option('--no-open', 'do not open the dashboard in the browser, which a terminal on a desktop does')
     .option('--check', 'end after the payments, with an exit status that tells whether all was right', false)
     .option('--json', 'print the result as JSON on standard output, and the progress on standard error', false)
     .addHelpText('after', help)
@@ -84,6 +100,11 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
 export function exitStatusOf(error: unknown): number | undefined {
   if (!(error instanceof CommanderError)) return undefined;
   return error.exitCode === 0 ? 0 : 2;
+}
+
+function perSecond(text: string): number {
+  if (/^[0-9]{1,3}(\.[0-9]{1,3})?$/.test(text) && Number(text) <= MAX_PER_SECOND) return Number(text);
+  throw new InvalidArgumentError(`Expected a number from 0 to ${MAX_PER_SECOND}.`);
 }
 
 function integer(least: number, most: number): (text: string) => number {

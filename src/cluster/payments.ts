@@ -5,6 +5,8 @@ import type { NodeProcess } from './node-process.ts';
 import type { PlannedPayment } from './payment-plan.ts';
 
 type Payment = Output<'payment'>;
+/** Who pays, or is paid. */
+type Party = Pick<NodeProcess, 'name' | 'id' | 'client'>;
 type Hop = Payment['attempts'][number]['route']['hops'][number];
 
 export interface PaymentOutcome {
@@ -40,42 +42,52 @@ export async function makePayments(
   return outcomes;
 }
 
-async function makePayment(
-  from: NodeProcess,
-  to: NodeProcess,
-  { kind, amountMsat }: PlannedPayment,
+/** Never throws for what the nodes answer, or for one that does not: the payment has failed then. */
+export async function makePayment(
+  from: Party,
+  to: Party,
+  { kind, amountMsat }: Pick<PlannedPayment, 'kind' | 'amountMsat'>,
+  timeoutSeconds?: number,
 ): Promise<PaymentOutcome> {
   const about = { from: from.name, to: to.name, kind, amountMsat };
   const started = performance.now();
   const elapsed = (): number => Math.round(performance.now() - started);
-  let payment: Payment;
   try {
-    payment =
+    const payment =
       kind === 'keysend'
-        ? await from.client.keysend({ nodeId: to.id, amountMsat })
-        : await payInvoice(from, to, amountMsat);
+        ? await from.client.keysend({ nodeId: to.id, amountMsat, timeoutSeconds })
+        : await payInvoice(from, to, amountMsat, timeoutSeconds);
+    const elapsedMs = elapsed();
+    const { status, feeMsat, attempts, failure, paymentHash } = payment;
+    const parts = attempts.filter((attempt) => attempt.status === 'succeeded').map(({ route }) => route.hops);
+    const receivedMsat = await receivedBy(to, paymentHash);
+    return {
+      ...about,
+      status,
+      feeMsat,
+      parts,
+      elapsedMs,
+      ...(failure === undefined ? {} : { failure: failure.message }),
+      ...(receivedMsat === undefined ? {} : { receivedMsat }),
+    };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     return { ...about, status: 'failed', feeMsat: 0n, parts: [], elapsedMs: elapsed(), failure: error.message };
   }
-  const elapsedMs = elapsed();
-  const { status, feeMsat, attempts, failure, paymentHash } = payment;
-  const parts = attempts.filter((attempt) => attempt.status === 'succeeded').map(({ route }) => route.hops);
-  const { invoices } = await to.client.invoices({ paymentHash });
-  const receivedMsat = invoices.find((invoice) => invoice.status === 'paid')?.receivedMsat;
-  return {
-    ...about,
-    status,
-    feeMsat,
-    parts,
-    elapsedMs,
-    ...(failure === undefined ? {} : { failure: failure.message }),
-    ...(receivedMsat === undefined ? {} : { receivedMsat }),
-  };
 }
 
-async function payInvoice(from: NodeProcess, to: NodeProcess, amountMsat: bigint): Promise<Payment> {
+async function receivedBy({ client }: Party, paymentHash: string): Promise<bigint | undefined> {
+  try {
+    const { invoices } = await client.invoices({ paymentHash });
+    return invoices.find((invoice) => invoice.status === 'paid')?.receivedMsat;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return undefined;
+  }
+}
+
+async function payInvoice(from: Party, to: Party, amountMsat: bigint, timeoutSeconds?: number): Promise<Payment> {
   const { invoice } = await to.client.invoice({ amountMsat, description: `from ${from.name}` });
   if (invoice === undefined) throw new TypeError(`${to.name} made an invoice without its text`);
-  return from.client.pay({ invoice });
+  return from.client.pay({ invoice, timeoutSeconds });
 }

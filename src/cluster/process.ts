@@ -142,6 +142,11 @@ export class ProcessGroup {
     process.on('exit', this.#onExit);
   }
 
+  /** Whether no process is left. */
+  get isEmpty(): boolean {
+    return this.#running.size === 0;
+  }
+
   start(options: ProcessOptions): ManagedProcess {
     if (this.#isStopping) throw new RunnelError('stopping', `${options.name} is not started: the cluster is stopping`);
     const child = new ManagedProcess(options);

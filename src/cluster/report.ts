@@ -20,7 +20,7 @@ export function renderReport({ nodes, outcomes }: Report): string {
 }
 
 /** The same as plain data: amounts are decimal strings, as in the API. */
-export function reportData({ nodes, outcomes, problems }: Report): unknown {
+export function reportData({ nodes, outcomes, problems }: Report): Record<string, unknown> {
   const earned = earnings(outcomes);
   return {
     nodes: nodes.map((node) => ({

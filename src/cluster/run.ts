@@ -3,6 +3,7 @@ import { RunnelError } from '../../protocols/errors.ts';
 import { NoBitcoindError, findBitcoind } from './bitcoind.ts';
 import { findProblems } from './check.ts';
 import { choosePorts, startCluster, type Cluster } from './cluster.ts';
+import { hasDesktop, openInBrowser, startDashboard, type Dashboard } from './dashboard.ts';
 import { openChannels, waitForChannels, waitForGossip } from './open-channels.ts';
 import type { ClusterOptions } from './options.ts';
 import { planPayments } from './payment-plan.ts';
@@ -15,6 +16,14 @@ import { takeSnapshot } from './snapshot.ts';
 import { StateError, StateFolder, type Settings } from './state.ts';
 import { stayUp } from './stay-up.ts';
 import { channelsOf, range, type Edge } from './topology.ts';
+import { Traffic } from './traffic.ts';
+
+/** What has come up, and is to end again. */
+interface Running {
+  readonly cluster: Cluster;
+  readonly traffic: Traffic;
+  readonly dashboard: Dashboard | undefined;
+}
 
 /**
  * Runs a cluster until it has been checked, or until `signal` is aborted. Resolves with whether all was right;
@@ -34,18 +43,40 @@ export async function runCluster(options: ClusterOptions, signal: AbortSignal): 
     signal.addEventListener('abort', () => resolve('stopped'), { once: true }),
   );
   let hasFailed = true;
+  let running: Running | undefined;
+  const life = async (): Promise<'over'> => {
+    const settings = await chooseSettings(options, state);
+    const edges = channelsOf(settings.topology, settings.nodes, new SeededRandom(`${settings.seed} topology`));
+    running = await bringUp({ options, settings, edges, group, state, progress });
+    const { cluster, dashboard } = running;
+    const report = await tryOut(cluster, edges, settings, options, progress);
+    hasFailed = report.problems.length > 0;
+    show(report, dashboard?.link, options, progress);
+    dashboard?.control.setReady();
+    return 'over';
+  };
   try {
-    const result = await Promise.race([failed, asked, bringUp(options, group, state, progress)]);
-    if (result === 'stopped') return false;
-    hasFailed = result.report.problems.length > 0;
-    show(result.report, options, progress);
-    if (!options.check) {
-      onFailure = (child) => progress.say(child.hasStopped ? `${child.name} has stopped` : child.failure().message);
-      await stayUp({ cluster: result.cluster, state, say: (text) => process.stderr.write(text), asked });
+    const end = await Promise.race([failed, asked, life()]);
+    if (end === 'stopped') return false;
+    if (!options.check && running !== undefined) {
+      const left = new Promise<void>((resolve) => {
+        onFailure = (child) => {
+          progress.say(child.hasStopped ? `${child.name} has stopped` : child.failure().message);
+          if (group.isEmpty) resolve();
+        };
+      });
+      const say = (text: string): unknown => process.stderr.write(text);
+      await stayUp({ ...running, options, state, say, until: Promise.race([asked, left]) });
+      if (!signal.aborted) {
+        hasFailed = true;
+        throw new RunnelError('all_ended', 'no process of the cluster is left');
+      }
     }
     return !hasFailed;
   } finally {
     if (!options.check || signal.aborted) progress.say('stopping');
+    running?.traffic.set(0);
+    await running?.dashboard?.close();
     await group.stop();
     // The logs are worth more than the room.
     const leave = hasFailed && !signal.aborted;
@@ -54,13 +85,17 @@ export async function runCluster(options: ClusterOptions, signal: AbortSignal): 
   }
 }
 
-async function bringUp(
-  options: ClusterOptions,
-  group: ProcessGroup,
-  state: StateFolder,
-  progress: Progress,
-): Promise<{ readonly cluster: Cluster; readonly report: Report }> {
-  const settings = await chooseSettings(options, state);
+interface BringUp {
+  readonly options: ClusterOptions;
+  readonly settings: Settings;
+  readonly edges: readonly Edge[];
+  readonly group: ProcessGroup;
+  readonly state: StateFolder;
+  readonly progress: Progress;
+}
+
+/** Starts the chain, the nodes and, so that one can watch what follows, the dashboard. */
+async function bringUp({ options, settings, edges, group, state, progress }: BringUp): Promise<Running> {
   const { nodes: count, topology, seed, chain } = settings;
   const what = chain === 'embedded' ? '' : `, on ${chain}`;
   progress.say(`${count} nodes, ${topology}, seed ${seed}${what}, in ${state.path}`);
@@ -73,15 +108,36 @@ async function bringUp(
       : { apiPorts: range(0, count).map((node) => portOf(options.basePort ?? 0, node) + 1) }),
     onStarted: (name) => progress.say(`${name} is up`),
   });
-  const edges = channelsOf(topology, count, new SeededRandom(`${seed} topology`));
-  await connectAll(cluster, edges, progress);
+  const traffic = new Traffic(cluster.nodes, new SeededRandom(`${seed} traffic`));
+  if (options.check || !options.dashboard) return { cluster, traffic, dashboard: undefined };
+  const dashboard = await startDashboard({
+    cluster,
+    edges,
+    traffic,
+    blockIntervalSeconds: options.blockInterval,
+    port: options.dashboardPort,
+    logPath: state.logPath('dashboard'),
+  });
+  progress.say(`watch it at ${dashboard.link}`);
+  if (options.open && process.stdout.isTTY && hasDesktop()) openInBrowser(dashboard.link);
+  return { cluster, traffic, dashboard };
+}
 
+/** Connects the nodes, has them pay each other, and finds what is off. */
+async function tryOut(
+  cluster: Cluster,
+  edges: readonly Edge[],
+  { seed, nodes }: Settings,
+  options: ClusterOptions,
+  progress: Progress,
+): Promise<Report> {
+  await connectAll(cluster, edges, progress);
   const before = await takeSnapshot(cluster);
-  const plan = planPayments(edges, count, options.payments, new SeededRandom(`${seed} payments`));
+  const plan = planPayments(edges, nodes, options.payments, new SeededRandom(`${seed} payments`));
   progress.say(`${plan.length} payments:`);
   const outcomes = await makePayments(cluster, plan, (outcome) => progress.say(renderOutcome(outcome)));
   const after = await takeSnapshot(cluster);
-  return { cluster, report: { nodes: after, outcomes, problems: findProblems(before, after, outcomes) } };
+  return { nodes: after, outcomes, problems: findProblems(before, after, outcomes) };
 }
 
 async function connectAll(cluster: Cluster, edges: readonly Edge[], progress: Progress): Promise<void> {
@@ -94,8 +150,8 @@ async function connectAll(cluster: Cluster, edges: readonly Edge[], progress: Pr
   progress.say('every node knows every channel');
 }
 
-function show(report: Report, { json }: ClusterOptions, progress: Progress): void {
-  process.stdout.write(json ? `${JSON.stringify(reportData(report), null, 2)}\n` : `\n${renderReport(report)}\n\n`);
+function show(report: Report, dashboard: string | undefined, { json }: ClusterOptions, progress: Progress): void {
+  process.stdout.write(json ? `${JSON.stringify({ ...reportData(report), dashboard }, null, 2)}\n` : `\n${renderReport(report)}\n\n`);
   const { problems, outcomes } = report;
   for (const problem of problems) progress.say(`OFF: ${problem}`);
   if (problems.length === 0)
