@@ -34,8 +34,11 @@ export const dashboardVerb: LocalVerb = {
   },
 };
 
-/** What a command line holds, other users of the machine can see: so the browser is given a page that leads to the link. */
-async function openPage(dataDir: string, url: string, environment: Readonly<Record<string, string | undefined>>): Promise<void> {
+/**
+ * Opens a link with a token. What a command line holds, other users of the machine can see: so the browser is given a
+ * page in that folder, which leads to the link. Throws `NotDoneError` where there is no browser.
+ */
+export async function openPage(dataDir: string, url: string, environment: Readonly<Record<string, string | undefined>>): Promise<void> {
   const path = join(dataDir, PAGE_FILE);
   const leads = `<meta http-equiv="refresh" content="0;url=${url}">`;
   writeNamedFile(path, `<!doctype html>\n<meta charset="utf-8">\n<title>Runnel</title>\n${leads}\n`);

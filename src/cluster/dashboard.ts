@@ -1,5 +1,4 @@
 /** The dashboard of a whole cluster: the control server over its processes, and the page that shows it. */
-import { spawn } from 'node:child_process';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { packageVersion } from '../cli/version.ts';
@@ -57,14 +56,7 @@ function nodeAt({ nodes }: Cluster, index: number): NodeProcess {
   return node;
 }
 
-/** Whether there is somebody who looks at this machine's screen. */
+/** Whether somebody looks at this machine's screen. */
 export function hasDesktop(environment: NodeJS.ProcessEnv = process.env): boolean {
   return process.platform === 'darwin' || Boolean(environment.DISPLAY) || Boolean(environment.WAYLAND_DISPLAY);
-}
-
-/** Opens a page in the user's browser; where there is none, nothing happens: the link is printed as well. */
-export function openInBrowser(link: string): void {
-  const child = spawn(process.platform === 'darwin' ? 'open' : 'xdg-open', [link], { detached: true, stdio: 'ignore' });
-  child.on('error', () => {});
-  child.unref();
 }

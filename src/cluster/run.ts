@@ -1,9 +1,10 @@
 /** The life of a cluster: started, funded, connected, paid through, checked, kept up, stopped. */
 import { RunnelError } from '../../protocols/errors.ts';
+import { openPage } from '../cli/dashboard.ts';
 import { NoBitcoindError, findBitcoind } from './bitcoind.ts';
 import { findProblems } from './check.ts';
 import { choosePorts, startCluster, type Cluster } from './cluster.ts';
-import { hasDesktop, openInBrowser, startDashboard, type Dashboard } from './dashboard.ts';
+import { hasDesktop, startDashboard, type Dashboard } from './dashboard.ts';
 import { openChannels, waitForChannels, waitForGossip } from './open-channels.ts';
 import type { ClusterOptions } from './options.ts';
 import { planPayments } from './payment-plan.ts';
@@ -119,7 +120,10 @@ async function bringUp({ options, settings, edges, group, state, progress }: Bri
     logPath: state.logPath('dashboard'),
   });
   progress.say(`watch it at ${dashboard.link}`);
-  if (options.open && process.stdout.isTTY && hasDesktop()) openInBrowser(dashboard.link);
+  if (options.open && process.stdout.isTTY && hasDesktop()) {
+    // Where there is no browser, the link above does.
+    await openPage(state.path, dashboard.link, process.env).catch(() => {});
+  }
   return { cluster, traffic, dashboard };
 }
 

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { invalidRequest, problemsOf } from '../../api/errors.ts';
 import { createHttpServer } from '../../api/http-server.ts';
+import { addDashboard } from '../../dashboard/serve.ts';
 import type { Logger } from '../../logging.ts';
 import { linkInput, mineInput, nodeInput, trafficInput, type Mesh } from './contract.ts';
 import type { ClusterControl } from './control.ts';
@@ -28,7 +29,7 @@ export interface ControlServer {
 }
 
 /** Starts to answer, with a token of its own. Throws `ApiError` where it cannot listen. */
-export async function startControlServer({ control, port: wanted, logger }: ControlServerOptions): Promise<ControlServer> {
+export async function startControlServer({ control, port: wanted, version, logger }: ControlServerOptions): Promise<ControlServer> {
   const token = randomBytes(32).toString('hex');
   const server = createHttpServer({
     token,
@@ -54,6 +55,7 @@ export async function startControlServer({ control, port: wanted, logger }: Cont
   post('/cluster/links/mend', linkInput, ({ a, b }) => control.mend(a, b));
   post('/cluster/mine', mineInput, ({ blocks }) => control.mine(blocks));
   post('/cluster/traffic', trafficInput, ({ perSecond }) => control.setTraffic(perSecond));
+  await addDashboard(app, { kind: 'cluster', version });
   const closeProxy = await addProxy(app, control);
   server.addStream('/cluster/events', new MessageStream(control, logger));
 
