@@ -1,6 +1,7 @@
-import { equals, toString } from 'uint8arrays';
+import { equals } from 'uint8arrays';
 import { scidFromParts } from '../../protocols/gossip/short-channel-id.ts';
 import { messageTables, type Message } from '../../protocols/wire/messages.ts';
+import { printableText } from '../../protocols/wire/text.ts';
 import { fundingOutput } from '../commitment/funding.ts';
 import { negotiated, type ChannelContext } from './context.ts';
 import type { ChannelData, ChannelFailure } from './data.ts';
@@ -22,7 +23,7 @@ export function violationIn(context: ChannelContext, event: ChannelEvent): Chann
 
 export function failureOf(event: ChannelEvent): ChannelFailure {
   if (event.type === 'fail' || event.type === 'fallBehind') return event.failure;
-  if (event.type === 'error') return { code: 'peer_error', reason: printable(event.data), by: 'remote' };
+  if (event.type === 'error') return { code: 'peer_error', reason: printableText(event.data), by: 'remote' };
   if (event.type === 'fundingUnavailable') return { code: 'funding_unavailable', reason: event.reason, by: 'local' };
   if (event.type === 'openingTimedOut') {
     return { code: 'opening_timed_out', reason: 'the peer did not go on with the opening in time', by: 'local' };
@@ -36,8 +37,6 @@ export function failureOf(event: ChannelEvent): ChannelFailure {
   if (event.type === 'fundingTimedOut') return { code: 'funding_timed_out', reason: 'the funding did not confirm within 2016 blocks', by: 'local' };
   return { code: 'connection_lost', reason: 'the connection was lost before the channel was funded', by: 'remote' };
 }
-
-const printable = (bytes: Uint8Array): string => toString(bytes, 'latin1').replace(/[^\x20-\x7e]/g, '?').slice(0, 1_000);
 
 /** Whether the output at the funding outpoint is the one that both agreed on. */
 export function paysFunding({ data }: ChannelContext, event: EventOf<'fundingDepth'>): boolean {

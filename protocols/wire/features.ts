@@ -98,6 +98,15 @@ export function combineFeatures(a: Uint8Array, b: Uint8Array): Uint8Array {
   return longer.map((byte, index) => byte | (shorter[index - offset] ?? 0));
 }
 
+/** Each feature that is set, as `option_anchors (required)`; those that BOLT 9 does not name as `bit 101`. */
+export function namedFeatures(features: Uint8Array): string[] {
+  return featureBits(features).map((bit) => {
+    const even = bit - (bit % 2);
+    const name = byBit.get(even)?.name;
+    return name === undefined ? `bit ${bit}` : `${name} (${bit === even ? 'required' : 'optional'})`;
+  });
+}
+
 /**
  * What they require and we do not offer: BOLT 1 closes the connection over any such bit, BOLT 7 does not route over
  * such a channel or node. Features of BOLT 9 by name, others as `bit 100`; empty if there are none.

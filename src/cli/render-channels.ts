@@ -1,6 +1,7 @@
 /** Channels and their journals for people. */
 import type { Output, StateValue } from '../api/client.ts';
 import { formatMsat } from './amounts.ts';
+import { renderDecoded } from './render-decoded.ts';
 import { renderPendingBody } from './render-pending.ts';
 import { list, section, table, timeOfMs, type Cell } from './text.ts';
 
@@ -158,7 +159,19 @@ export function renderHtlcs(htlcs: Channel['htlcs']): string {
 }
 
 export function renderJournal({ entries, total, channelId }: Output<'journal'>): string {
-  return `${renderEntries(entries)}\n\n${entries.length} of ${total} entries of channel ${channelId}`;
+  const isDecoded = entries.some(({ decoded }) => decoded !== undefined);
+  return `${isDecoded ? renderDecodedEntries(entries) : renderEntries(entries)}\n\n${entries.length} of ${total} entries of channel ${channelId}`;
+}
+
+/** Each with its event by field. */
+function renderDecodedEntries(entries: readonly JournalEntry[]): string {
+  return entries
+    .map(({ sequence, timeMs, event, transitions, htlcs, hash, decoded }) => {
+      const changes = list({ 'new states': renderChanges(transitions, htlcs), hash });
+      const fields = decoded === undefined || decoded.fields.length === 0 ? [] : [renderDecoded(decoded)];
+      return section(`${sequence}  ${timeOfMs(timeMs)}  ${event}`, [...fields, changes].join('\n'));
+    })
+    .join('\n\n');
 }
 
 /** What an entry changed, on one line. */

@@ -1,5 +1,6 @@
 import { equals, fromString } from 'uint8arrays';
 import { encodeMessage, type Message } from '../../protocols/wire/messages.ts';
+import { printableText } from '../../protocols/wire/text.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
 import type { NodeId } from '../network/network.ts';
 import { ALL_CHANNELS, type PeerHandlers } from '../peers/peer-manager.ts';
@@ -70,7 +71,7 @@ export class PeerRouter implements PeerHandlers {
     const { channels, dispatcher, logger } = this.#options;
     dispatcher.run((turn) => {
       if (message.type === 'error' || message.type === 'warning') {
-        logger.warn({ peer: nodeId, text: printable(message.data) }, `the peer sent ${message.type === 'error' ? 'an error' : 'a warning'}`);
+        logger.warn({ peer: nodeId, text: printableText(message.data) }, `the peer sent ${message.type === 'error' ? 'an error' : 'a warning'}`);
         if (equals(channelId, ALL_CHANNELS)) {
           for (const { index } of channels.ofPeer(nodeId)) turn.dispatch({ to: 'channel', channelIndex: index, event: { type: 'message', message }, bytes });
           return;
@@ -99,7 +100,3 @@ export class PeerRouter implements PeerHandlers {
     });
   }
 }
-
-/** Peer-supplied text as it may be logged. */
-export const printable = (bytes: Uint8Array): string =>
-  String.fromCharCode(...bytes.subarray(0, 1_000)).replace(/[^\x20-\x7e]/g, '?');

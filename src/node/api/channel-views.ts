@@ -7,6 +7,7 @@ import type { HtlcRows } from '../../../machines/htlc/htlc-table.ts';
 import { stageOf } from '../../../machines/htlc/htlc-states.ts';
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import type { Output } from '../../api/contract.ts';
+import { decodeEntry } from '../../channels/decoded.ts';
 import { entryText, type ChainedEntry } from '../../channels/journal.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import { lifecycleOf } from '../../channels/live-channel.ts';
@@ -101,12 +102,14 @@ export function detailOf(node: Node, shown: ShownChannel, journalTail: readonly 
 const keysOf = (node: Node, { channelIndex }: ChannelData, live: ShownChannel['live']) =>
   live?.keys.channel ?? node.options.signer.channel(channelIndex);
 
-export function entryView({ entry, hash }: ChainedEntry): JournalEntryView {
+/** `isDecoded`: by field as well. */
+export function entryView({ entry, hash }: ChainedEntry, isDecoded = false): JournalEntryView {
   return {
     sequence: entry.sequence,
     timeMs: entry.time,
     event: entry.event.type === 'message' && 'name' in entry.event ? entry.event.name : entry.event.type,
     ...(entry.wire && { wire: hexOf(entry.wire) }),
+    ...(isDecoded && { decoded: decodeEntry(entry) }),
     transitions: entry.transitions as JournalEntryView['transitions'],
     htlcs: Object.fromEntries(Object.entries(entry.htlcs).map(([key, state]) => [key, state === 'ended' ? null : state])),
     text: entryText(entry),

@@ -65,14 +65,14 @@ export function channelsApi(node: Node): Methods {
       const index = shown.snapshot.data.channelIndex;
       const length = node.channelStore.journalHead(index)?.length ?? 0;
       const tail = node.channelStore.journal(index, Math.max(0, length - JOURNAL_TAIL), JOURNAL_TAIL);
-      return detailOf(node, shown, tail.map(entryView));
+      return detailOf(node, shown, tail.map((entry) => entryView(entry)));
     },
 
-    async journal({ channel: ref, from, limit }) {
+    async journal({ channel: ref, from, limit, decode }) {
       const { data } = find(ref).snapshot;
       const entries = node.channelStore.journal(data.channelIndex, from ?? 0, limit ?? JOURNAL_PAGE);
       const total = node.channelStore.journalHead(data.channelIndex)?.length ?? 0;
-      return { channelId: hexOf(channelIdOf(data)), total, entries: entries.map(entryView) };
+      return { channelId: hexOf(channelIdOf(data)), total, entries: entries.map((entry) => entryView(entry, decode)) };
     },
 
     async setpolicy({ channel: ref, feeBaseMsat, ...changes }) {
