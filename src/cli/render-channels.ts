@@ -1,6 +1,7 @@
 /** Channels and their journals for people. */
 import type { Output, StateValue } from '../api/client.ts';
 import { formatMsat } from './amounts.ts';
+import { renderClosingTree, renderWhy } from './render-closing.ts';
 import { renderDecoded } from './render-decoded.ts';
 import { renderPendingBody } from './render-pending.ts';
 import { list, section, table, timeOfMs, type Cell } from './text.ts';
@@ -82,7 +83,9 @@ export function renderChannel(channel: Channel): string {
       'closing transaction': channel.closingTxid,
     }),
   ];
+  if (channel.why !== undefined) parts.push(section('why', renderWhy(channel.why)));
   if (channel.pending !== undefined) parts.push(section('pending', renderPendingBody(channel.pending)));
+  if (channel.closingTree !== undefined) parts.push(section('transactions', renderClosingTree(channel.closingTree)));
   if (commitments !== undefined) parts.push(...renderCommitments(commitments));
   parts.push(
     section(

@@ -13,9 +13,11 @@ import { hexOf } from '../../channels/channel-store.ts';
 import { lifecycleOf } from '../../channels/live-channel.ts';
 import { displayTxid } from '../../sweep/sweep.ts';
 import type { Node } from '../node.ts';
+import { closingTree } from './closing-tree.ts';
 import { commitmentsOf } from './commitment-views.ts';
-import { hereOf, pendingOf } from './pending-api.ts';
+import { hereOf, pendingOf, subjectOf } from './pending-api.ts';
 import { aliasOf, type ShownChannel } from './shown-channel.ts';
+import { endingEntries, whyOf } from './why.ts';
 
 export { displayTxid };
 
@@ -82,9 +84,13 @@ export function detailOf(node: Node, shown: ShownChannel, journalTail: readonly 
   const { data, value } = shown.snapshot;
   const { htlcs, committed, live } = shown;
   const lifecycle = lifecycleOf(value);
+  const here = hereOf(node);
+  const pending = lifecycle === 'normal' || lifecycle === 'abandoned' ? undefined : pendingOf(node, shown, here).view;
+  const tree = pending && closingTree(subjectOf(node, shown), here, pending);
+  const why = ENDING.has(lifecycle) ? whyOf(shown.snapshot, endingEntries(node.channelStore, data.channelIndex)) : undefined;
   const commitments = commitmentsOf(data, committed, (number) => keysOf(node, data, live).perCommitmentPoint(number));
   return {
-    ...summaryOf(node, shown),
+    ...summaryOf(node, shown, here),
     feeratePerKw: data.feeratePerKw,
     fundingConfirmations: data.confirmation === undefined ? 0 : node.height - data.confirmation.blockHeight + 1,
     minimumDepth: data.minimumDepth,
@@ -93,7 +99,9 @@ export function detailOf(node: Node, shown: ShownChannel, journalTail: readonly 
     policies: policiesOf(node, data, value),
     htlcs: htlcViews(htlcs),
     ...(data.fundingSpend && { closingTxid: txidOf(data.fundingSpend.transaction) }),
-    ...(lifecycle !== 'normal' && lifecycle !== 'abandoned' && { pending: pendingOf(node, shown).view }),
+    ...(pending && { pending }),
+    ...(why && { why }),
+    ...(tree && { closingTree: tree }),
     journalTail: [...journalTail],
   };
 }

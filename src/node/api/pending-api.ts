@@ -97,7 +97,7 @@ function once<T>(make: () => T): () => T {
 }
 
 /** A channel as the pending views look at it. */
-function subjectOf(node: Node, { snapshot, htlcs, live, error }: ShownChannel): PendingSubject {
+export function subjectOf(node: Node, { snapshot, htlcs, live, error }: ShownChannel): PendingSubject {
   return {
     snapshot,
     htlcs,

@@ -181,7 +181,7 @@ function progress(closing: Closing | undefined, outputs: readonly PendingOutput[
 }
 
 /** What is watched, or would be if our commitment that waits for a block were in one. */
-function rowsOf({ snapshot: { data, value }, htlcs, own }: PendingSubject, height: number): readonly OutputRow[] {
+export function rowsOf({ snapshot: { data, value }, htlcs, own }: PendingSubject, height: number): readonly OutputRow[] {
   if (lifecycleOf(value) !== 'failed' || own === undefined) return data.outputs;
   return outputsOfCommitment(own, 'local', htlcs, height).map((row) => ({ ...row, state: 'unconfirmed' }));
 }
@@ -233,7 +233,8 @@ function feesOf(
   return fees;
 }
 
-function closingTransaction({ snapshot: { data, value }, own }: PendingSubject): Transaction | undefined {
+/** As far as it is known: in a block, or to be in one. */
+export function closingTransaction({ snapshot: { data, value }, own }: PendingSubject): Transaction | undefined {
   if (data.fundingSpend !== undefined) return Transaction.fromBuffer(data.fundingSpend.transaction);
   return lifecycleOf(value) === 'failed' ? own?.transaction : mutualClose(data)?.transaction;
 }
