@@ -64,7 +64,7 @@ async function apply(link: Link, ends: readonly ControlledNode[]): Promise<void>
   const other = (node: ControlledNode): ControlledNode => (node === link.a ? link.b : link.a);
   const calls: Record<Link['state'], (node: ControlledNode) => Promise<unknown>> = {
     whole: async () => {},
-    cut: (node) => node.client.disconnect({ nodeId: other(node).id, force: true, stay: true } as never),
+    cut: (node) => node.client.disconnect({ nodeId: other(node).id, force: true, stay: true }),
     mended: (node) => node.client.connect({ nodeId: other(node).id, address: other(node).address }),
   };
   const { state } = link;

@@ -33,6 +33,7 @@ export async function addProxy(app: FastifyInstance, control: ClusterControl): P
         const node = control.node(request.params.name);
         if (request.method !== 'GET') control.assertReady();
         assertUp(node);
+        if (Number(request.headers['content-length'] ?? 0) > BODY_LIMIT_BYTES) throw tooLarge();
         const answer = await passOn(node, pathOf(request), agent, request, reply);
         for (const name of ANSWER_HEADERS) {
           const value = answer.headers[name];
@@ -105,13 +106,18 @@ function passOn(
   });
 }
 
+/** Passes on a body as far as one may be long. */
 function limited(): Transform {
   let size = 0;
   return new Transform({
     transform(chunk: Buffer, _, done) {
       size += chunk.length;
       if (size <= BODY_LIMIT_BYTES) done(null, chunk);
-      else done(new ApiError('tooLarge', 'request_too_large', `expected a body of at most ${BODY_LIMIT_BYTES} bytes, got more`));
+      else done(tooLarge());
     },
   });
+}
+
+function tooLarge(): ApiError {
+  return new ApiError('tooLarge', 'request_too_large', `expected a body of at most ${BODY_LIMIT_BYTES} bytes, got more`);
 }
