@@ -82,6 +82,7 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
         feeProportionalMillionths: config.policy.feePpm,
         cltvExpiryDelta: config.policy.cltvExpiryDelta,
       },
+      journalLimits: config.journal,
       profile: {
         alias: config.alias ?? hexOf(signer.node.nodeId).slice(0, 16),
         rgbColor: fromString(config.color.slice(1), 'base16'),

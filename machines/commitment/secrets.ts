@@ -81,6 +81,19 @@ export function insertSecret(store: SecretStore, index: number, secret: Uint8Arr
   return [...store.slice(0, position), { index, secret }, ...store.slice(position + 1)];
 }
 
+/** The store of the first `count` commitments' secrets, as so many insertions would make it; asks for those alone that it keeps. */
+export function secretStoreOf(count: number, secretOf: (commitmentNumber: number) => Uint8Array): SecretStore {
+  const lowest = MAX_COMMITMENT_NUMBER + 1 - count;
+  const store: StoredSecret[] = [];
+  for (let position = 0; ; position++) {
+    const unit = 2 ** position;
+    const multiple = Math.ceil(lowest / unit);
+    const index = (multiple % 2 === 0 ? multiple + 1 : multiple) * unit;
+    if (index > MAX_COMMITMENT_NUMBER) return store;
+    store.push({ index, secret: secretOf(MAX_COMMITMENT_NUMBER - index) });
+  }
+}
+
 /** The secret at `index`, or undefined when it has not been received. */
 export function lookupSecret(store: SecretStore, index: number): Uint8Array | undefined {
   for (const [position, known] of store.entries()) {

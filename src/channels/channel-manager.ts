@@ -13,7 +13,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { NodeEvent, Turn, TurnParticipant } from '../runtime/turn.ts';
 import { StorageError } from '../storage/database.ts';
 import { ChannelStore, mustHaveJournal, mustLoad, rowText } from './channel-store.ts';
-import { hashState, htlcChanges } from './journal.ts';
+import { defaultJournalLimits, hashState, htlcChanges, type JournalLimits } from './journal.ts';
 import { ChannelFaultError, LiveChannel, type Lifecycle } from './live-channel.ts';
 
 export type ChannelTurnEvent = Extract<NodeEvent, { to: 'channel' }>;
@@ -47,6 +47,7 @@ export interface ChannelManagerOptions {
   readonly clock: Clock;
   readonly policy: ChannelPolicy;
   readonly world: ChannelWorld;
+  readonly journalLimits?: JournalLimits;
 }
 
 const notices: ReadonlySet<string> = new Set([
@@ -273,16 +274,26 @@ export class ChannelManager implements TurnParticipant<ChannelTurnEvent> {
     const { data, value } = channel;
     try {
       const row = rowText({ value, data });
+      const stateHash = hashState(row);
       const changes = channel.htlcs.takeChanges();
       store.save(data, row, channel.isEnded);
       store.saveHtlcs(data, changes);
-      for (const entry of channel.takeEntries(hashState(row), htlcChanges(changes))) store.append(channel.index, entry);
+      for (const entry of channel.takeEntries(stateHash, htlcChanges(changes))) store.append(channel.index, entry);
+      this.#checkpoint(channel, stateHash);
       return changes;
     } catch (error) {
       // What the store fails at is nobody's fault here; anything else is this channel's, and would come again and again.
       if (error instanceof StorageError && error.endsTransaction) throw error;
       throw this.#freeze(channel.index, error);
     }
+  }
+
+  /** Where it is time for one: what came long before it is dropped. */
+  #checkpoint(channel: LiveChannel, stateHash: Uint8Array): void {
+    const { store, clock, journalLimits: { checkpointEntries, keepEntries } = defaultJournalLimits } = this.#options;
+    if (channel.entriesSinceCheckpoint < checkpointEntries) return;
+    store.append(channel.index, channel.takeCheckpoint(stateHash, clock.now()));
+    if (keepEntries > 0) store.pruneJournal(channel.index, keepEntries);
   }
 
   #perform(channel: LiveChannel, effect: ChannelEffect, message: Uint8Array | undefined, turn: Turn): void {

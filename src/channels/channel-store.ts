@@ -4,64 +4,10 @@ import type { ChannelData } from '../../machines/channel/data.ts';
 import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
 import type { OutputHtlc } from '../../machines/onchain/output.ts';
 import { decodeJson, encodeJson } from '../../protocols/json.ts';
-import { StorageError, u64, type Database, type Migration } from '../storage/database.ts';
+import { StorageError, u64, type Database } from '../storage/database.ts';
 import type { ChainedEntry, JournalEntry, JournalHead } from './journal.ts';
-
-const migrations: readonly Migration[] = [
-  {
-    name: 'channels, HTLCs and journals',
-    sql: `
-      CREATE TABLE channels (
-        channel_index INTEGER PRIMARY KEY,
-        peer BLOB NOT NULL,
-        row TEXT NOT NULL,
-        ended INTEGER NOT NULL
-      ) STRICT;
-      CREATE TABLE htlcs (
-        channel_index INTEGER NOT NULL REFERENCES channels,
-        htlc_key TEXT NOT NULL,
-        id_u64 INTEGER NOT NULL,
-        direction TEXT NOT NULL,
-        amount_msat INTEGER NOT NULL,
-        payment_hash BLOB NOT NULL,
-        cltv_expiry INTEGER NOT NULL,
-        onion BLOB NOT NULL,
-        state TEXT NOT NULL,
-        removal TEXT,
-        PRIMARY KEY (channel_index, htlc_key)
-      ) STRICT, WITHOUT ROWID;
-      CREATE TABLE journal (
-        channel_index INTEGER NOT NULL REFERENCES channels,
-        sequence INTEGER NOT NULL,
-        hash BLOB NOT NULL,
-        entry TEXT NOT NULL,
-        wire BLOB,
-        PRIMARY KEY (channel_index, sequence)
-      ) STRICT;
-      CREATE TABLE channel_indexes (next INTEGER NOT NULL) STRICT;
-      INSERT INTO channel_indexes VALUES (0);
-    `,
-  },
-  {
-    name: 'HTLCs that are over, to punish revoked commitments that had them',
-    sql: `
-      -- The peer's latest commitment when the HTLC was first written: no earlier one has it.
-      ALTER TABLE htlcs ADD COLUMN first_commitment INTEGER NOT NULL DEFAULT 0;
-      CREATE TABLE past_htlcs (
-        channel_index INTEGER NOT NULL REFERENCES channels,
-        id_u64 INTEGER NOT NULL,
-        direction TEXT NOT NULL,
-        amount_msat INTEGER NOT NULL,
-        payment_hash BLOB NOT NULL,
-        cltv_expiry INTEGER NOT NULL,
-        -- The peer's commitments that may have it, by their numbers.
-        first_commitment INTEGER NOT NULL,
-        last_commitment INTEGER NOT NULL
-      ) STRICT;
-      CREATE INDEX past_htlcs_last ON past_htlcs (channel_index, last_commitment);
-    `,
-  },
-];
+import { packEntry, unpackEntry } from './journal-packing.ts';
+import { channelMigrations } from './schema.ts';
 
 interface ChannelRow {
   readonly channel_index: number;
@@ -82,9 +28,12 @@ interface HtlcRecord {
 interface JournalRecord {
   readonly sequence: number;
   readonly hash: Uint8Array;
-  readonly entry: string;
+  readonly entry: Uint8Array | string;
   readonly wire: Uint8Array | null;
 }
+
+/** By how many checkpoints a journal is cut short at once. */
+const CHECKPOINTS_AT_ONCE = 8;
 
 /** The states of HTLCs that nobody has signed, as SQL. */
 const UNSIGNED = "'SENT_ADD_HTLC', 'RCVD_ADD_HTLC'";
@@ -98,7 +47,7 @@ export class ChannelStore {
 
   constructor(database: Database) {
     this.#database = database;
-    database.migrate('channels', migrations);
+    database.migrate('channels', channelMigrations);
   }
 
   /** The first channel index never used: keys derive from it, so that it grows even if no channel comes of it. */
@@ -204,9 +153,11 @@ export class ChannelStore {
       channelIndex,
       entry.sequence,
       hash,
-      encodeJson(rest),
+      packEntry(encodeJson(rest)),
       wire,
     );
+    if (entry.event.type !== 'checkpoint') return;
+    this.#database.run('INSERT INTO journal_checkpoints (channel_index, sequence) VALUES (?, ?)', channelIndex, entry.sequence);
   }
 
   /** The journal from `from` on, at most `limit` entries. */
@@ -214,7 +165,7 @@ export class ChannelStore {
     const sql = 'SELECT sequence, hash, entry, wire FROM journal WHERE channel_index = ? AND sequence >= ? ORDER BY sequence LIMIT ?';
     return this.#database.all<JournalRecord>(sql, channelIndex, from, limit).map(({ hash, entry, wire }) => ({
       hash,
-      entry: { ...(decodeJson(entry) as JournalEntry), wire: wire ?? undefined },
+      entry: { ...(decodeJson(unpackEntry(entry)) as JournalEntry), wire: wire ?? undefined },
     }));
   }
 
@@ -222,7 +173,38 @@ export class ChannelStore {
   journalHead(channelIndex: number): JournalHead | undefined {
     const sql = 'SELECT sequence, hash FROM journal WHERE channel_index = ? ORDER BY sequence DESC LIMIT 1';
     const last = this.#database.get<Pick<JournalRecord, 'sequence' | 'hash'>>(sql, channelIndex);
-    return last && { length: last.sequence + 1, hash: last.hash };
+    return last && { length: last.sequence + 1, hash: last.hash, checkpoint: this.lastCheckpoint(channelIndex, last.sequence) };
+  }
+
+  /** The first entry that was not dropped. */
+  journalStart(channelIndex: number): number | undefined {
+    const sql = 'SELECT sequence FROM journal WHERE channel_index = ? ORDER BY sequence LIMIT 1';
+    return this.#database.get<Pick<JournalRecord, 'sequence'>>(sql, channelIndex)?.sequence;
+  }
+
+  /** The last checkpoint that is not after that entry, by its sequence. */
+  lastCheckpoint(channelIndex: number, sequence: number): number | undefined {
+    const sql = 'SELECT sequence FROM journal_checkpoints WHERE channel_index = ? AND sequence <= ? ORDER BY sequence DESC LIMIT 1';
+    return this.#database.get<Pick<JournalRecord, 'sequence'>>(sql, channelIndex, sequence)?.sequence;
+  }
+
+  /**
+   * Drops what came before a checkpoint, where at least `keep` entries remain. A few checkpoints further at a time, so that no turn takes long over
+   * a journal that has grown without bounds.
+   */
+  pruneJournal(channelIndex: number, keep: number): void {
+    const length = this.journalHead(channelIndex)?.length ?? 0;
+    const eligible = this.#database.all<Pick<JournalRecord, 'sequence'>>(
+      'SELECT sequence FROM journal_checkpoints WHERE channel_index = ? AND sequence <= ? ORDER BY sequence LIMIT ?',
+      channelIndex,
+      length - keep,
+      CHECKPOINTS_AT_ONCE,
+    );
+    const first = eligible.at(-1);
+    if (first === undefined) return;
+    for (const table of ['journal', 'journal_checkpoints']) {
+      this.#database.run(`DELETE FROM ${table} WHERE channel_index = ? AND sequence < ?`, channelIndex, first.sequence);
+    }
   }
 
   #htlcs(channelIndex: number): HtlcRow[] {

@@ -2,6 +2,7 @@ import { equals } from 'uint8arrays';
 import { negotiated } from '../../machines/channel/context.ts';
 import type { ChannelData } from '../../machines/channel/data.ts';
 import { derivePublicKey } from '../../machines/commitment/keys.ts';
+import { EMPTY_SECRET_STORE, insertSecret, lookupSecret, nextSecretIndex, secretIndex, type SecretStore } from '../../machines/commitment/secrets.ts';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import { RunnelError } from '../../protocols/errors.ts';
 import { decodeMessage, type Message, type MessageOf } from '../../protocols/wire/messages.ts';
@@ -22,11 +23,19 @@ export class ReplayError extends RunnelError {
 export class JournalKeys {
   /** The channel as it is when the message is made. */
   readonly #data: () => ChannelData;
+  /** Those of commitments that are not revoked: the others follow from their secrets. */
   readonly #points = new Map<number, Uint8Array>();
+  #revoked: SecretStore;
   #message: Message | undefined;
 
-  constructor(data: () => ChannelData) {
+  constructor(data: () => ChannelData, revoked: SecretStore = EMPTY_SECRET_STORE) {
     this.#data = data;
+    this.#revoked = revoked;
+  }
+
+  /** The secrets with which our commitments were revoked, all from one seed (BOLT 3). */
+  get revokedSecrets(): SecretStore {
+    return this.#revoked;
   }
 
   /**
@@ -34,9 +43,17 @@ export class JournalKeys {
    * and the same.
    */
   notePoint(commitmentNumber: number, point: Uint8Array): void {
-    const known = this.#points.get(commitmentNumber);
+    const known = this.pointOf(commitmentNumber);
     if (known === undefined) this.#points.set(commitmentNumber, point);
     else if (!equals(known, point)) throw new ReplayError(`the journal has two points for commitment ${commitmentNumber}`);
+  }
+
+  /** The point of our own commitment, if the journal has spoken of it. */
+  pointOf(commitmentNumber: number): Uint8Array | undefined {
+    const noted = this.#points.get(commitmentNumber);
+    if (noted !== undefined) return noted;
+    const secret = lookupSecret(this.#revoked, secretIndex(commitmentNumber));
+    return secret && secp256k1.publicKey(secret);
   }
 
   /** The keys with which the channel's next message comes out as `bytes`, if it is the one that was due. */
@@ -69,6 +86,9 @@ export class JournalKeys {
   #secretSent(number: number): Uint8Array {
     const secret = this.#sent('revoke_and_ack').perCommitmentSecret;
     this.notePoint(number, secp256k1.publicKey(secret));
+    // One that is sent again after a reconnection has its place already.
+    if (secretIndex(number) <= nextSecretIndex(this.#revoked)) this.#revoked = insertSecret(this.#revoked, secretIndex(number), secret);
+    this.#points.delete(number);
     return secret;
   }
 

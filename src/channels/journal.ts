@@ -1,8 +1,9 @@
-import { concat, equals } from 'uint8arrays';
-import type { ChannelStateValue } from '../../machines/channel/channel.ts';
+import { concat } from 'uint8arrays';
+import type { ChannelSnapshot, ChannelStateValue } from '../../machines/channel/channel.ts';
 import type { ChannelData } from '../../machines/channel/data.ts';
 import type { ExternalChannelEvent } from '../../machines/channel/events.ts';
 import type { ChannelPolicy } from '../../machines/channel/policy.ts';
+import type { SecretStore } from '../../machines/commitment/secrets.ts';
 import type { HtlcRow } from '../../machines/htlc/htlc-table.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { encodeJson } from '../../protocols/json.ts';
@@ -15,7 +16,23 @@ export type JournalEvent =
   /** The first entry: all that the machine starts from. */
   | { readonly type: 'created'; readonly data: ChannelData; readonly policy: ChannelPolicy }
   /** The process began anew and rebuilt the channel from its row, under the policy that holds from then on. */
-  | { readonly type: 'restored'; readonly policy: ChannelPolicy };
+  | { readonly type: 'restored'; readonly policy: ChannelPolicy }
+  | Checkpoint;
+
+/**
+ * All that the machine goes on from, between two turns: what came before may be dropped, and what follows can be checked all the same. The
+ * entry's `signed` holds our signatures for the peer's latest commitment, its `points` those of our own commitments that are not revoked.
+ */
+export interface Checkpoint {
+  readonly type: 'checkpoint';
+  /** The hash of the entry before it. */
+  readonly previous: Uint8Array;
+  /** The HTLCs in the order of the channel's table, which decides between them where it is one's turn. */
+  readonly snapshot: ChannelSnapshot;
+  readonly policy: ChannelPolicy;
+  /** The secrets with which we revoked our commitments, and which the peer has: our earlier points follow from them. */
+  readonly revokedSecrets: SecretStore;
+}
 
 /**
  * One step of a channel's life: what came from outside, and what it changed. Entries are chained by their hashes, so that none can be altered,
@@ -59,7 +76,19 @@ export const htlcChanges = (changes: ReadonlyMap<string, HtlcRow | undefined>): 
 export interface JournalHead {
   readonly length: number;
   readonly hash: Uint8Array;
+  /** The sequence of the last checkpoint. */
+  readonly checkpoint: number | undefined;
 }
+
+/** How much of a journal there is. */
+export interface JournalLimits {
+  /** A checkpoint follows that many entries after the one before it. */
+  readonly checkpointEntries: number;
+  /** So many entries are kept at least; 0 keeps all. */
+  readonly keepEntries: number;
+}
+
+export const defaultJournalLimits: JournalLimits = { checkpointEntries: 1_000, keepEntries: 100_000 };
 
 /** The hash before the first entry. */
 export const GENESIS = new Uint8Array(32);
@@ -67,21 +96,9 @@ export const GENESIS = new Uint8Array(32);
 /** The entry exactly as it is hashed. */
 export const entryText = (entry: JournalEntry): string => encodeJson(entry);
 
-export function hashEntry(previous: Uint8Array, entry: JournalEntry): Uint8Array {
-  return sha256(concat([previous, new TextEncoder().encode(entryText(entry))]));
+/** The hash of an entry, by its text, which may be at hand. */
+export function hashEntry(previous: Uint8Array, text: string): Uint8Array {
+  return sha256(concat([previous, new TextEncoder().encode(text)]));
 }
 
 export const hashState = (row: string): Uint8Array => sha256(new TextEncoder().encode(row));
-
-/** The first entry that does not follow from the one before it, by its sequence number; undefined if the chain holds. */
-export function firstBreak(entries: Iterable<ChainedEntry>): { readonly sequence: number; readonly reason: string } | undefined {
-  let previous: Uint8Array = GENESIS;
-  let sequence = 0;
-  for (const { entry, hash } of entries) {
-    if (entry.sequence !== sequence) return { sequence, reason: `expected entry ${sequence}, got ${entry.sequence}` };
-    if (!equals(hashEntry(previous, entry), hash)) return { sequence, reason: 'the entry does not hash to its place in the chain' };
-    previous = hash;
-    sequence += 1;
-  }
-  return undefined;
-}

@@ -1,12 +1,13 @@
 import { toString } from 'uint8arrays';
 import { channelMachine } from '../../machines/channel/channel.machine.ts';
-import { createChannel, restoreChannel, type ChannelActor, type ChannelSnapshot, type ChannelStateValue } from '../../machines/channel/channel.ts';
+import { createChannel, restoreChannel, snapshotOf, type ChannelActor, type ChannelSnapshot, type ChannelStateValue } from '../../machines/channel/channel.ts';
 import { negotiated, type ChannelEnvironment } from '../../machines/channel/context.ts';
 import type { ChannelData } from '../../machines/channel/data.ts';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import type { ExternalChannelEvent } from '../../machines/channel/events.ts';
 import type { ChannelPolicy } from '../../machines/channel/policy.ts';
 import { localCommitment } from '../../machines/channel/requests.ts';
+import { secretStoreOf } from '../../machines/commitment/secrets.ts';
 import type { HtlcTable } from '../../machines/htlc/htlc-table.ts';
 import type { Claim, CommitmentBump } from '../../machines/onchain/claim.ts';
 import { bumpOf, claimsOf } from '../../machines/onchain/claims.ts';
@@ -14,7 +15,8 @@ import { RunnelError } from '../../protocols/errors.ts';
 import { encodeMessage } from '../../protocols/wire/messages.ts';
 import type { NodeId } from '../network/network.ts';
 import { signedCommitment, wireMessage, type ChannelKeys } from '../runtime/channel-wire.ts';
-import { changedRegions, GENESIS, hashEntry, type ChainedEntry, type JournalEntry, type JournalEvent, type JournalHead } from './journal.ts';
+import { pointsOf, repeatedSignature } from './checkpoint.ts';
+import { changedRegions, entryText, GENESIS, hashEntry, type ChainedEntry, type Checkpoint, type JournalEntry, type JournalEvent, type JournalHead } from './journal.ts';
 
 /** A machine threw, which none should: the channel is frozen and comes back from disk. */
 export class ChannelFaultError extends RunnelError {
@@ -32,6 +34,9 @@ export interface Outcome {
   readonly isInert: boolean;
   readonly effects: readonly { readonly effect: ChannelEffect; readonly bytes: Uint8Array | undefined }[];
 }
+
+/** What an entry holds beside its event. */
+type Noted = Partial<Pick<JournalEntry, 'wire' | 'signed' | 'points' | 'transitions'>>;
 
 /** The effects whose wire messages a replay without secrets cannot make again: their bytes stand in the journal. */
 export const signerMade: ReadonlySet<ChannelEffect['type']> = new Set([
@@ -78,7 +83,7 @@ export class LiveChannel {
     this.keys = keys;
     this.#policy = policy;
     this.#isFromDisk = head !== undefined;
-    this.#head = head ?? { length: 0, hash: GENESIS };
+    this.#head = head ?? { length: 0, hash: GENESIS, checkpoint: undefined };
     this.#actor = start({ policy, localPoint: (number) => this.#point(number), emit: (effect) => void this.#effects.push(effect) });
     this.#actor.subscribe({ error: (error) => void (this.#fault = error) });
   }
@@ -177,13 +182,32 @@ export class LiveChannel {
   /** The turn's entries, chained; the last one carries the hash of the row that is written with it. */
   takeEntries(stateHash: Uint8Array, htlcs: Readonly<Record<string, string>>): ChainedEntry[] {
     const last = this.#entries.length - 1;
-    const chained = this.#entries.map((entry, index): ChainedEntry => {
-      const whole = index === last ? { ...entry, htlcs, stateHash } : entry;
-      this.#head = { length: this.#head.length + 1, hash: hashEntry(this.#head.hash, whole) };
-      return { entry: whole, hash: this.#head.hash };
-    });
+    const chained = this.#entries.map((entry, index) => this.#chain(index === last ? { ...entry, htlcs, stateHash } : entry));
     this.#entries = [];
     return chained;
+  }
+
+  /** How many entries there are since the last checkpoint. */
+  get entriesSinceCheckpoint(): number {
+    return this.#head.length - (this.#head.checkpoint ?? 0);
+  }
+
+  /** A checkpoint that follows the turn's entries: what came before it may be dropped. */
+  takeCheckpoint(stateHash: Uint8Array, time: number): ChainedEntry {
+    const { data, htlcs, keys: { channel } } = this;
+    const latest = data.localCommitmentNumber;
+    const signature = repeatedSignature(data, htlcs);
+    const message = signature && wireMessage(signature, data, this.keys);
+    const event: Checkpoint = {
+      type: 'checkpoint',
+      previous: this.#head.hash,
+      snapshot: snapshotOf(this.#actor),
+      policy: this.#policy,
+      revokedSecrets: secretStoreOf(latest, (number) => channel.perCommitmentSecret(number, latest)),
+    };
+    const signed = message === undefined ? [] : [encodeMessage(message)];
+    const points = pointsOf(data, (number) => channel.perCommitmentPoint(number));
+    return this.#chain({ ...this.#entryOf(time, event, { signed, points }), stateHash });
   }
 
   /** Whether the peer may still send something for it that must not be answered with "unknown channel". */
@@ -198,15 +222,25 @@ export class LiveChannel {
     return point;
   }
 
+  #chain(entry: JournalEntry): ChainedEntry {
+    const hash = hashEntry(this.#head.hash, entryText(entry));
+    const { sequence, event } = entry;
+    this.#head = { length: sequence + 1, hash, checkpoint: event.type === 'checkpoint' ? sequence : this.#head.checkpoint };
+    return { entry, hash };
+  }
+
   #journalEvent(event: ExternalChannelEvent): JournalEvent {
     if (event.type === 'message') return { type: 'message', name: event.message.type };
     return event.type === 'restored' ? { type: 'restored', policy: this.#policy } : event;
   }
 
-  #note(time: number, event: JournalEvent, what: Partial<Pick<JournalEntry, 'wire' | 'signed' | 'points' | 'transitions'>> = {}): void {
+  #note(time: number, event: JournalEvent, what?: Noted): void {
+    this.#entries.push(this.#entryOf(time, event, what));
+  }
+
+  #entryOf(time: number, event: JournalEvent, what?: Noted): JournalEntry {
     const sequence = this.#head.length + this.#entries.length;
-    const nothing = { wire: undefined, signed: [], points: {}, transitions: {}, htlcs: {}, stateHash: undefined };
-    this.#entries.push({ ...nothing, ...what, sequence, time, event });
+    return { wire: undefined, signed: [], points: {}, transitions: {}, htlcs: {}, stateHash: undefined, ...what, sequence, time, event };
   }
 }
 

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { logLevel } from '../api/contract/node.ts';
 import { MAX_SAT, nodeId, toMultiaddr } from '../api/fields.ts';
+import { defaultJournalLimits } from '../channels/journal.ts';
 
 const integer = (min: number, max: number) =>
   z
@@ -114,6 +115,14 @@ export const configSchema = z.strictObject({
     toSelfDelay: integer(6, 2_016)
       .default(144)
       .describe('Blocks that the peer must wait for its money after closing alone'),
+  }),
+  journal: z.strictObject({
+    checkpointEntries: integer(10, 1_000_000)
+      .default(defaultJournalLimits.checkpointEntries)
+      .describe("Entries of a channel's journal between two checkpoints"),
+    keepEntries: integer(0, 1_000_000_000)
+      .default(defaultJournalLimits.keepEntries)
+      .describe("Entries of each channel's journal to keep at least, for the audit; 0 keeps all"),
   }),
 });
 

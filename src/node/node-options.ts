@@ -2,6 +2,7 @@ import type { ChannelPolicy } from '../../machines/channel/policy.ts';
 import type { PeerTiming } from '../../machines/peer/peer.machine.ts';
 import type { EventHub } from '../api/events.ts';
 import type { Chain } from '../chain/chain.ts';
+import type { JournalLimits } from '../channels/journal.ts';
 import type { AnnouncerTimes } from '../gossip/announcer.ts';
 import type { Signer } from '../keys/signer-api.ts';
 import type { Logger } from '../logging.ts';
@@ -27,6 +28,7 @@ export interface NodeOptions {
   readonly events: EventHub;
   readonly channelPolicy: ChannelPolicy;
   readonly forwardingPolicy: ChosenPolicy;
+  readonly journalLimits?: JournalLimits;
   readonly profile: { readonly alias: string; readonly rgbColor: Uint8Array; readonly announce: readonly string[] };
   readonly peerTiming?: Partial<PeerTiming>;
   readonly announcerTimes?: Partial<AnnouncerTimes>;

@@ -71,7 +71,7 @@ export class Node {
   #cancelDeadlines: () => void = () => {};
 
   constructor(options: NodeOptions) {
-    const { database, signer, chain, chainName, chainHash, network, clock, randomBytes, logger, channelPolicy } = options;
+    const { database, signer, chain, chainName, chainHash, network, clock, randomBytes, logger, channelPolicy: policy, journalLimits } = options;
     this.options = options;
     this.nodeId = hexOf(signer.node.nodeId);
     this.wallet = new Wallet({
@@ -83,7 +83,9 @@ export class Node {
     });
     this.closingScript = new SpareScript(this.wallet, chainName);
     this.channelStore = new ChannelStore(database);
-    this.channels = new ChannelManager({ store: this.channelStore, signer, clock, policy: channelPolicy, world: channelWorld(this) });
+    this.channels = new ChannelManager({
+      store: this.channelStore, signer, clock, policy, world: channelWorld(this), ...(journalLimits && { journalLimits }),
+    });
     this.channelEvents = new ChannelEvents(this.channels.all());
     this.policies = new ForwardingPolicies(database, options.forwardingPolicy);
     this.updates = new ChannelUpdates({ self: this.nodeId, chainHash, channels: this.channels });
@@ -127,7 +129,7 @@ export class Node {
         channels: this.channels,
         policies: this.policies,
         updates: this.updates,
-        channelPolicy,
+        channelPolicy: policy,
         gossip: () => this.gossip.store,
         blockHeight: () => this.height,
       }),

@@ -47,11 +47,16 @@ export function faultsOf(mesh: Mesh): string[] {
 export function journalFaults(mesh: Mesh, isChosen: () => boolean = () => true): string[] {
   return mesh.nodes.flatMap((node) =>
     endsOf(node).filter(isChosen).flatMap(({ index, snapshot }) => {
-      const replayed = replayChannel(node.node.channelStore.journal(index, 0, ALL.limit));
-      const name = `the journal of ${node.name}'s channel ${index}`;
-      if (!replayed.ok) return [`${name} breaks at entry ${replayed.sequence}: ${replayed.reason}`];
-      const isSame = rowText(replayed.snapshot) === rowText(snapshot) && replayed.snapshot.htlcs.length === snapshot.htlcs.length;
-      return isSame ? [] : [`${name} tells of another state than the one on disk`];
+      const { channelStore } = node.node;
+      // As a whole, and as one that was cut short.
+      const beginnings = [0, channelStore.lastCheckpoint(index, channelStore.journalHead(index)?.length ?? 0) ?? 0];
+      return [...new Set(beginnings)].flatMap((from) => {
+        const replayed = replayChannel(channelStore.journal(index, from, ALL.limit));
+        const name = `the journal of ${node.name}'s channel ${index} from entry ${from}`;
+        if (!replayed.ok) return [`${name} breaks at entry ${replayed.sequence}: ${replayed.reason}`];
+        const isSame = rowText(replayed.snapshot) === rowText(snapshot) && replayed.snapshot.htlcs.length === snapshot.htlcs.length;
+        return isSame ? [] : [`${name} tells of another state than the one on disk`];
+      });
     }),
   );
 }

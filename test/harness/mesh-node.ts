@@ -201,6 +201,8 @@ export class MeshNode {
       events: new EventHub((error) => problem(`${name}: a listener threw ${String(error)}`)),
       channelPolicy: { ...MESH_POLICY, ...this.#world.policyOf(name) },
       forwardingPolicy: MESH_FORWARDING,
+      // Many checkpoints, each of which must be what follows from the journal before it.
+      journalLimits: { checkpointEntries: 12, keepEntries: 0 },
       profile: { alias: name, rgbColor: Uint8Array.of(1, 2, 3), announce: [] },
       addressGap: 4,
       backupFile: {

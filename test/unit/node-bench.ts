@@ -12,6 +12,7 @@ import { decodeMessage, encodeMessage, type Message } from '../../protocols/wire
 import type { Block } from '../../src/chain/chain.ts';
 import { ChannelManager, type ChannelWorld } from '../../src/channels/channel-manager.ts';
 import { ChannelStore, hexOf } from '../../src/channels/channel-store.ts';
+import { defaultJournalLimits, type JournalLimits } from '../../src/channels/journal.ts';
 import type { LiveChannel } from '../../src/channels/live-channel.ts';
 import type { NodeId } from '../../src/network/network.ts';
 import type { Signer } from '../../src/keys/signer-api.ts';
@@ -68,16 +69,18 @@ export class Bench {
   /** Who is connected. */
   readonly up = new Set<NodeId>();
   blockHeight = 100;
+  readonly #journalLimits: JournalLimits;
   #scheduled: (() => void) | undefined;
   #isCommitted = false;
   #addresses = 0;
 
-  constructor(database = openDatabase({ path: ':memory:' })) {
+  constructor(database = openDatabase({ path: ':memory:' }), journalLimits = defaultJournalLimits) {
     this.database = database;
+    this.#journalLimits = journalLimits;
     benches.push(this);
     const signer = this.#faultySigner(signerOf('bob'));
     this.store = new ChannelStore(database);
-    this.channels = new ChannelManager({ store: this.store, signer, clock: this.clock, policy, world: this.#world() });
+    this.channels = new ChannelManager({ store: this.store, signer, clock: this.clock, policy, world: this.#world(), journalLimits });
     this.wallet = new Wallet({ database, signer: signer.onchain, network: 'regtest', gapLimit: 2 });
     this.feed = new ChainFeed({ database, wallet: this.wallet, channels: this.channels });
     this.dispatcher = new Dispatcher({
@@ -120,7 +123,7 @@ export class Bench {
 
   /** As after kill -9: a new process on the same disk. */
   restarted(): Bench {
-    const next = new Bench(this.database);
+    const next = new Bench(this.database, this.#journalLimits);
     next.blockHeight = this.blockHeight;
     next.turn();
     return next;

@@ -60,6 +60,7 @@ export class Rig {
       logger,
       events: new EventHub((error) => this.fatal.push(error)),
       channelPolicy: { ...defaultPolicy, minimumDepth: 2 },
+      journalLimits: { checkpointEntries: 5, keepEntries: 0 },
       forwardingPolicy: { feeBaseMsat: 1_000, feeProportionalMillionths: 10, cltvExpiryDelta: 34 },
       profile: { alias: 'bob', rgbColor: Uint8Array.of(1, 2, 3), announce: [] },
       addressGap: 2,
