@@ -1,7 +1,7 @@
 /** Invoices, payments and routes for people. */
 import type { Output } from '../api/client.ts';
-import { formatMsat } from './amounts.ts';
-import { list, section, table, time } from './text.ts';
+import { formatMsat } from '../api/amounts.ts';
+import { harmless, list, section, table, time } from './text.ts';
 
 type Payment = Output<'payment'>;
 
@@ -67,7 +67,9 @@ export function renderPayment(payment: Payment): string {
   });
   const attempts = payment.attempts.map((attempt, index) => {
     const outcome = attempt.failure === undefined ? attempt.status : `${attempt.status}: ${attempt.failure.message}`;
-    return section(`attempt ${index + 1}, ${outcome}`, renderHops(attempt.route.hops));
+    const learnt = attempt.learnt.map(({ text }) => harmless(`- ${text}`));
+    const body = [renderHops(attempt.route.hops, attempt.failedHop), ...(learnt.length === 0 ? [] : ['learnt:', ...learnt])];
+    return section(`attempt ${index + 1}, ${outcome}`, body.join('\n'));
   });
   return [head, ...attempts].join('\n\n');
 }
@@ -96,12 +98,17 @@ export function renderRoute(route: Output<'route'>): string {
   return `${head}\n\n${renderHops(route.hops)}`;
 }
 
-function renderHops(hops: Output<'route'>['hops']): string {
+/** `failedHop`: the hop at whose end the payment failed. */
+function renderHops(hops: Output<'route'>['hops'], failedHop?: number): string {
   return table(
     ['CHANNEL', 'SAT', 'FEE', 'EXPIRY', 'TO NODE'],
-    hops.map(
-      (hop) => [hop.shortChannelId, formatMsat(hop.amountMsat), formatMsat(hop.feeMsat), hop.cltvExpiry, hop.nodeId],
-    ),
+    hops.map((hop, index) => [
+      hop.shortChannelId,
+      formatMsat(hop.amountMsat),
+      formatMsat(hop.feeMsat),
+      hop.cltvExpiry,
+      index === failedHop ? `${hop.nodeId} (failed it)` : hop.nodeId,
+    ]),
     'no hops',
   );
 }

@@ -7,6 +7,7 @@ import {
   type PaymentPart,
 } from '../../machines/payment/payment.ts';
 import type { PaymentState } from '../../machines/payment/payment.machine.ts';
+import type { Learnt } from '../routing/lesson.ts';
 import { hashKey } from './invoice-store.ts';
 import { LiveActor } from './live-actor.ts';
 import type { PaymentPlan } from './payment-request.ts';
@@ -17,6 +18,7 @@ export interface LivePayment extends Omit<StoredPayment, 'state' | 'data'> {
   readonly key: string;
   readonly actor: LiveActor<PaymentEvent, PaymentEffect, PaymentState, PaymentData>;
   readonly partSecrets: Map<number, PartSecrets>;
+  readonly learnt: Map<number, readonly Learnt[]>;
   search: PaymentSearch;
   finishedAtMs: number | undefined;
   /** As they are on disk; undefined for a payment that is not there, or is to take the place of one that failed. */
@@ -48,6 +50,7 @@ export function newPayment(plan: PaymentPlan, createdAtMs: number): LivePayment 
     createdAtMs,
     finishedAtMs: undefined,
     partSecrets: new Map(),
+    learnt: new Map(),
     savedParts: undefined,
   };
 }
@@ -60,13 +63,15 @@ export function livePayment({ state, data, ...rest }: StoredPayment): LivePaymen
     key: hashKey(data.paymentHash),
     actor: actor.markSaved(),
     partSecrets: new Map(rest.partSecrets),
+    learnt: new Map(rest.learnt),
     savedParts: data.parts,
   };
 }
 
 /** A payment as it is to be saved. */
 export function storedPayment(payment: LivePayment): StoredPayment {
-  const { actor, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets } = payment;
+  const { actor, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets, learnt } =
+    payment;
   return {
     state: actor.state,
     data: actor.data,
@@ -78,6 +83,7 @@ export function storedPayment(payment: LivePayment): StoredPayment {
     finishedAtMs,
     search,
     partSecrets,
+    learnt,
   };
 }
 

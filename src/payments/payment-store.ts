@@ -9,6 +9,7 @@ import type {
 import type { PaymentState } from '../../machines/payment/payment.machine.ts';
 import { decodeJson, encodeJson } from '../../protocols/json.ts';
 import type { NodeId } from '../network/network.ts';
+import type { Learnt } from '../routing/lesson.ts';
 import type { RouteRequest } from '../routing/request.ts';
 import type { PayeeDetails } from '../routing/route.ts';
 import { u64, type Database } from '../storage/database.ts';
@@ -50,6 +51,8 @@ export interface StoredPayment {
   readonly search: PaymentSearch;
   /** By the part's number. */
   readonly partSecrets: ReadonlyMap<number, PartSecrets>;
+  /** What each part taught, by its number; in the end nothing more is learnt of it. */
+  readonly learnt: ReadonlyMap<number, readonly Learnt[]>;
 }
 
 interface PaymentRow {
@@ -77,6 +80,7 @@ interface PartRow {
   readonly outcome: string | null;
   readonly shared_secrets: Uint8Array;
   readonly onion_hash: Uint8Array;
+  readonly learnt: string | null;
 }
 
 export interface PaymentList {
@@ -119,7 +123,7 @@ export class PaymentStore {
 
   /** Writes the payment; of its parts those that are not as in `partsBefore`. */
   save(payment: StoredPayment, partsBefore: readonly PaymentPart[]): void {
-    const { state, data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets } =
+    const { state, data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets, learnt } =
       payment;
     this.#database.run(
       `INSERT INTO payments (payment_hash, state, payee, amount_msat, is_keysend, invoice, description, created_ms,
@@ -143,7 +147,7 @@ export class PaymentStore {
       encodeJson(search),
     );
     for (const part of data.parts) {
-      if (partsBefore[part.number] !== part) this.#savePart(data.paymentHash, part, partSecrets.get(part.number));
+      if (partsBefore[part.number] !== part) this.#savePart(data.paymentHash, part, partSecrets.get(part.number), learnt.get(part.number));
     }
   }
 
@@ -166,13 +170,14 @@ export class PaymentStore {
     paymentHash: Uint8Array,
     { number, route, htlc, outcome }: PaymentPart,
     secrets: PartSecrets | undefined,
+    learnt: readonly Learnt[] | undefined,
   ): void {
     this.#database.run(
       `INSERT INTO payment_parts (payment_hash, number, route, channel_index, htlc_u64, outcome, shared_secrets,
-         onion_hash)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+         onion_hash, learnt)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (payment_hash, number) DO UPDATE SET channel_index = excluded.channel_index,
-         htlc_u64 = excluded.htlc_u64, outcome = excluded.outcome`,
+         htlc_u64 = excluded.htlc_u64, outcome = excluded.outcome, learnt = excluded.learnt`,
       paymentHash,
       number,
       encodeJson(route),
@@ -181,6 +186,7 @@ export class PaymentStore {
       outcome && encodeJson(outcome),
       concat([...(secrets?.sharedSecrets ?? [])]),
       secrets?.onionHash ?? new Uint8Array(),
+      learnt && encodeJson(learnt),
     );
   }
 
@@ -208,14 +214,15 @@ export class PaymentStore {
       finishedAtMs: row.finished_ms ?? undefined,
       search: decodeJson(row.search) as PaymentSearch,
       partSecrets: new Map(parts.flatMap((part) => secretsFromRow(part))),
+      learnt: new Map(parts.flatMap(({ number, learnt }) => (learnt === null ? [] : [[number, decodeJson(learnt) as Learnt[]]]))),
     };
   }
 }
 
 /** A payment as others see it. */
 export function paymentRecord(payment: Omit<StoredPayment, 'search' | 'partSecrets'>): PaymentRecord {
-  const { state, data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs } = payment;
-  const attempts = data.parts.map(attemptOf);
+  const { state, data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, learnt } = payment;
+  const attempts = data.parts.map((part) => attemptOf(part, learnt.get(part.number)));
   return {
     paymentHash: data.paymentHash,
     status: state === 'succeeded' || state === 'failed' ? state : 'inFlight',
@@ -233,11 +240,12 @@ export function paymentRecord(payment: Omit<StoredPayment, 'search' | 'partSecre
   };
 }
 
-function attemptOf({ route, outcome }: PaymentPart): AttemptRecord {
+function attemptOf({ route, outcome }: PaymentPart, learnt: readonly Learnt[] = []): AttemptRecord {
   return {
     status: outcome?.kind ?? 'inFlight',
     route,
     failure: outcome?.kind === 'failed' ? outcome.failure : undefined,
+    learnt,
   };
 }
 

@@ -98,7 +98,7 @@ export class Payments {
   fulfilled(htlc: HtlcLocation, paymentPreimage: Uint8Array): boolean {
     const found = this.#byHtlc.get(htlcKey(htlc)) ?? this.#failedBefore(htlc, sha256(paymentPreimage));
     if (found === undefined) return false;
-    this.#options.router.reportOutcome({ type: 'settled', route: found.part.route });
+    this.#learn(found, { type: 'settled', route: found.part.route });
     this.#send(found.payment, { type: 'htlcFulfilled', part: found.part.number, paymentPreimage });
     return true;
   }
@@ -259,10 +259,17 @@ export class Payments {
   }
 
   #failed(found: LivePart, { outcome, failure }: PartReport): void {
-    const lesson = this.#options.router.reportOutcome(outcome);
+    const lesson = this.#learn(found, outcome);
     const { search } = found.payment;
     found.payment.search = { ...search, request: withLesson(search.request, lesson) };
     this.#partFailed(found, { failure, mayRetry: lesson.retry });
+  }
+
+  /** A part that seemed to have failed for good may be settled in the end: then both have taught. */
+  #learn({ payment, part }: LivePart, outcome: AttemptOutcome): Lesson {
+    const lesson = this.#options.router.reportOutcome(outcome);
+    payment.learnt.set(part.number, [...(payment.learnt.get(part.number) ?? []), ...lesson.learnt]);
+    return lesson;
   }
 
   #partFailed(

@@ -1,5 +1,6 @@
 import type { PaymentFailure, PaymentRoute } from '../../machines/payment/payment.ts';
 import type { NodeId } from '../network/network.ts';
+import type { Learnt } from '../routing/lesson.ts';
 
 export type PaymentStatus = 'inFlight' | 'succeeded' | 'failed';
 
@@ -8,6 +9,8 @@ export interface AttemptRecord {
   readonly status: PaymentStatus;
   readonly route: PaymentRoute;
   readonly failure: PaymentFailure | undefined;
+  /** What it taught about the way. */
+  readonly learnt: readonly Learnt[];
 }
 
 /** A payment that this node made or makes. */

@@ -119,4 +119,8 @@ export const paymentsMigrations: readonly Migration[] = [
       CREATE INDEX invoices_by_state ON invoices (state);
     `,
   },
+  {
+    name: 'what attempts taught',
+    sql: 'ALTER TABLE payment_parts ADD COLUMN learnt TEXT;',
+  },
 ];

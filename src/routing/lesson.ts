@@ -3,7 +3,7 @@ import type { NodeId } from '../network/network.ts';
 import { directionOf } from './channel.ts';
 import { readVerifiedUpdate } from './verified-update.ts';
 import type { ChannelGraph } from './graph.ts';
-import type { ChannelDirection, Liquidity } from './liquidity.ts';
+import type { ChannelDirection, FailureLesson, Liquidity } from './liquidity.ts';
 import type { Exclusions, PolicyOverride, RouteRequest } from './request.ts';
 import { htlcsOf, type Route } from './route.ts';
 
@@ -37,6 +37,28 @@ export interface Lesson {
   readonly exclude: Exclusions;
   /** To be added to the request's overrides. BOLT 4: for this payment alone, and never shown to others. */
   readonly policyOverride?: PolicyOverride;
+  /** What was taught and what is excluded, for whoever wants to see it; in this order. */
+  readonly learnt: readonly Learnt[];
+}
+
+/** One thing that an attempt has taught, about a channel in one direction or about a node. Plain data. */
+export interface Learnt {
+  /**
+   * To the liquidity estimate, for all payments: `carried`, `settled` and `failed` amounts, or that a node failed; to the
+   * same payment alone: a `policy` newer than gossip's, and what is `excluded` from its next attempts.
+   */
+  readonly kind: 'carried' | 'settled' | 'failed' | 'nodeFailed' | 'policy' | 'excluded';
+  readonly shortChannelId?: bigint;
+  /** Our own end of our own channel is not named. */
+  readonly fromNodeId?: NodeId;
+  readonly toNodeId?: NodeId;
+  readonly nodeId?: NodeId;
+  /** Of a failure, 1 for any amount. */
+  readonly amountMsat?: bigint;
+  /** A failure that the node called permanent. */
+  readonly isPermanent?: true;
+  /** A failure of which others are suspected as well. */
+  readonly isSuspicion?: true;
 }
 
 /** What the teaching reads and changes. */
@@ -51,9 +73,51 @@ export interface LessonContext {
  */
 interface RouteEdge extends ChannelDirection {
   readonly amountMsat: bigint;
+  readonly fromNodeId: NodeId;
+  readonly toNodeId: NodeId;
 }
 
-const DONE: Lesson = { retry: false, exclude: {} };
+/** How the payment may go on. */
+type Verdict = Omit<Lesson, 'learnt'>;
+
+const DONE: Verdict = { retry: false, exclude: {} };
+
+/** Teaches the liquidity estimate and notes it: what is told of a lesson is what was taught. */
+class Teacher {
+  readonly learnt: Learnt[] = [];
+  readonly #liquidity: Liquidity;
+
+  constructor(liquidity: Liquidity) {
+    this.#liquidity = liquidity;
+  }
+
+  carried(edge: RouteEdge): void {
+    this.#liquidity.carried(edge, edge.amountMsat);
+    this.learnt.push({ kind: 'carried', ...ends(edge), amountMsat: edge.amountMsat });
+  }
+
+  settled(edge: RouteEdge): void {
+    this.#liquidity.settled(edge, edge.amountMsat);
+    this.learnt.push({ kind: 'settled', ...ends(edge), amountMsat: edge.amountMsat });
+  }
+
+  failed(edge: RouteEdge, amountMsat: bigint, lesson: FailureLesson = {}): void {
+    this.#liquidity.failed(edge, amountMsat, lesson);
+    const { permanent = false, certainty = 1 } = lesson;
+    this.learnt.push({
+      kind: 'failed',
+      ...ends(edge),
+      amountMsat,
+      ...(permanent && { isPermanent: true }),
+      ...(certainty < 1 && { isSuspicion: true }),
+    });
+  }
+
+  nodeFailed(nodeId: NodeId, permanent: boolean): void {
+    this.#liquidity.nodeFailed(nodeId, { permanent });
+    this.learnt.push({ kind: 'nodeFailed', nodeId, ...(permanent && { isPermanent: true }) });
+  }
+}
 
 /**
  * The failures with which a node says that its outgoing channel's policy was not kept; with the policy, they can be
@@ -73,27 +137,46 @@ const OWN_FAILURES: ReadonlySet<FailureMessage['type']> = new Set([
  * Failure Codes".
  */
 export function learn(context: LessonContext, outcome: AttemptOutcome): Lesson {
-  const { liquidity } = context;
+  const teacher = new Teacher(context.liquidity);
   const edges = edgesOf(outcome.route);
+  const verdict = judge(context, teacher, edges, outcome);
+  return { ...verdict, learnt: [...teacher.learnt, ...keptOff(verdict, edges)] };
+}
+
+function judge(context: LessonContext, teacher: Teacher, edges: readonly RouteEdge[], outcome: AttemptOutcome): Verdict {
   switch (outcome.type) {
     case 'settled':
-      for (const edge of edges) liquidity.settled(edge, edge.amountMsat);
+      for (const edge of edges) teacher.settled(edge);
       return DONE;
     case 'not_sent':
       return { retry: true, exclude: { channels: outcome.route.hops.slice(0, 1).map((hop) => hop.shortChannelId) } };
     case 'unreadable':
-      return fromUnreadable(liquidity, edges);
+      return fromUnreadable(teacher, edges);
     case 'failed':
       // The HTLC came as far as to the node that answers.
-      for (const edge of edges.slice(0, outcome.hopIndex)) liquidity.carried(edge, edge.amountMsat);
+      for (const edge of edges.slice(0, outcome.hopIndex)) teacher.carried(edge);
       return outcome.hopIndex >= outcome.route.hops.length - 1
-        ? fromPayee(context, outcome)
-        : fromForwarder(context, outcome);
+        ? fromPayee(teacher, outcome)
+        : fromForwarder(context, teacher, outcome);
   }
 }
 
+/** What the rest of the payment goes by, beside the estimate. */
+function keptOff({ exclude, policyOverride }: Verdict, edges: readonly RouteEdge[]): Learnt[] {
+  const endsOf = ({ shortChannelId, direction }: ChannelDirection) => {
+    const edge = edges.find((other) => other.shortChannelId === shortChannelId && other.direction === direction);
+    return edge === undefined ? { shortChannelId } : ends(edge);
+  };
+  return [
+    ...(policyOverride === undefined ? [] : [{ kind: 'policy' as const, ...endsOf(policyOverride) }]),
+    ...(exclude.nodes ?? []).map((nodeId): Learnt => ({ kind: 'excluded', nodeId })),
+    ...(exclude.channels ?? []).map((shortChannelId): Learnt => ({ kind: 'excluded', shortChannelId })),
+    ...(exclude.directions ?? []).map((edge): Learnt => ({ kind: 'excluded', ...endsOf(edge) })),
+  ];
+}
+
 /** The request for the next attempt of the same payment. */
-export function withLesson(request: RouteRequest, { exclude, policyOverride }: Lesson): RouteRequest {
+export function withLesson(request: RouteRequest, { exclude, policyOverride }: Pick<Lesson, 'exclude' | 'policyOverride'>): RouteRequest {
   const before = request.exclude ?? {};
   return {
     ...request,
@@ -108,21 +191,22 @@ export function withLesson(request: RouteRequest, { exclude, policyOverride }: L
 
 type Failed = Extract<AttemptOutcome, { type: 'failed' }>;
 
-function fromPayee({ liquidity }: LessonContext, { route, failure }: Failed): Lesson {
+function fromPayee(teacher: Teacher, { route, failure }: Failed): Verdict {
   if (failureFlags(failure).perm) return DONE;
   const before = route.hops.at(-2);
   // When we are the payee's only peer on the route, nothing that we could do differently is left.
   if (before === undefined) return DONE;
   // The HTLC was not what the onion says: the node before the payee changed it.
   if (failure.type === 'final_incorrect_cltv_expiry' || failure.type === 'final_incorrect_htlc_amount') {
-    return excludeNode(liquidity, before.nodeId, false);
+    return excludeNode(teacher, before.nodeId, false);
   }
   const last = edgesOf(route).at(-1);
   return { retry: true, exclude: { directions: last === undefined ? [] : [bare(last)] } };
 }
 
-function fromForwarder(context: LessonContext, { route, hopIndex, failure, policyOverrides = [] }: Failed): Lesson {
-  const { liquidity } = context;
+function fromForwarder(
+  context: LessonContext, teacher: Teacher, { route, hopIndex, failure, policyOverrides = [] }: Failed,
+): Verdict {
   const node = route.hops[hopIndex];
   const edge = edgesOf(route)[hopIndex];
   if (node === undefined || edge === undefined) return DONE;
@@ -130,34 +214,34 @@ function fromForwarder(context: LessonContext, { route, hopIndex, failure, polic
   const exclude = { directions: [bare(edge)] };
 
   if (isNodeFailure || OWN_FAILURES.has(failure.type)) {
-    return excludeNode(liquidity, node.nodeId, perm && isNodeFailure);
+    return excludeNode(teacher, node.nodeId, perm && isNodeFailure);
   }
   // The node after it could not read the onion: one of the two has garbled it.
   if (badOnion) {
-    liquidity.failed(edge, 1n, { certainty: 0.5 });
+    teacher.failed(edge, 1n, { certainty: 0.5 });
     return { retry: true, exclude };
   }
   if (POLICY_FAILURES.has(failure.type)) {
     const policyOverride = freshPolicy(context, node.nodeId, edge, failure, policyOverrides);
     if (policyOverride !== undefined) return { retry: true, exclude: {}, policyOverride };
-    liquidity.failed(edge, 1n);
+    teacher.failed(edge, 1n);
     return { retry: true, exclude };
   }
   // `temporary_channel_failure` and whatever is not known: it may pass later, or a smaller amount now.
-  liquidity.failed(edge, perm ? 1n : edge.amountMsat, { permanent: perm });
+  teacher.failed(edge, perm ? 1n : edge.amountMsat, { permanent: perm });
   return { retry: true, exclude };
 }
 
-function fromUnreadable(liquidity: Liquidity, edges: readonly RouteEdge[]): Lesson {
+function fromUnreadable(teacher: Teacher, edges: readonly RouteEdge[]): Verdict {
   if (edges.length === 0) return DONE;
-  for (const edge of edges) liquidity.failed(edge, edge.amountMsat, { certainty: 0.5 });
+  for (const edge of edges) teacher.failed(edge, edge.amountMsat, { certainty: 0.5 });
   // The last channel may be the payee's only one: it is spared as long as others can be suspected.
   const suspects = edges.length > 1 ? edges.slice(0, -1) : edges;
   return { retry: true, exclude: { directions: suspects.map(bare) } };
 }
 
-function excludeNode(liquidity: Liquidity, nodeId: NodeId, permanent: boolean): Lesson {
-  liquidity.nodeFailed(nodeId, { permanent });
+function excludeNode(teacher: Teacher, nodeId: NodeId, permanent: boolean): Verdict {
+  teacher.nodeFailed(nodeId, permanent);
   return { retry: true, exclude: { nodes: [nodeId] } };
 }
 
@@ -193,12 +277,20 @@ function freshPolicy(
  */
 function edgesOf(route: Route): RouteEdge[] {
   const htlcs = htlcsOf(route);
-  return route.hops.slice(1).map((hop, index) => ({
-    shortChannelId: hop.shortChannelId,
-    direction: directionOf(route.hops[index]?.nodeId ?? '', hop.nodeId),
-    amountMsat: htlcs[index + 1]?.amountMsat ?? 0n,
-  }));
+  return route.hops.slice(1).map((hop, index) => {
+    const fromNodeId = route.hops[index]?.nodeId ?? '';
+    return {
+      shortChannelId: hop.shortChannelId,
+      direction: directionOf(fromNodeId, hop.nodeId),
+      amountMsat: htlcs[index + 1]?.amountMsat ?? 0n,
+      fromNodeId,
+      toNodeId: hop.nodeId,
+    };
+  });
 }
+
+const ends = ({ shortChannelId, fromNodeId, toNodeId }: RouteEdge): Pick<Learnt, 'shortChannelId' | 'fromNodeId' | 'toNodeId'> =>
+  ({ shortChannelId, fromNodeId, toNodeId });
 
 function bare({ shortChannelId, direction }: RouteEdge): ChannelDirection {
   return { shortChannelId, direction };

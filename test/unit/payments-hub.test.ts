@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { decodeInvoice } from '../../protocols/invoice/decode.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
+import { contract } from '../../src/api/contract.ts';
+import { paymentsApi } from '../../src/node/api/payments-api.ts';
+import type { Node } from '../../src/node/node.ts';
 import { DEFAULT_POLICY, FakeNet, finish, hex } from './payments-fixtures.ts';
 
 const BALANCE = 100_000_000n;
@@ -243,6 +247,30 @@ describe('a payment that meets obstacles', () => {
     });
     expect(net.node('bob').localMsat).toBe(BALANCE + 500n);
     expect(net.node('alice').localMsat).toBe(2n * BALANCE - 1_002_100n);
+  });
+
+  it('keeps what each attempt taught, and shows it in words', async () => {
+    const net = diamond(500n);
+    const [alice, bob, carol] = ['alice', 'bob', 'carol'].map((name) => net.node(name));
+    const invoice = await invoiceOf(net, 'carol', 1_000_000n);
+    const { paymentHash } = await after(net, alice!.hub.pay({ invoice }));
+    const [first, second] = alice!.hub.getPayment(paymentHash).attempts;
+    const edge = { shortChannelId: (101n << 40n) | (1n << 16n), fromNodeId: bob!.nodeId, toNodeId: carol!.nodeId };
+    expect(first?.learnt).toEqual([{ kind: 'failed', ...edge, amountMsat: 1_000_000n }, { kind: 'excluded', ...edge }]);
+    expect(second?.learnt.map(({ kind }) => kind)).toEqual(['settled']);
+
+    const node = { payments: alice!.hub, gossip: { store: { nodeAnnouncement: () => undefined } } } as unknown as Node;
+    const shown = await paymentsApi(node).payment({ paymentHash: hex(paymentHash) });
+    expect(z.decode(contract.payment.output, z.encode(contract.payment.output, shown))).toEqual(shown);
+    const [bobs, carols] = [bob!, carol!].map(({ nodeId }) => nodeId.slice(0, 12));
+    expect(shown.attempts[0]).toMatchObject({
+      failedHop: 0,
+      learnt: [
+        { kind: 'failed', shortChannelId: '101x1x0', text: `101x1x0 from ${bobs} to ${carols} cannot carry 1000.000 sat for now` },
+        { kind: 'excluded', text: `this payment keeps off 101x1x0 from ${bobs} to ${carols} from now on` },
+      ],
+    });
+    expect(shown.attempts[1]?.failedHop).toBeUndefined();
   });
 
   it('pays a fee that has risen meanwhile, as the failure says', async () => {

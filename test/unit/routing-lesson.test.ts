@@ -53,7 +53,16 @@ function setUp() {
   return { graph, liquidity, router, request, route: found.route, chance };
 }
 
-function scidsAfter(router: Router, request: RouteRequest, lesson: Lesson): bigint[] | string {
+type Verdict = Omit<Lesson, 'learnt'>;
+
+/** How the payment goes on, without what was taught. */
+function verdictOf(lesson: Lesson): Verdict {
+  const { learnt, ...verdict } = lesson;
+  expect(Array.isArray(learnt)).toBe(true);
+  return verdict;
+}
+
+function scidsAfter(router: Router, request: RouteRequest, lesson: Verdict): bigint[] | string {
   const result = router.findRoute(withLesson(request, lesson));
   return result.found ? result.route.hops.map((hop) => hop.shortChannelId) : result.reason;
 }
@@ -73,7 +82,7 @@ function updateFor(edge: ChannelDirection, signer: number, changes: Partial<Edge
 describe('a payment that succeeds', () => {
   it('teaches where the money went, and is over', () => {
     const { router, route, chance } = setUp();
-    expect(router.reportOutcome({ type: 'settled', route })).toEqual({ retry: false, exclude: {} });
+    expect(verdictOf(router.reportOutcome({ type: 'settled', route }))).toEqual({ retry: false, exclude: {} });
     const opposite = { ...CAROL_DAVE, direction: CAROL_DAVE.direction === 0 ? (1 as const) : (0 as const) };
     expect(chance(opposite)).toBe(1);
   });
@@ -85,7 +94,7 @@ describe('a failure on the way', () => {
     const lesson = router.reportOutcome(
       failed(route, 0, { type: 'temporary_channel_failure', channelUpdate: new Uint8Array() }),
     );
-    expect(lesson).toEqual({ retry: true, exclude: { directions: [BOB_CAROL] } });
+    expect(verdictOf(lesson)).toEqual({ retry: true, exclude: { directions: [BOB_CAROL] } });
     expect(chance(BOB_CAROL, 100_020)).toBe(0);
     expect(chance(BOB_CAROL, 100_019)).toBeGreaterThan(0.99);
     expect(scidsAfter(router, request, lesson)).toEqual([1n, SPARE, 3n]);
@@ -121,7 +130,7 @@ describe('a failure on the way', () => {
   ] satisfies FailureMessage[])('of the node itself removes the node: $type', (failure) => {
     const { router, request, route, liquidity } = setUp();
     const lesson = router.reportOutcome(failed(route, 0, failure));
-    expect(lesson).toEqual({ retry: true, exclude: { nodes: [bob] } });
+    expect(verdictOf(lesson)).toEqual({ retry: true, exclude: { nodes: [bob] } });
     expect([...liquidity.nodeProbabilities()]).toEqual([[bob, 0]]);
     expect(scidsAfter(router, request, lesson)).toBe('constrained');
   });
@@ -146,7 +155,7 @@ describe('a failure on the way', () => {
   it('before the first hop concerns our own channel alone', () => {
     const { router, request, route, liquidity } = setUp();
     const lesson = router.reportOutcome({ type: 'not_sent', route });
-    expect(lesson).toEqual({ retry: true, exclude: { channels: [1n] } });
+    expect(verdictOf(lesson)).toEqual({ retry: true, exclude: { channels: [1n] } });
     expect([...liquidity.known()]).toEqual([]);
     expect(scidsAfter(router, request, lesson)).toBe('constrained');
   });
@@ -160,7 +169,7 @@ describe('a policy that was not kept', () => {
     const { graph, router, request, route, chance } = setUp();
     const update = updateFor(BOB_CAROL, 2, { timestamp: 101, feeBaseMsat: 300 });
     const lesson = router.reportOutcome(failed(route, 0, feeInsufficient(update)));
-    expect(lesson).toEqual({
+    expect(verdictOf(lesson)).toEqual({
       retry: true, exclude: {}, policyOverride: { ...BOB_CAROL, policy: policy({ timestamp: 101, feeBaseMsat: 300 }) },
     });
     const retry = router.findRoute(withLesson(request, lesson));
@@ -181,7 +190,7 @@ describe('a policy that was not kept', () => {
     const channelUpdate = updateFor(BOB_CAROL, 2, { timestamp: 101, feeBaseMsat: 300 });
     const first = router.reportOutcome(failed(route, 0, feeInsufficient(channelUpdate)));
     const second = failed(route, 0, feeInsufficient(channelUpdate), [first.policyOverride!]);
-    expect(router.reportOutcome(second)).toEqual({ retry: true, exclude: { directions: [BOB_CAROL] } });
+    expect(verdictOf(router.reportOutcome(second))).toEqual({ retry: true, exclude: { directions: [BOB_CAROL] } });
   });
 
   const useless: [string, Uint8Array][] = [
@@ -203,7 +212,7 @@ describe('a policy that was not kept', () => {
   ];
   it.each(useless)('excludes the channel when what comes along is %s', (_, channelUpdate) => {
     const { router, route, chance } = setUp();
-    expect(router.reportOutcome(failed(route, 0, feeInsufficient(channelUpdate)))).toEqual({
+    expect(verdictOf(router.reportOutcome(failed(route, 0, feeInsufficient(channelUpdate))))).toEqual({
       retry: true, exclude: { directions: [BOB_CAROL] },
     });
     expect(chance(BOB_CAROL, 1)).toBe(0);
@@ -214,7 +223,7 @@ describe('what the payee answers', () => {
   it('ends the payment when it is permanent, and shows that the way was good', () => {
     const { router, route, chance } = setUp();
     const failure: FailureMessage = { type: 'incorrect_or_unknown_payment_details', htlcMsat: 100_000n, height: 700 };
-    expect(router.reportOutcome(failed(route, 2, failure))).toEqual({ retry: false, exclude: {} });
+    expect(verdictOf(router.reportOutcome(failed(route, 2, failure)))).toEqual({ retry: false, exclude: {} });
     expect([chance(BOB_CAROL), chance(CAROL_DAVE)]).toEqual([1, 1]);
   });
 
@@ -223,13 +232,13 @@ describe('what the payee answers', () => {
     const lesson = router.reportOutcome(
       failed(route, 2, { type: 'final_incorrect_htlc_amount', incomingHtlcAmtMsat: 5n }),
     );
-    expect(lesson).toEqual({ retry: true, exclude: { nodes: [carol] } });
+    expect(verdictOf(lesson)).toEqual({ retry: true, exclude: { nodes: [carol] } });
   });
 
   it('may pass: another way is tried', () => {
     const { router, route } = setUp();
     expect(
-      router.reportOutcome(failed(route, 2, { type: 'mpp_timeout' })),
+      verdictOf(router.reportOutcome(failed(route, 2, { type: 'mpp_timeout' }))),
     ).toEqual({ retry: true, exclude: { directions: [CAROL_DAVE] } });
   });
 
@@ -239,6 +248,49 @@ describe('what the payee answers', () => {
     if (!direct.found) expect.fail(direct.message);
     expect(router.reportOutcome(failed(direct.route, 0, { type: 'mpp_timeout' })).retry).toBe(false);
     expect(router.reportOutcome({ type: 'unreadable', route: direct.route }).retry).toBe(false);
+  });
+});
+
+describe('what is told of a lesson', () => {
+  it('is what was taught, in the order of the way, and what the payment keeps off', () => {
+    const { router, route } = setUp();
+    const failure: FailureMessage = { type: 'temporary_channel_failure', channelUpdate: new Uint8Array() };
+    const edge = { shortChannelId: 3n, fromNodeId: carol, toNodeId: dave };
+    expect(router.reportOutcome(failed(route, 1, failure)).learnt).toEqual([
+      { kind: 'carried', shortChannelId: 2n, fromNodeId: bob, toNodeId: carol, amountMsat: 100_020n },
+      { kind: 'failed', ...edge, amountMsat: 100_000n },
+      { kind: 'excluded', ...edge },
+    ]);
+  });
+
+  it('is a node that failed, and a policy that is newer', () => {
+    const { router, route } = setUp();
+    expect(router.reportOutcome(failed(route, 0, { type: 'permanent_node_failure' })).learnt).toEqual([
+      { kind: 'nodeFailed', nodeId: bob, isPermanent: true },
+      { kind: 'excluded', nodeId: bob },
+    ]);
+    const channelUpdate = updateFor(BOB_CAROL, 2, { timestamp: 101, feeBaseMsat: 300 });
+    expect(router.reportOutcome(failed(route, 0, { type: 'fee_insufficient', htlcMsat: 1n, channelUpdate })).learnt).toEqual([
+      { kind: 'policy', shortChannelId: 2n, fromNodeId: bob, toNodeId: carol },
+    ]);
+  });
+
+  it('is a suspicion of all where a failure cannot be read, and nothing but our own channel where nothing was sent', () => {
+    const { router, route } = setUp();
+    expect(router.reportOutcome({ type: 'unreadable', route }).learnt).toMatchObject([
+      { kind: 'failed', shortChannelId: 2n, isSuspicion: true },
+      { kind: 'failed', shortChannelId: 3n, isSuspicion: true },
+      { kind: 'excluded', shortChannelId: 2n },
+    ]);
+    expect(router.reportOutcome({ type: 'not_sent', route }).learnt).toEqual([{ kind: 'excluded', shortChannelId: 1n }]);
+  });
+
+  it('is all of the way where the payment arrived', () => {
+    const { router, route } = setUp();
+    expect(router.reportOutcome({ type: 'settled', route }).learnt.map(({ kind, shortChannelId }) => [kind, shortChannelId])).toEqual([
+      ['settled', 2n],
+      ['settled', 3n],
+    ]);
   });
 });
 

@@ -1,13 +1,16 @@
 import { fromString } from 'uint8arrays';
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import type { Currency } from '../../../protocols/invoice/prefix.ts';
+import { formatMsat } from '../../api/amounts.ts';
 import type { NodeApi, Output } from '../../api/contract.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { NodeEvent } from '../../api/events.ts';
 import { hexOf } from '../../channels/channel-store.ts';
-import type { InvoiceRecord, LossNotice, PaymentRecord, PaymentsNotice } from '../../payments/records.ts';
+import type { AttemptRecord, InvoiceRecord, LossNotice, PaymentRecord, PaymentsNotice } from '../../payments/records.ts';
 import type { PaymentFailure, PaymentRoute } from '../../../machines/payment/payment.ts';
 import type { Node } from '../node.ts';
+import { learntView, type NodeName } from './learnt-view.ts';
+import { aliasOf } from './shown-channel.ts';
 
 type Methods = Pick<NodeApi, 'invoice' | 'invoices' | 'decode' | 'pay' | 'keysend' | 'payments' | 'payment' | 'route'>;
 type PaymentView = Output<'payment'>;
@@ -20,7 +23,9 @@ export const currencyOf = (chainName: string): Currency =>
   chainName === 'main' ? 'bc' : chainName === 'regtest' ? 'bcrt' : chainName === 'signet' ? 'tbs' : 'tb';
 
 /** Invoices, payments and routes through the API. */
-export function paymentsApi({ payments }: Node): Methods {
+export function paymentsApi(node: Node): Methods {
+  const { payments } = node;
+  const view = (payment: PaymentRecord): PaymentView => paymentView(payment, (nodeId) => aliasOf(node, nodeId) ?? nodeId.slice(0, 12));
   return {
     invoice: async ({ amountMsat, description, expirySeconds }) =>
       invoiceView(
@@ -62,13 +67,13 @@ export function paymentsApi({ payments }: Node): Methods {
         ),
       };
     },
-    pay: async (input) => paymentView(await payments.pay(defined(input))),
-    keysend: async (input) => paymentView(await payments.keysend(defined(input))),
+    pay: async (input) => view(await payments.pay(defined(input))),
+    keysend: async (input) => view(await payments.keysend(defined(input))),
     payments: async (query) => {
       const { total, payments: list } = payments.listPayments(defined(query));
-      return { total, payments: list.map(paymentView) };
+      return { total, payments: list.map(view) };
     },
-    payment: async ({ paymentHash }) => paymentView(payments.getPayment(bytes(paymentHash))),
+    payment: async ({ paymentHash }) => view(payments.getPayment(bytes(paymentHash))),
     route: async (input) => {
       const result = payments.findRoute(defined(input));
       if (result.found) return routeView(result.route);
@@ -79,7 +84,7 @@ export function paymentsApi({ payments }: Node): Methods {
 
 /** What the log says of money that is lost, or may be. */
 export const lossMessage = ({ paymentHash, amountMsat, reason, isCertain }: LossNotice): string =>
-  `${isCertain ? 'lost' : 'at risk'}: ${amountMsat} msat of payment ${hexOf(paymentHash)}: ${reason}`;
+  `${isCertain ? 'lost' : 'at risk'}: ${formatMsat(amountMsat)} sat of payment ${hexOf(paymentHash)}: ${reason}`;
 
 /** What the payments tell, as the API's listeners hear it; forwards and losses are not among it. */
 export function paymentsEvent(notice: PaymentsNotice, timeMs: number): NodeEvent | undefined {
@@ -87,8 +92,20 @@ export function paymentsEvent(notice: PaymentsNotice, timeMs: number): NodeEvent
     case 'payment': {
       const { paymentHash, status, amountMsat, feeMsat, attempts, failure } = notice.payment;
       const message = failure?.message ?? attempts.at(-1)?.failure?.message;
-      const attempt = attempts.length;
-      return { type: 'payment', timeMs, paymentHash: hexOf(paymentHash), status, amountMsat, feeMsat, attempt, ...(message !== undefined && { message }) };
+      const last = attempts.at(-1);
+      const failedHop = last && failedHopOf(last.route, last.failure);
+      return {
+        type: 'payment',
+        timeMs,
+        paymentHash: hexOf(paymentHash),
+        status,
+        amountMsat,
+        feeMsat,
+        attempt: attempts.length,
+        ...(message !== undefined && { message }),
+        ...(last && { route: last.route.hops.map(({ nodeId, shortChannelId }) => ({ nodeId, shortChannelId: formatScid(shortChannelId) })) }),
+        ...(failedHop !== undefined && { failedHop }),
+      };
     }
     case 'invoice': {
       const { paymentHash, status, receivedMsat } = notice.invoice;
@@ -116,7 +133,7 @@ function invoiceView(invoice: InvoiceRecord): Output<'invoice'> {
   };
 }
 
-function paymentView(payment: PaymentRecord): PaymentView {
+function paymentView(payment: PaymentRecord, nameOf: NodeName): PaymentView {
   const { paymentHash, status, payee, amountMsat, feeMsat, isKeysend, invoice, description, createdAtMs, finishedAtMs, preimage, failure, attempts } = payment;
   return {
     paymentHash: hexOf(paymentHash),
@@ -131,13 +148,25 @@ function paymentView(payment: PaymentRecord): PaymentView {
     ...(finishedAtMs !== undefined && { finishedAt: seconds(finishedAtMs) }),
     ...(preimage && { preimage: hexOf(preimage) }),
     ...(failure && { failure: failureView(failure) }),
-    attempts: attempts.map((attempt) => ({
-      status: attempt.status,
-      route: routeView(attempt.route),
-      learnt: [],
-      ...(attempt.failure && { failure: failureView(attempt.failure) }),
-    })),
+    attempts: attempts.map((attempt) => attemptView(attempt, nameOf)),
   };
+}
+
+function attemptView({ status, route, failure, learnt }: AttemptRecord, nameOf: NodeName): PaymentView['attempts'][number] {
+  const failedHop = failedHopOf(route, failure);
+  return {
+    status,
+    route: routeView(route),
+    ...(failure && { failure: failureView(failure) }),
+    ...(failedHop !== undefined && { failedHop }),
+    learnt: learnt.map((lesson) => learntView(lesson, nameOf)),
+  };
+}
+
+/** The hop at whose end is the node that failed it. */
+function failedHopOf({ hops }: PaymentRoute, failure: PaymentFailure | undefined): number | undefined {
+  const at = failure?.nodeId === undefined ? -1 : hops.findIndex(({ nodeId }) => nodeId === failure.nodeId);
+  return at === -1 ? undefined : at;
 }
 
 function failureView({ code, message, nodeId, shortChannelId }: PaymentFailure): NonNullable<PaymentView['failure']> {
