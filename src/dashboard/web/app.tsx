@@ -1,32 +1,87 @@
-import { signal } from '@preact/signals';
-import { connection, onEvent } from './api/events.ts';
-import { nodeClient } from './api/server.ts';
-import { signOut, token } from './api/session.ts';
-import type { Output } from './api/types.ts';
+import type { ComponentType } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { replace, route, routeNode } from './api/location.ts';
+import { isCluster, served, viewedNode } from './api/server.ts';
+import { token } from './api/session.ts';
+import type { View } from './lib/route.ts';
+import { Lazy } from './ui/lazy.tsx';
+import { Header, LostNotice, homeHref } from './ui/shell.tsx';
+import { Waiting } from './ui/states.tsx';
+import { Toasts } from './ui/toasts.tsx';
 import { TokenForm } from './ui/token-form.tsx';
-import { harmless } from './lib/text.ts';
 
-const info = signal<Output<'getinfo'> | undefined>(undefined);
-const load = async (): Promise<void> => {
-  info.value = await nodeClient().call('getinfo', {});
+const loads: Readonly<Record<View, () => Promise<ComponentType>>> = {
+  overview: async () => (await import('./views/overview/overview.tsx')).Overview,
+  mesh: async () => (await import('./views/mesh/mesh.tsx')).MeshPage,
+  channels: async () => (await import('./views/channels.tsx')).Channels,
+  channel: async () => (await import('./views/channel/channel.tsx')).ChannelPage,
+  payments: async () => (await import('./views/payments/payments.tsx')).Payments,
+  payment: async () => (await import('./views/payments/payment.tsx')).PaymentPage,
+  invoices: async () => (await import('./views/payments/invoices.tsx')).Invoices,
+  charts: async () => (await import('./views/charts.tsx')).Charts,
+  chart: async () => (await import('./views/charts.tsx')).ChartPage,
 };
-onEvent((event) => {
-  if (event.type === 'block') void load();
-});
 
 export function App() {
-  if (token.value === undefined) return <TokenForm />;
-  if (connection.value === 'live' && info.value === undefined) void load();
-  const { alias = '', network, blockHeight } = info.value ?? {};
+  if (token.value === undefined) {
+    return (
+      <>
+        <TokenForm />
+        <Toasts />
+      </>
+    );
+  }
   return (
-    <main>
-      <h1>{harmless(alias)}</h1>
-      <p>
-        {network} {blockHeight} {connection}
-      </p>
-      <button type="button" onClick={() => signOut()}>
-        Sign out
-      </button>
-    </main>
+    <>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById('main')?.focus();
+        }}
+      >
+        Skip to the content
+      </a>
+      <Header />
+      <main id="main" tabIndex={-1}>
+        <LostNotice />
+        <CurrentView />
+      </main>
+      <Toasts />
+    </>
   );
+}
+
+const OF_A_NODE: ReadonlySet<View> = new Set(['channels', 'channel', 'payments', 'payment', 'invoices']);
+
+const isWithoutNode = (view: View | undefined): boolean => view !== undefined && OF_A_NODE.has(view) && isCluster.value && routeNode.value === undefined;
+
+function CurrentView() {
+  const { view, id, node } = route.value ?? {};
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (!isFirst.current) {
+      window.scrollTo(0, 0);
+      document.getElementById('main')?.focus({ preventScroll: true });
+    }
+    isFirst.current = false;
+  }, [view, id, node]);
+  // In a cluster these are some node's, which the address must name.
+  const owner = viewedNode.value;
+  useEffect(() => {
+    if (route.value !== undefined && isWithoutNode(view) && owner !== undefined) replace({ ...route.value, node: owner });
+  }, [view, node, owner]);
+  if (served.value === undefined || isWithoutNode(view)) return <Waiting />;
+  if (view === undefined) {
+    return (
+      <>
+        <h1>There is no such page</h1>
+        <p>
+          The <a href={homeHref()}>overview</a> has links to all there is.
+        </p>
+      </>
+    );
+  }
+  return <Lazy key={`${view} ${id} ${node}`} load={loads[view]} />;
 }

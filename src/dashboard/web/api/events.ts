@@ -24,6 +24,15 @@ export function onMesh(listener: (mesh: ClusterMesh) => void): () => void {
   return () => meshListeners.delete(listener);
 }
 
+/** After a connection that was not there when this was called. */
+export function onReconnected(listener: () => void): () => void {
+  let isFirst = true;
+  return generation.subscribe(() => {
+    if (!isFirst) listener();
+    isFirst = false;
+  });
+}
+
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 

@@ -1,6 +1,7 @@
 /** What this page is served by, and the nodes that it may look at. */
 import { computed, signal } from '@preact/signals';
 import { keepConnected, onMesh } from './events.ts';
+import { routeNode } from './location.ts';
 import { createNodeClient, type NodeClient } from './node-client.ts';
 import { send } from './request.ts';
 import type { ClusterMesh } from './types.ts';
@@ -15,6 +16,16 @@ export const isCluster = computed(() => served.value?.kind === 'cluster');
 /** A cluster's nodes and links, as the stream tells them; undefined for a plain node. */
 export const clusterMesh = signal<ClusterMesh | undefined>(undefined);
 
+let lastViewed: string | undefined;
+
+/** The node whose pages are looked at: that of the address, or of the address before, or the first that is up. */
+export const viewedNode = computed<string | undefined>(() => {
+  const nodes = clusterMesh.value?.nodes ?? [];
+  const firstUp = nodes.find(({ state }) => state === 'up') ?? nodes[0];
+  lastViewed = routeNode.value ?? (nodes.some(({ name }) => name === lastViewed) ? lastViewed : firstUp?.name);
+  return lastViewed;
+});
+
 const clients = new Map<string | undefined, NodeClient>();
 
 export function nodeClient(name?: string): NodeClient {
@@ -26,8 +37,21 @@ export function nodeClient(name?: string): NodeClient {
   return client;
 }
 
+/** The node that the address is about. */
+export const currentClient = (): NodeClient => nodeClient(routeNode.value);
+
+/** Whether what a stream tells of `node` is about the node of the address. */
+export const isViewed = (node: string | undefined): boolean => node === routeNode.value;
+
+const RETRY_MS = 2_000;
+
 export async function startServing(): Promise<void> {
-  served.value = (await send('GET', '/dashboard.json')) as Served;
+  try {
+    served.value = (await send('GET', '/dashboard.json')) as Served;
+  } catch {
+    setTimeout(() => void startServing(), RETRY_MS);
+    return;
+  }
   if (!isCluster.value) return keepConnected({ stream: '/v1/events', probe: '/v1/info' });
   onMesh((mesh) => {
     clusterMesh.value = mesh;

@@ -10,12 +10,18 @@ export type Output<Name extends MethodName> = z.input<Contract[Name]['output']>;
 export type NodeEvent = z.input<typeof eventSchema>;
 export type EventOf<Type extends NodeEvent['type']> = Extract<NodeEvent, { type: Type }>;
 
-/** What the cluster's server tells of itself: GET /cluster/mesh, and its events. */
+/** What the cluster's server tells of itself: GET /cluster/mesh, and its events. A test holds it against its schema. */
 export interface ClusterMesh {
+  /** While the cluster makes the payments that it checks, nobody else may change anything. */
+  readonly phase: 'preparing' | 'ready';
   readonly nodes: readonly ClusterNode[];
   readonly links: readonly { readonly a: string; readonly b: string; readonly isCut: boolean }[];
   readonly blockHeight: number;
   readonly chain: string;
+  /** 0 for never. */
+  readonly blockIntervalSeconds: number;
+  /** Payments made for show. */
+  readonly traffic: { readonly perSecond: number; readonly succeeded: number; readonly failed: number };
 }
 export interface ClusterNode {
   readonly name: string;

@@ -1,0 +1,92 @@
+/** Paying and being paid. */
+import type { NodeClient } from '../api/node-client.ts';
+import { ApiFailure } from '../api/request.ts';
+import type { Output } from '../api/types.ts';
+import { formatMsat, msatOf } from '../lib/amounts.ts';
+import { Field, FormAction } from '../ui/action.tsx';
+import { useSignal } from '@preact/signals';
+import { msatField, optionalMsat } from './fields.ts';
+
+/** What to say of a payment that has come back; throws for one that failed. */
+function outcomeOf({ status, amountMsat, feeMsat, failure }: Output<'payment'>): string {
+  if (status === 'failed') throw new ApiFailure(failure?.code ?? 'payment_failed', `the payment failed: ${failure?.message ?? 'no reason is known'}`);
+  const amount = `${formatMsat(msatOf(amountMsat))} sat`;
+  if (status === 'inFlight') return `${amount} are still in flight: do not pay again before the payment has ended`;
+  return `${amount} paid, for a fee of ${formatMsat(msatOf(feeMsat))} sat`;
+}
+
+export function Keysend({ client, nodeId, name }: { readonly client: NodeClient; readonly nodeId: string; readonly name: string }) {
+  return (
+    <FormAction
+      title={`Pay ${name} without an invoice`}
+      button="Keysend"
+      submit="Pay"
+      act={async (fields) => outcomeOf(await client.call('keysend', { nodeId, amountMsat: msatField(fields, 'amountSat') }))}
+    >
+      <Field name="amountSat" label="Amount in sat" inputMode="decimal" required />
+    </FormAction>
+  );
+}
+
+/** In a cluster both ends are at hand: an invoice of the one is paid by the other. */
+export function InvoiceAndPay(props: { readonly payer: NodeClient; readonly payee: NodeClient; readonly payeeName: string }) {
+  const { payer, payee, payeeName } = props;
+  return (
+    <FormAction
+      title={`Pay an invoice of ${payeeName}`}
+      button="Invoice and pay"
+      submit="Pay"
+      act={async (fields) => {
+        const { invoice = '' } = await payee.call('invoice', { amountMsat: msatField(fields, 'amountSat'), description: fields.description ?? '' });
+        return outcomeOf(await payer.call('pay', { invoice }));
+      }}
+    >
+      <Field name="amountSat" label="Amount in sat" inputMode="decimal" required />
+      <Field name="description" label="Description" value="from the dashboard" />
+    </FormAction>
+  );
+}
+
+export function PayInvoice({ client }: { readonly client: NodeClient }) {
+  return (
+    <FormAction
+      title="Pay an invoice"
+      class="primary"
+      submit="Pay"
+      act={async (fields) => {
+        const amountMsat = optionalMsat(fields, 'amountSat');
+        const invoice = (fields.invoice ?? '').trim();
+        return outcomeOf(await client.call('pay', { invoice, ...(amountMsat !== undefined && { amountMsat }) }));
+      }}
+    >
+      <Field name="invoice" label="Invoice" required hint="It begins with ln." />
+      <Field name="amountSat" label="Amount in sat" inputMode="decimal" hint="Only for an invoice that names none." />
+    </FormAction>
+  );
+}
+
+export function MakeInvoice({ client }: { readonly client: NodeClient }) {
+  const made = useSignal<string | undefined>(undefined);
+  return (
+    <>
+      <FormAction
+        title="Make an invoice"
+        submit="Make"
+        act={async (fields) => {
+          const amountMsat = optionalMsat(fields, 'amountSat');
+          const { invoice } = await client.call('invoice', { description: fields.description ?? '', ...(amountMsat !== undefined && { amountMsat }) });
+          made.value = invoice;
+          return 'The invoice is made';
+        }}
+      >
+        <Field name="amountSat" label="Amount in sat" inputMode="decimal" hint="Leave it empty to let the payer choose." />
+        <Field name="description" label="Description" hint="The payer sees it." />
+      </FormAction>
+      {made.value !== undefined && (
+        <p class="made wrap mono" role="status">
+          {made}
+        </p>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,157 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useId, useMemo, useRef } from 'preact/hooks';
+import type { StateValue } from '../../../../api/fields.ts';
+import type { LaidOutChart, LaidOutEdge, LaidOutState, TextLine } from '../../../../statechart/laid-out.ts';
+import type { ChartName } from '../../../../statechart/names.ts';
+import { Loader } from '../../api/loader.ts';
+import { Loaded } from '../states.tsx';
+import { activeStates } from './active.ts';
+import { loadChart } from './load-chart.ts';
+import { StateText } from './state-text.tsx';
+import './chart.css';
+
+interface Props {
+  /** What the machine is in; undefined for a chart of no machine in particular. */
+  readonly value?: StateValue | undefined;
+  readonly label: string;
+}
+
+/** A statechart with the states lit that its machine is in; a state that is chosen tells what it is. */
+export function ChartView({ name, ...props }: Props & { readonly name: ChartName }) {
+  const loader = useMemo(() => new Loader(() => loadChart(name)), [name]);
+  useEffect(() => () => loader.end(), [loader]);
+  return <Loaded from={loader}>{(chart) => <Drawing chart={chart} {...props} />}</Loaded>;
+}
+
+const STEP = 1.3;
+
+function Drawing({ chart, value, label }: Props & { readonly chart: LaidOutChart }) {
+  const chosen = useSignal<string | undefined>(undefined);
+  const scale = useSignal<number | undefined>(undefined);
+  const scroller = useRef<HTMLDivElement>(null);
+  const active = useMemo(() => activeStates(chart, value), [chart, value]);
+  const state = chart.nodes.find(({ id }) => id === chosen.value);
+  const zoomBy = (factor: number): void => {
+    const shown = scale.value ?? (scroller.current?.clientWidth ?? chart.width) / chart.width;
+    scale.value = Math.max(0.1, Math.min(3, shown * factor));
+  };
+  return (
+    <div class="chart">
+      <div class="chart-zoom">
+        <button type="button" aria-label={`Zoom into ${label}`} onClick={() => zoomBy(STEP)}>
+          +
+        </button>
+        <button type="button" aria-label={`Zoom out of ${label}`} onClick={() => zoomBy(1 / STEP)}>
+          −
+        </button>
+        <button type="button" onClick={() => (scale.value = undefined)}>
+          Fit
+        </button>
+      </div>
+      <div class="chart-scroll" ref={scroller}>
+        <Svg chart={chart} active={active} chosen={chosen.value} scale={scale.value} label={label} onChoose={(id) => (chosen.value = id)} />
+      </div>
+      <StateText state={state} isActive={state !== undefined && active.has(state.id)} hasValue={value !== undefined} />
+    </div>
+  );
+}
+
+function Svg(props: {
+  readonly chart: LaidOutChart;
+  readonly active: ReadonlySet<string>;
+  readonly chosen: string | undefined;
+  readonly scale: number | undefined;
+  readonly label: string;
+  readonly onChoose: (id: string) => void;
+}) {
+  const { chart, active, chosen, scale, label, onChoose } = props;
+  const arrow = useId();
+  const states = chart.nodes.filter(({ path }) => path.length > 0);
+  const first = chosen ?? states.find(({ id, type }) => active.has(id) && type !== 'parallel')?.id ?? states[0]?.id;
+  const move = (event: KeyboardEvent): void => {
+    const at = states.findIndex(({ id }) => id === (event.target as Element).getAttribute('data-id'));
+    const steps: Readonly<Record<string, number>> = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: states.length - 1 };
+    const to = steps[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    const next = states[Math.max(0, Math.min(states.length - 1, to))];
+    const element = [...(event.currentTarget as Element).querySelectorAll<SVGGElement>('[data-id]')].find((one) => one.dataset.id === next?.id);
+    element?.focus();
+  };
+  return (
+    <svg
+      viewBox={`0 0 ${chart.width} ${chart.height}`}
+      width={scale === undefined ? '100%' : chart.width * scale}
+      height={scale === undefined ? undefined : chart.height * scale}
+      role="group"
+      aria-label={label}
+      onKeyDown={move}
+    >
+      <defs>
+        <marker id={arrow} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto-start-reverse">
+          <path class="arrow" d="M0 0.5 8 4 0 7.5z" />
+        </marker>
+      </defs>
+      {states.map((state) => (
+        <State key={state.id} state={state} isActive={active.has(state.id)} isChosen={state.id === chosen} isFirst={state.id === first} onChoose={onChoose} />
+      ))}
+      <g aria-hidden="true">
+        {chart.initials.map(({ target, points }) => (
+          <g key={target} class="initial">
+            <circle cx={points[0]?.x} cy={points[0]?.y} r="4" />
+            <path d={lineThrough(points)} marker-end={`url(#${arrow})`} />
+          </g>
+        ))}
+        {chart.edges.map((edge) => (
+          <Edge key={edge.id} edge={edge} arrow={arrow} isActive={active.has(edge.source)} />
+        ))}
+      </g>
+    </svg>
+  );
+}
+
+function State(props: { readonly state: LaidOutState; readonly isActive: boolean; readonly isChosen: boolean; readonly isFirst: boolean; readonly onChoose: (id: string) => void }) {
+  const { state, isActive, isChosen, isFirst, onChoose } = props;
+  const { id, path, x, y, width, height, type, text, isRegion } = state;
+  const isLeaf = type === 'atomic' || type === 'final';
+  const classes = ['state', isLeaf ? 'leaf' : 'group', isActive && 'active', isChosen && 'chosen', isRegion && 'region', type === 'final' && 'final'];
+  return (
+    <g
+      class={classes.filter(Boolean).join(' ')}
+      data-id={id}
+      role="button"
+      tabIndex={isFirst ? 0 : -1}
+      aria-label={`${path.join(' › ')}${isActive ? ', active' : ''}`}
+      aria-pressed={isChosen}
+      onFocus={() => onChoose(id)}
+      onClick={() => onChoose(id)}
+    >
+      <rect x={x} y={y} width={width} height={height} rx="7" />
+      <Lines lines={text} />
+    </g>
+  );
+}
+
+function Edge({ edge, arrow, isActive }: { readonly edge: LaidOutEdge; readonly arrow: string; readonly isActive: boolean }) {
+  return (
+    <g class={`edge ${isActive ? 'from-active' : ''} ${edge.isAlways ? 'always' : ''}`}>
+      <path d={lineThrough(edge.points)} marker-end={`url(#${arrow})`} />
+      <Lines lines={edge.text} />
+    </g>
+  );
+}
+
+function Lines({ lines }: { readonly lines: readonly TextLine[] }) {
+  return (
+    <>
+      {lines.map(({ x, y, kind, text }, index) => (
+        <text key={index} x={x} y={y} class={`line-${kind}`}>
+          {text}
+        </text>
+      ))}
+    </>
+  );
+}
+
+const lineThrough = (points: readonly { readonly x: number; readonly y: number }[]): string =>
+  points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${x} ${y}`).join('');

@@ -1,0 +1,77 @@
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { MineBlocks, TrafficControl } from '../../actions/cluster-actions.tsx';
+import { replace, route } from '../../api/location.ts';
+import { isCluster } from '../../api/server.ts';
+import { Problem } from '../../ui/states.tsx';
+import type { Hit } from './hit.ts';
+import type { MeshCanvas } from './mesh-canvas.ts';
+import { MeshList, type Selection } from './mesh-list.tsx';
+import { MeshPanel } from './mesh-panel.tsx';
+import { MeshView } from './mesh-view.tsx';
+import { showPulses } from './pulses.ts';
+import { createMeshSource } from './source.ts';
+import './mesh.css';
+
+/** The whole mesh, live. What is selected stands in the address. */
+export function MeshPage() {
+  const source = useMemo(createMeshSource, []);
+  const canvas = useRef<MeshCanvas | undefined>(undefined);
+  useEffect(() => {
+    const stop = showPulses(source, () => canvas.current);
+    return () => {
+      stop();
+      source.end();
+    };
+  }, [source]);
+  const mesh = source.mesh.value;
+  const selection = selectionOf(route.value?.query);
+  const select = (selected: Selection | undefined): void => {
+    replace({ view: 'mesh', ...(selected !== undefined && { query: { ...selected } }) });
+    if (selected !== undefined && 'node' in selected) canvas.current?.reveal(selected.node);
+  };
+  const failure = source.failure.value;
+  return (
+    <div class="mesh-page">
+      <div class="page-head">
+        <h1>Mesh</h1>
+        <p class="muted">
+          {mesh.nodes.size} nodes, {mesh.channels.size} channels
+        </p>
+        {isCluster.value && (
+          <div class="end buttons">
+            <TrafficControl />
+            <MineBlocks />
+          </div>
+        )}
+      </div>
+      {failure !== undefined && <Problem failure={failure} />}
+      <div class="mesh-columns">
+        <MeshView
+          mesh={mesh}
+          marks={{
+            selectedNode: selection !== undefined && 'node' in selection ? selection.node : undefined,
+            selectedChannel: selection !== undefined && 'channel' in selection ? selection.channel : undefined,
+          }}
+          onSelect={(hit) => select(selectedBy(hit))}
+          onReady={(ready) => {
+            canvas.current = ready;
+          }}
+        />
+        <aside class="mesh-side">
+          <MeshPanel mesh={mesh} selection={selection} />
+          <MeshList mesh={mesh} selection={selection} onSelect={select} />
+        </aside>
+      </div>
+    </div>
+  );
+}
+
+function selectionOf(query: Readonly<Record<string, string>> = {}): Selection | undefined {
+  if (query.node !== undefined) return { node: query.node };
+  return query.channel === undefined ? undefined : { channel: query.channel };
+}
+
+function selectedBy(hit: Hit | undefined): Selection | undefined {
+  if (hit === undefined) return undefined;
+  return 'node' in hit ? { node: hit.node.id } : { channel: hit.channel.key };
+}
