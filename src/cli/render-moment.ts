@@ -11,7 +11,7 @@ export function renderMoment(moment: Moment): string {
   const { event, sent, commitments, htlcs, outputs } = moment;
   const parts = [
     list({
-      entry: `${moment.sequence} of 0 to ${moment.total - 1}`,
+      entry: `${moment.sequence} of ${moment.first} to ${moment.total - 1}`,
       channel: moment.channelId,
       time: timeOfMs(moment.timeMs),
       'new states': renderChanges(moment.transitions, moment.htlcChanges),

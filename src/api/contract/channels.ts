@@ -191,11 +191,16 @@ export const channelsMethods = {
       limit: integer(1, 1_000).optional().meta({ description: 'At most this many entries (default 100)' }),
       decode: z.boolean().optional().meta({ description: 'Each event and each message by field' }),
     }),
-    output: z.object({ channelId, total: count, entries: z.array(journalEntry) }),
+    output: z.object({
+      channelId,
+      first: count.meta({ description: 'The first entry that the journal still has' }),
+      total: count.meta({ description: 'Entries that the journal has had by now' }),
+      entries: z.array(journalEntry),
+    }),
     cli: { args: ['channel'], example: `runnel journal ${SCID} --from 10 --limit 20` },
     example: {
       input: { channel: SCID, from: 12, limit: 1 },
-      output: { channelId: CHANNEL, total: 40, entries: [exampleEntry] },
+      output: { channelId: CHANNEL, first: 0, total: 40, entries: [exampleEntry] },
     },
   }),
   setpolicy: method({

@@ -13,10 +13,11 @@ const moment = z
   .object({
     channelId,
     sequence: count,
-    total: count.meta({ description: 'Entries that the journal has by now' }),
+    first: count.meta({ description: 'The first entry that the journal still has' }),
+    total: count.meta({ description: 'Entries that the journal has had by now: the last one is one less' }),
     timeMs: count.meta({ description: "Unix time in milliseconds by the node's clock" }),
     event: decoded.meta({ description: "The peer's message, or the event" }),
-    sent: z.array(decoded).meta({ description: 'Messages that left with it and that only the signer could make: the journal has these alone' }),
+    sent: z.array(decoded).meta({ description: 'The messages that left with it' }),
     transitions: z.record(z.string(), stateValue).meta({ description: 'The regions of the channel statechart that changed' }),
     htlcChanges: z
       .record(z.string(), z.string().nullable())
@@ -49,6 +50,7 @@ export const momentsMethods = {
       output: {
         channelId: CHANNEL,
         sequence: 12,
+        first: 0,
         total: 40,
         timeMs: 1_795_000_000_000,
         event: {

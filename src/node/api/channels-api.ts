@@ -1,9 +1,7 @@
 import { ApiError } from '../../api/errors.ts';
-import { parseChannelRef, type ChannelRef } from '../../api/fields.ts';
 import type { NodeApi } from '../../api/contract.ts';
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import { channelIdOf } from '../../../machines/channel/context.ts';
-import type { ChannelData } from '../../../machines/channel/data.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import { lifecycleOf, type LiveChannel } from '../../channels/live-channel.ts';
 import { displayTxid } from '../../sweep/sweep.ts';
@@ -12,7 +10,7 @@ import type { Node } from '../node.ts';
 import { detailOf, entryView, localPolicy, summaryOf } from './channel-views.ts';
 import { closeChannel } from './close-api.ts';
 import { hereOf } from './pending-api.ts';
-import { shownEnded, shownLive, type ShownChannel } from './shown-channel.ts';
+import { findChannel, shownEnded, shownLive } from './shown-channel.ts';
 
 const JOURNAL_TAIL = 10;
 const JOURNAL_PAGE = 100;
@@ -25,14 +23,8 @@ type Methods = Pick<NodeApi, 'open' | 'channels' | 'channel' | 'journal' | 'setp
 export function channelsApi(node: Node): Methods {
   const { chain } = node.options;
 
-  const find = (ref: string): ShownChannel => {
-    const parsed = parseChannelRef(ref);
-    const isMeant = ({ snapshot }: ShownChannel): boolean => isNamed(snapshot.data, parsed);
-    const live = [...node.channels.all()].map((channel) => shownLive(node, channel)).filter(isMeant);
-    return one(live.length > 0 ? live : shownEnded(node).filter(isMeant), ref);
-  };
   const findLive = (ref: string): LiveChannel => {
-    const { live, snapshot } = find(ref);
+    const { live, snapshot } = findChannel(node, ref);
     if (live !== undefined) return live;
     throw new ApiError('conflict', 'channel_closed', `the channel is ${lifecycleOf(snapshot.value)}: it is over`);
   };
@@ -61,7 +53,7 @@ export function channelsApi(node: Node): Methods {
     },
 
     async channel({ channel: ref }) {
-      const shown = find(ref);
+      const shown = findChannel(node, ref);
       const index = shown.snapshot.data.channelIndex;
       const length = node.channelStore.journalHead(index)?.length ?? 0;
       const tail = node.channelStore.journal(index, Math.max(0, length - JOURNAL_TAIL), JOURNAL_TAIL);
@@ -69,10 +61,11 @@ export function channelsApi(node: Node): Methods {
     },
 
     async journal({ channel: ref, from, limit, decode }) {
-      const { data } = find(ref).snapshot;
+      const { data } = findChannel(node, ref).snapshot;
       const entries = node.channelStore.journal(data.channelIndex, from ?? 0, limit ?? JOURNAL_PAGE);
       const total = node.channelStore.journalHead(data.channelIndex)?.length ?? 0;
-      return { channelId: hexOf(channelIdOf(data)), total, entries: entries.map((entry) => entryView(entry, decode)) };
+      const first = node.channelStore.journalStart(data.channelIndex) ?? 0;
+      return { channelId: hexOf(channelIdOf(data)), first, total, entries: entries.map((entry) => entryView(entry, decode)) };
     },
 
     async setpolicy({ channel: ref, feeBaseMsat, ...changes }) {
@@ -91,26 +84,4 @@ export function channelsApi(node: Node): Methods {
 
     close: ({ channel: ref, ...options }) => closeChannel(node, findLive(ref), options),
   };
-}
-
-function isNamed(data: ChannelData, ref: ChannelRef): boolean {
-  switch (ref.kind) {
-    case 'shortChannelId':
-      return data.shortChannelId !== undefined && formatScid(data.shortChannelId) === ref.shortChannelId;
-    case 'outpoint':
-      return data.funding !== undefined && displayTxid(data.funding.txid) === ref.txid && data.funding.outputIndex === ref.outputIndex;
-    case 'channelId':
-      return hexOf(channelIdOf(data)).startsWith(ref.prefix);
-  }
-}
-
-function one<T>(matches: readonly T[], ref: string): T {
-  const [match] = matches;
-  if (match === undefined) {
-    throw new ApiError('notFound', 'channel_not_found', `no channel is called ${ref}`, { hint: 'see `runnel channels`' });
-  }
-  if (matches.length > 1) {
-    throw new ApiError('invalid', 'channel_ambiguous', `${matches.length} channels begin with ${ref}`, { hint: 'give more of the channel id' });
-  }
-  return match;
 }

@@ -1,9 +1,15 @@
+import { channelIdOf } from '../../../machines/channel/context.ts';
 import type { ChannelSnapshot } from '../../../machines/channel/channel.ts';
+import type { ChannelData } from '../../../machines/channel/data.ts';
 import { HtlcTable, type HtlcRows } from '../../../machines/htlc/htlc-table.ts';
 import { decodeGossip, isGossip } from '../../../protocols/gossip/gossip-message.ts';
+import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import { decodeAlias } from '../../../protocols/gossip/node-announcement.ts';
-import { mustLoad } from '../../channels/channel-store.ts';
+import { ApiError } from '../../api/errors.ts';
+import { parseChannelRef, type ChannelRef } from '../../api/fields.ts';
+import { hexOf, mustLoad } from '../../channels/channel-store.ts';
 import type { LiveChannel } from '../../channels/live-channel.ts';
+import { displayTxid } from '../../sweep/sweep.ts';
 import type { Node } from '../node.ts';
 
 /** A channel as the API looks at it: live, or ended and read from disk. */
@@ -31,6 +37,36 @@ export function shownEnded(node: Node): ShownChannel[] {
     const committed = { rows: () => snapshot.htlcs };
     return { snapshot, htlcs: new HtlcTable(), committed, live: undefined, error: undefined };
   });
+}
+
+/** The one channel that a person calls so, be it over or not. Throws `ApiError` where there is none, or more than one. */
+export function findChannel(node: Node, ref: string): ShownChannel {
+  const parsed = parseChannelRef(ref);
+  const isMeant = ({ snapshot }: ShownChannel): boolean => isNamed(snapshot.data, parsed);
+  const live = [...node.channels.all()].map((channel) => shownLive(node, channel)).filter(isMeant);
+  return one(live.length > 0 ? live : shownEnded(node).filter(isMeant), ref);
+}
+
+function isNamed(data: ChannelData, ref: ChannelRef): boolean {
+  switch (ref.kind) {
+    case 'shortChannelId':
+      return data.shortChannelId !== undefined && formatScid(data.shortChannelId) === ref.shortChannelId;
+    case 'outpoint':
+      return data.funding !== undefined && displayTxid(data.funding.txid) === ref.txid && data.funding.outputIndex === ref.outputIndex;
+    case 'channelId':
+      return hexOf(channelIdOf(data)).startsWith(ref.prefix);
+  }
+}
+
+function one<T>(matches: readonly T[], ref: string): T {
+  const [match] = matches;
+  if (match === undefined) {
+    throw new ApiError('notFound', 'channel_not_found', `no channel is called ${ref}`, { hint: 'see `runnel channels`' });
+  }
+  if (matches.length > 1) {
+    throw new ApiError('invalid', 'channel_ambiguous', `${matches.length} channels begin with ${ref}`, { hint: 'give more of the channel id' });
+  }
+  return match;
 }
 
 /** What a node calls itself in its announcement. */

@@ -38,7 +38,7 @@ export function endingEntries(store: ChannelStore, channelIndex: number): Journa
     found.unshift(...chunk);
     end = from;
     // The last move before the end is where the channel became usable, or where its opening began.
-    if (chunk.some(({ transitions }) => 'lifecycle' in transitions && !ENDING.has(stateOf(transitions.lifecycle)))) break;
+    if (chunk.length === 0 || chunk.some(({ transitions }) => 'lifecycle' in transitions && !ENDING.has(stateOf(transitions.lifecycle)))) break;
   }
   return found;
 }
