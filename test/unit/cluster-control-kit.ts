@@ -152,6 +152,8 @@ export function ask(
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.on('error', reject).on('end', () => {
+        // One that announced more than it sent is not waited for.
+        if (!request.writableFinished || options.headers?.connection === 'close') request.destroy();
         resolve({ status: response.statusCode ?? 0, body: text === '' ? undefined : JSON.parse(text), headers: response.headers });
       });
     });

@@ -96,7 +96,12 @@ function passOn(
       const message = `the connection to ${name} was lost before it answered`;
       reject(new ApiError('unavailable', 'node_lost', message, { hint: `see whether ${name} still runs`, cause: error }));
     });
-    reply.raw.once('close', () => upstream.destroy());
+    const { socket } = raw;
+    reply.raw.once('close', () => {
+      upstream.destroy();
+      // What is left of a body that nobody reads would keep the connection for ever.
+      if (!raw.complete) socket.destroy();
+    });
     if (body === undefined) upstream.end();
     else {
       pipeline(body as Readable, limited(), upstream, (error) => {
