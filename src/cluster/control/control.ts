@@ -28,7 +28,7 @@ export class ClusterControl {
   readonly #nodes: ReadonlyMap<string, ControlledNode>;
   readonly #links: Links;
   readonly #listeners = new Set<(message: ControlMessage) => void>();
-  readonly #closed = new AbortController();
+  readonly #ends: (() => void)[] = [];
   #phase: Mesh['phase'] = 'preparing';
   #blockHeight = 0;
   #told = '';
@@ -38,8 +38,7 @@ export class ClusterControl {
     this.#options = options;
     this.#nodes = new Map(options.nodes.map((node) => [node.name, node]));
     this.#links = new Links(options.links);
-    for (const node of options.nodes) this.#watch(node);
-    this.#closed.signal.addEventListener('abort', options.traffic.onChange(() => this.#touch()));
+    this.#ends.push(...options.nodes.map((node) => this.#watch(node)), options.traffic.onChange(() => this.#touch()));
   }
 
   /** The mesh as it is now. */
@@ -128,24 +127,27 @@ export class ClusterControl {
   }
 
   close(): void {
-    this.#closed.abort();
+    for (const end of this.#ends.splice(0)) end();
     clearTimeout(this.#telling);
     this.#listeners.clear();
   }
 
-  /** Follows the node from now on. */
-  #watch(node: ControlledNode): void {
-    const { signal } = this.#closed;
+  /** Follows the node from now on, until what it returns is called. */
+  #watch(node: ControlledNode): () => void {
     let up = new AbortController();
     const onState = (state: Mesh['nodes'][number]['state']): void => {
       up.abort();
       if (state === 'up') {
         up = new AbortController();
-        this.#onUp(node, AbortSignal.any([signal, up.signal]));
+        this.#onUp(node, up.signal);
       } else this.#touch();
     };
     onState(node.state);
-    signal.addEventListener('abort', node.onChange(onState));
+    const unwatch = node.onChange(onState);
+    return () => {
+      unwatch();
+      up.abort();
+    };
   }
 
   #onUp(node: ControlledNode, signal: AbortSignal): void {
@@ -173,11 +175,11 @@ export class ClusterControl {
 
   /** Something of the mesh may have changed. */
   #touch(): void {
-    if (this.#telling !== undefined || this.#closed.signal.aborted) return;
+    if (this.#telling !== undefined) return;
     this.#telling = setTimeout(() => {
       this.#telling = undefined;
       void this.#tellMesh();
-    }, TELL_DELAY_MS);
+    }, TELL_DELAY_MS).unref();
   }
 
   async #tellMesh(): Promise<void> {
