@@ -46,6 +46,10 @@ export type PeerEvent =
   /** The peer is wanted: there is a channel with it, or the user asked. */
   | { readonly type: 'want' }
   | { readonly type: 'unwant' }
+  /** The user wants no connection with it, whoever makes it. */
+  | { readonly type: 'keepApart' }
+  /** The user does not mind any more. */
+  | { readonly type: 'admit' }
   | { readonly type: 'timer' }
   | { readonly type: 'message'; readonly message: Message; readonly bytes: Uint8Array };
 
@@ -137,6 +141,7 @@ const peerSetup = setup({
     dropSilent: ({ context }) => context.emit({ type: 'disconnect', reason: 'the peer did not answer a ping' }),
     connect: ({ context }) => context.emit({ type: 'connect' }),
     disconnect: ({ context }) => context.emit({ type: 'disconnect', reason: 'nothing calls for the connection any more' }),
+    hangUp: ({ context }) => context.emit({ type: 'disconnect', reason: 'the user wants no connection for now' }),
     scheduleRetry: ({ context: { emit, retryMs } }) => emit({ type: 'setTimer', delayMs: retryMs }),
     waitLonger: assign(({ context: { retryMs, timing } }) => ({ retryMs: Math.min(2 * retryMs, timing.longestRetryMs) })),
   },
@@ -168,8 +173,19 @@ export const peerMachine = peerSetup.createMachine({
     },
     link: {
       initial: 'down',
-      on: { linkUp: { target: '.initializing', actions: ['sendInit', 'scheduleInitTimeout'] } },
+      on: {
+        linkUp: { target: '.initializing', actions: ['sendInit', 'scheduleInitTimeout'] },
+        keepApart: { target: '.apart', actions: 'hangUp' },
+      },
       states: {
+        apart: {
+          description: 'The user keeps the peer apart: none is dialled, and a connection that the peer makes is hung up at once.',
+          on: {
+            linkUp: { actions: 'hangUp' },
+            keepApart: {},
+            admit: [{ guard: 'isWanted', target: 'waiting', actions: 'scheduleRetry' }, { target: 'down' }],
+          },
+        },
         down: {
           description: 'No connection and no attempt at one.',
           on: { want: { target: 'connecting', actions: 'connect' } },
@@ -179,7 +195,7 @@ export const peerMachine = peerSetup.createMachine({
           on: { connectFailed: { target: 'waiting', actions: ['scheduleRetry', 'waitLonger'] }, unwant: 'down' },
         },
         waiting: {
-          description: 'The last attempt failed; the next waits, each time longer.',
+          description: 'There is a reason for a connection and none stands; the next attempt waits, each time longer.',
           on: { timer: { target: 'connecting', actions: 'connect' }, want: { target: 'connecting', actions: 'connect' }, unwant: 'down' },
         },
         initializing: {

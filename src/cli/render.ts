@@ -52,7 +52,7 @@ const renderers: Renderers = {
       peers.map((peer) => [
         peer.nodeId,
         peer.alias,
-        peer.connected ? (peer.inbound === true ? 'inbound' : 'outbound') : 'offline',
+        peer.heldApart === true ? 'kept apart' : peer.connected ? (peer.inbound === true ? 'inbound' : 'outbound') : 'offline',
         peer.numChannels,
         peer.address,
       ]),

@@ -37,6 +37,8 @@ export const defaultPeerTiming: PeerTiming = {
 export interface PeerInfo {
   readonly nodeId: NodeId;
   readonly isConnected: boolean;
+  /** No connection is made with it or taken from it until it is admitted. */
+  readonly isApart: boolean;
   readonly inbound: boolean;
   readonly address: string | undefined;
   readonly features: Uint8Array;
@@ -48,6 +50,8 @@ interface Peer {
   cancelTimer: () => void;
   inbound: boolean;
   address: string | undefined;
+  /** The end of the last connection that the machine wanted ended. */
+  hangingUp: Promise<void>;
   /** Callers of `connect` who wait for the exchange of `init`. */
   readonly waiting: Set<Waiting>;
 }
@@ -88,6 +92,7 @@ export class PeerManager {
     return [...this.#peers.values()].map((peer) => ({
       nodeId: peer.nodeId,
       isConnected: isUp(peer),
+      isApart: peer.actor.getSnapshot().value.link === 'apart',
       inbound: peer.inbound,
       address: peer.address,
       features: peer.actor.getSnapshot().context.theirFeatures,
@@ -139,6 +144,22 @@ export class PeerManager {
     store.saveAddress(nodeId, address);
   }
 
+  /** Ends the connection and takes or makes no other until `admit`; resolves when the peer is gone. Not kept over a restart. */
+  async keepApart(nodeId: NodeId): Promise<void> {
+    const peer = this.#peer(nodeId);
+    this.#rejectWaiting(peer, new PeerError('peer_refused', `${nodeId} is kept apart`));
+    this.#send(peer, { type: 'keepApart' });
+    await peer.hangingUp;
+  }
+
+  /** Lets a peer that was kept apart come and be dialled again. */
+  admit(nodeId: NodeId): void {
+    const peer = this.#peers.get(nodeId);
+    if (peer === undefined) return;
+    this.#send(peer, { type: 'admit' });
+    this.#forgetIfIdle(peer);
+  }
+
   /** Resolves when the peer is gone, or was not there. */
   async disconnect(nodeId: NodeId, reason: string): Promise<void> {
     try {
@@ -165,9 +186,7 @@ export class PeerManager {
   linkDown(nodeId: NodeId, reason: string): void {
     const peer = this.#peers.get(nodeId);
     if (peer === undefined) return;
-    const refused = new PeerError('peer_refused', `${nodeId} closed the connection: ${reason}`);
-    for (const { reject } of peer.waiting) reject(refused);
-    peer.waiting.clear();
+    this.#rejectWaiting(peer, new PeerError('peer_refused', `${nodeId} closed the connection: ${reason}`));
     this.#send(peer, { type: 'linkDown' });
     this.#forgetIfIdle(peer);
   }
@@ -210,7 +229,7 @@ export class PeerManager {
     const input = { features, chainHash, timing: { ...defaultPeerTiming, ...timing }, emit };
     const actor = createActor(peerMachine, { input });
     const address = store.address(nodeId);
-    const peer: Peer = { nodeId, actor, cancelTimer: () => {}, inbound: false, address, waiting: new Set() };
+    const peer: Peer = { nodeId, actor, cancelTimer: () => {}, inbound: false, address, hangingUp: Promise.resolve(), waiting: new Set() };
     actor.subscribe(() => {
       for (const effect of effects.splice(0)) this.#perform(peer, effect);
     });
@@ -222,6 +241,11 @@ export class PeerManager {
   #send(peer: Peer, event: PeerEvent): void {
     // One that was forgotten meanwhile is told nothing more.
     if (this.#peers.get(peer.nodeId) === peer) peer.actor.send(event);
+  }
+
+  #rejectWaiting({ waiting }: Peer, error: PeerError): void {
+    for (const { reject } of waiting) reject(error);
+    waiting.clear();
   }
 
   /** `up` settles with the exchange of `init`, with the end of the connection, or in time. */
@@ -255,7 +279,7 @@ export class PeerManager {
         this.#dial(peer).catch(() => this.#send(peer, { type: 'connectFailed' }));
         return;
       case 'disconnect':
-        void this.disconnect(nodeId, effect.reason);
+        peer.hangingUp = this.disconnect(nodeId, effect.reason);
         return;
       case 'peerUp':
         for (const { resolve } of peer.waiting) resolve();

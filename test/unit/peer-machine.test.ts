@@ -312,3 +312,54 @@ describe('reconnection', () => {
     expect(machine.send({ type: 'want' }, { type: 'timer' })).toEqual([]);
   });
 });
+
+describe('a peer that the user keeps apart', () => {
+  it('is hung up, not dialled again, and hung up whenever it comes', () => {
+    const machine = new Machine();
+    machine.send({ type: 'want' }, { type: 'linkUp' }, init());
+    expect(machine.send({ type: 'keepApart' })).toEqual(['peerDown', 'disconnect: the user wants no connection for now']);
+    expect(machine.link).toBe('apart');
+    expect(machine.send({ type: 'linkDown' }, { type: 'timer' }, { type: 'want' }, { type: 'connectFailed' })).toEqual([]);
+    expect(machine.send({ type: 'linkUp' })).toEqual(['disconnect: the user wants no connection for now']);
+    expect(machine.send(init(), update, { type: 'linkDown' })).toEqual([]);
+    expect(machine.link).toBe('apart');
+  });
+
+  it('is dialled again once it is admitted, if there is a reason to', () => {
+    const machine = new Machine();
+    machine.send({ type: 'want' }, { type: 'connectFailed' }, { type: 'keepApart' });
+    expect(machine.send({ type: 'admit' }).map((effect) => effect.split(' ')[0])).toEqual(['timer']);
+    expect(machine.link).toBe('waiting');
+    expect(machine.send({ type: 'timer' })).toEqual(['connect']);
+  });
+
+  it('may come again once it is admitted, if there is none', () => {
+    const machine = new Machine();
+    machine.send({ type: 'want' }, { type: 'keepApart' }, { type: 'unwant' });
+    expect(machine.send({ type: 'admit' })).toEqual([]);
+    expect(machine.link).toBe('down');
+    expect(machine.send({ type: 'linkUp' })).toEqual(['send init', 'timer 15000']);
+  });
+
+  it.each([
+    ['down', []],
+    ['connecting', [{ type: 'want' }]],
+    ['waiting', [{ type: 'want' }, { type: 'connectFailed' }]],
+    ['initializing', [{ type: 'linkUp' }]],
+  ] satisfies [string, PeerEvent[]][])('is so from where it is %s', (from, events) => {
+    const machine = new Machine();
+    machine.send(...events);
+    expect(machine.link).toBe(from);
+    expect(machine.send({ type: 'keepApart' })).toEqual(['disconnect: the user wants no connection for now']);
+    expect(machine.link).toBe('apart');
+    expect(machine.send({ type: 'keepApart' })).toEqual([]);
+  });
+
+  it('makes nothing of being admitted where it is not kept apart', () => {
+    const machine = new Machine();
+    expect(machine.send({ type: 'admit' })).toEqual([]);
+    machine.send({ type: 'linkUp' }, init());
+    expect(machine.send({ type: 'admit' })).toEqual([]);
+    expect(machine.link).toEqual({ up: 'heard' });
+  });
+});

@@ -330,3 +330,47 @@ describe('a wanted peer', () => {
     expect(lines.filter((line) => line.includes('did not end in order'))).toHaveLength(2);
   });
 });
+
+describe('a peer that is kept apart', () => {
+  it('is hung up for good, whatever wants it, until it is admitted', async () => {
+    const { manager, network, clock, log, meet, link } = setUp();
+    manager.want(alice);
+    meet(alice);
+    await manager.keepApart(alice);
+    expect(manager.list()).toMatchObject([{ nodeId: alice, isConnected: false, isApart: true }]);
+    expect(log).toEqual(['up a', 'down a']);
+    expect(network.disconnects.map(({ nodeId }) => nodeId)).toEqual([alice]);
+    manager.linkDown(alice, 'gone');
+    manager.want(alice);
+    const dials = network.dials.length;
+    clock.advance(600_000);
+    expect(network.dials).toHaveLength(dials);
+    link(alice);
+    expect(network.disconnects).toHaveLength(2);
+    manager.linkDown(alice, 'gone');
+
+    manager.admit(alice);
+    clock.advance(defaultPeerTiming.firstRetryMs);
+    expect(network.dials).toHaveLength(dials + 1);
+    meet(alice);
+    expect(manager.list()).toMatchObject([{ isConnected: true, isApart: false }]);
+  });
+
+  it('fails whoever waits for it to answer', async () => {
+    const { manager, network } = setUp();
+    const connecting = manager.connect(alice, '/memory/a');
+    const failure = connecting.catch((error: unknown) => error);
+    await settled();
+    network.dials[0]?.resolve();
+    await manager.keepApart(alice);
+    expect(await failure).toMatchObject({ code: 'peer_refused' });
+  });
+
+  it('leaves nothing behind once a stranger is admitted', async () => {
+    const { manager } = setUp();
+    await manager.keepApart(bob);
+    expect(manager.list()).toHaveLength(1);
+    manager.admit(bob);
+    expect(manager.list()).toEqual([]);
+  });
+});

@@ -72,18 +72,24 @@ function peersApi(node: Node): PeerMethods {
       connected: peer?.isConnected ?? false,
       ...(peer && { inbound: peer.inbound, features: hexOf(peer.features) }),
       numChannels: node.channels.ofPeer(nodeId).length,
+      ...(peer?.isApart === true && { heldApart: true }),
     };
   };
   return {
     connect: async ({ nodeId, address }) => {
       if (nodeId === node.nodeId) throw new ApiError('invalid', 'peer_is_self', 'this is the node itself');
+      node.peers.admit(nodeId);
       await node.peers.connect(nodeId, address);
       return view(nodeId);
     },
-    disconnect: async ({ nodeId, force }) => {
+    disconnect: async ({ nodeId, force, stay }) => {
+      if (stay === true) {
+        await node.peers.keepApart(nodeId);
+        return {};
+      }
       const channels = node.channels.ofPeer(nodeId).length;
       if (channels > 0 && force !== true) {
-        throw new ApiError('conflict', 'peer_has_channels', `there are ${channels} channels with ${nodeId}`, { hint: 'disconnect it all the same with --force' });
+        throw new ApiError('conflict', 'peer_has_channels', `there are ${channels} channels with ${nodeId}`, { hint: 'disconnect it all the same with --force, or for longer than a moment with --stay' });
       }
       await node.peers.disconnect(nodeId, 'asked to by the user');
       return {};
