@@ -1,5 +1,5 @@
 /** Opening, connecting and closing. */
-import type { NodeClient } from '../api/node-client.ts';
+import type { NodeClient } from '../api/types.ts';
 import { ActionButton, Field, FormAction } from '../ui/action.tsx';
 import { satField, optionalMsat } from './fields.ts';
 

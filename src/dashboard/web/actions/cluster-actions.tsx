@@ -1,5 +1,6 @@
 /** What only a cluster's server does: to its processes, its links and its chain. */
-import { ApiFailure, send } from '../api/request.ts';
+import { ApiFailure } from '../api/failure.ts';
+import { send } from '../api/request.ts';
 import { clusterMesh } from '../api/server.ts';
 import type { ClusterMesh, ClusterNode } from '../api/types.ts';
 import { ActionButton, Field, FormAction } from '../ui/action.tsx';

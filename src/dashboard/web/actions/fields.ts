@@ -1,5 +1,5 @@
 /** What forms of actions hold, as the API takes it. Throws `ApiFailure`, which the form shows. */
-import { ApiFailure } from '../api/request.ts';
+import { ApiFailure } from '../api/failure.ts';
 import { parseSatAsMsat } from '../lib/amounts.ts';
 
 export type Fields = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 /** Paying and being paid. */
-import type { NodeClient } from '../api/node-client.ts';
-import { ApiFailure } from '../api/request.ts';
+import type { NodeClient } from '../api/types.ts';
+import { ApiFailure } from '../api/failure.ts';
 import type { Output } from '../api/types.ts';
 import { formatMsat, msatOf } from '../lib/amounts.ts';
 import { Field, FormAction } from '../ui/action.tsx';

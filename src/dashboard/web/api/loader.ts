@@ -1,6 +1,6 @@
 /** Loads something once and again, so that what is shown follows the node without asking it more often than it helps. */
 import { signal, type ReadonlySignal } from '@preact/signals';
-import { ApiFailure } from './request.ts';
+import { ApiFailure } from './failure.ts';
 
 const LEAST_WAIT_MS = 400;
 

@@ -1,19 +1,7 @@
 /** Requests to the server that this page came from. */
+import { ApiFailure } from './failure.ts';
+import type { HttpMethod } from './request-of.ts';
 import { signOut, token } from './session.ts';
-
-/** What the server answered other than with success, or that it did not answer (`unreachable`). */
-export class ApiFailure extends Error {
-  readonly code: string;
-  readonly hint: string | undefined;
-
-  constructor(code: string, message: string, hint?: string) {
-    super(message);
-    this.code = code;
-    this.hint = hint;
-  }
-}
-
-export type HttpMethod = 'GET' | 'POST' | 'DELETE';
 
 /** Rejects with `ApiFailure`, or with the reason of `signal` once that is aborted. */
 export async function send(method: HttpMethod, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {

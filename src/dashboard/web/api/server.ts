@@ -2,9 +2,9 @@
 import { computed, signal } from '@preact/signals';
 import { keepConnected, onMesh } from './events.ts';
 import { routeNode } from './location.ts';
-import { createNodeClient, type NodeClient } from './node-client.ts';
+import { createNodeClient } from './node-client.ts';
 import { send } from './request.ts';
-import type { ClusterMesh } from './types.ts';
+import type { ClusterMesh, NodeClient } from './types.ts';
 
 export interface Served {
   readonly kind: 'node' | 'cluster';

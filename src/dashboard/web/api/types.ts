@@ -10,6 +10,13 @@ export type Output<Name extends MethodName> = z.input<Contract[Name]['output']>;
 export type NodeEvent = z.input<typeof eventSchema>;
 export type EventOf<Type extends NodeEvent['type']> = Extract<NodeEvent, { type: Type }>;
 
+/** A node's API, as a page calls it. Calls reject with `ApiFailure`. */
+export interface NodeClient {
+  /** Its name in a cluster. */
+  readonly name: string | undefined;
+  call<Name extends MethodName>(name: Name, input: Input<Name>, signal?: AbortSignal): Promise<Output<Name>>;
+}
+
 /** What the cluster's server tells of itself: GET /cluster/mesh, and its events. A test holds it against its schema. */
 export interface ClusterMesh {
   /** While the cluster makes the payments that it checks, nobody else may change anything. */

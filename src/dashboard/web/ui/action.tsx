@@ -2,7 +2,7 @@
 import { useSignal, type ReadonlySignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { ApiFailure } from '../api/request.ts';
+import { ApiFailure } from '../api/failure.ts';
 import { Problem } from './states.tsx';
 import { toast } from './toasts.tsx';
 

@@ -1,7 +1,7 @@
 /** What stands where there is nothing to show yet, or something went wrong. */
 import type { ComponentChildren } from 'preact';
 import type { Loader } from '../api/loader.ts';
-import type { ApiFailure } from '../api/request.ts';
+import type { ApiFailure } from '../api/failure.ts';
 import { harmless } from '../lib/text.ts';
 
 export function Waiting() {

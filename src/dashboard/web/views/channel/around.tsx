@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
-import type { NodeClient } from '../../api/node-client.ts';
+import type { NodeClient } from '../../api/types.ts';
 import type { Output } from '../../api/types.ts';
 import { Loader } from '../../api/loader.ts';
 import { harmless } from '../../lib/text.ts';

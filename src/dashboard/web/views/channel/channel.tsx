@@ -1,7 +1,7 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import { CloseChannel, ForceClose } from '../../actions/channel-actions.tsx';
 import { replace, route, routeNode } from '../../api/location.ts';
-import type { NodeClient } from '../../api/node-client.ts';
+import type { NodeClient } from '../../api/types.ts';
 import { currentClient, isViewed } from '../../api/server.ts';
 import { nameOr } from '../../lib/text.ts';
 import { ChannelState } from '../../ui/badge.tsx';

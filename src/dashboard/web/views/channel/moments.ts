@@ -1,7 +1,7 @@
 /** Moments of a channel as the slider passes them: only the last that is asked for is loaded, and some are kept. */
 import { signal, type ReadonlySignal } from '@preact/signals';
-import type { NodeClient } from '../../api/node-client.ts';
-import { ApiFailure } from '../../api/request.ts';
+import type { NodeClient } from '../../api/types.ts';
+import { ApiFailure } from '../../api/failure.ts';
 import type { Moment } from './shown.ts';
 
 const MOST_KEPT = 60;

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { NodeClient } from '../../api/node-client.ts';
+import type { NodeClient } from '../../api/types.ts';
 import { dateTime } from '../../lib/time.ts';
 import { Panel } from '../../ui/panel.tsx';
 import { Around } from './around.tsx';

@@ -1,5 +1,6 @@
 /** Draws the mesh on a canvas: in strokes of one style each, since a canvas is quick in few long paths. */
 import { share } from '../../lib/amounts.ts';
+import { endsOf, radiusOf, type Transform } from './geometry.ts';
 import type { PlacedChannel, PlacedNode } from './layout.ts';
 import type { ChannelLook } from './model.ts';
 import type { Palette } from './palette.ts';
@@ -9,8 +10,7 @@ import type { Particle } from './particles.ts';
 export interface Scene {
   readonly width: number;
   readonly height: number;
-  /** Screen = mesh × k + (x, y). */
-  readonly transform: { readonly k: number; readonly x: number; readonly y: number };
+  readonly transform: Transform;
   readonly nodes: readonly PlacedNode[];
   readonly channels: readonly PlacedChannel[];
   readonly particles: Iterable<{ readonly particle: Particle; readonly progress: number }>;
@@ -21,18 +21,6 @@ export interface Scene {
   readonly route: ReadonlySet<string>;
   readonly palette: Palette;
 }
-
-/** The ends of a channel on the screen, beside the others between the same nodes. */
-export function endsOf({ source, target, lane }: PlacedChannel, { k, x, y }: Scene['transform']): [number, number, number, number] {
-  const [x1, y1, x2, y2] = [source.x * k + x, source.y * k + y, target.x * k + x, target.y * k + y];
-  if (lane === 0) return [x1, y1, x2, y2];
-  const length = Math.hypot(x2 - x1, y2 - y1) || 1;
-  const away = lane * Math.min(10, 6 * Math.sqrt(k) + 3);
-  const [dx, dy] = [((y1 - y2) / length) * away, ((x2 - x1) / length) * away];
-  return [x1 + dx, y1 + dy, x2 + dx, y2 + dy];
-}
-
-export const radiusOf = (degree: number, k: number): number => Math.min(13, 5 + Math.sqrt(degree) * 1.6) * Math.min(1.6, Math.max(0.55, Math.sqrt(k)));
 
 export function draw(context: CanvasRenderingContext2D, scene: Scene): void {
   const { width, height, palette } = scene;

@@ -1,5 +1,5 @@
 /** What of the mesh lies under a point of the screen. */
-import { endsOf, radiusOf, type Scene } from './draw.ts';
+import { endsOf, radiusOf, type Transform } from './geometry.ts';
 import type { PlacedChannel, PlacedNode } from './layout.ts';
 
 const NEAR_NODE = 6;
@@ -7,7 +7,13 @@ const NEAR_CHANNEL = 7;
 
 export type Hit = { readonly node: PlacedNode } | { readonly channel: PlacedChannel };
 
-export function hitAt({ nodes, channels, transform }: Pick<Scene, 'nodes' | 'channels' | 'transform'>, x: number, y: number): Hit | undefined {
+export interface Placed {
+  readonly nodes: readonly PlacedNode[];
+  readonly channels: readonly PlacedChannel[];
+  readonly transform: Transform;
+}
+
+export function hitAt({ nodes, channels, transform }: Placed, x: number, y: number): Hit | undefined {
   let nearest: { readonly hit: Hit; readonly distance: number } | undefined;
   for (const node of nodes) {
     const distance = Math.hypot(node.x * transform.k + transform.x - x, node.y * transform.k + transform.y - y);

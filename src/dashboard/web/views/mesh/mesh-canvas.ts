@@ -1,7 +1,8 @@
 /** The mesh on its canvas: draws when something moves or changes, and never otherwise. */
 import { select } from 'd3-selection';
 import { zoom, zoomIdentity, type ZoomBehavior } from 'd3-zoom';
-import { draw, type Scene } from './draw.ts';
+import { draw } from './draw.ts';
+import type { Transform } from './geometry.ts';
 import { hitAt, type Hit } from './hit.ts';
 import { Layout, type PlacedNode } from './layout.ts';
 import type { Mesh } from './model.ts';
@@ -32,7 +33,7 @@ export class MeshCanvas {
   #marks: Marks = {};
   #hovered: string | undefined;
   #dragged: PlacedNode | undefined;
-  #transform: Scene['transform'] = zoomIdentity;
+  #transform: Transform = zoomIdentity;
   #size = { width: 0, height: 0 };
   /** The whole mesh stays in view until somebody zooms or pans. */
   #isFitted = true;
@@ -46,7 +47,7 @@ export class MeshCanvas {
     this.#zoom = zoom<HTMLCanvasElement, unknown>()
       .scaleExtent([0.05, 8])
       .filter((event: MouseEvent) => event.type === 'wheel' || (!event.button && this.#nodeOf(event) === undefined))
-      .on('zoom', ({ transform, sourceEvent }: { transform: Scene['transform']; sourceEvent: unknown }) => {
+      .on('zoom', ({ transform, sourceEvent }: { transform: Transform; sourceEvent: unknown }) => {
         this.#transform = transform;
         if (sourceEvent !== null && sourceEvent !== undefined) this.#isFitted = false;
         this.redraw();

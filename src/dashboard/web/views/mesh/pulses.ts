@@ -1,48 +1,36 @@
-/** Which HTLCs run along the mesh, as the nodes' events tell: each once on its way out, and once on its way back. */
 import { onEvent } from '../../api/events.ts';
 import type { EventOf } from '../../api/types.ts';
 import type { MeshCanvas } from './mesh-canvas.ts';
+import { PulseFilter } from './pulse-filter.ts';
 import type { MeshSource } from './source.ts';
 
-/** So many HTLCs are remembered, to know which of their states is the first that is told. */
-const MOST = 4_000;
-
-export interface Pulse {
-  /** The node that it runs away from, or back to. */
-  readonly fromId: string;
-  readonly isReturn: boolean;
-}
-
-/** Tells what of the HTLC events is worth a pulse. Every channel has two ends: in a cluster the offering one tells. */
-export class PulseFilter {
-  readonly #seen = new Map<string, 'added' | 'removed'>();
-
-  pulseOf(event: EventOf<'htlc'>, tellerId: string, peerId: string, isBothTold: boolean): Pulse | undefined {
-    const { channelId, htlcId, direction, state } = event;
-    if (isBothTold && direction === 'received') return undefined;
-    const fromId = direction === 'offered' ? tellerId : peerId;
-    const key = `${tellerId} ${channelId} ${htlcId} ${direction}`;
-    const step = state.includes('REMOVE') ? 'removed' : 'added';
-    const earlier = this.#seen.get(key);
-    if (earlier === step || earlier === 'removed') return undefined;
-    this.#seen.delete(key);
-    this.#seen.set(key, step);
-    const [oldest] = this.#seen.keys();
-    if (this.#seen.size > MOST && oldest !== undefined) this.#seen.delete(oldest);
-    return { fromId, isReturn: step === 'removed' };
-  }
-}
+/** A hop begins when the one before is about half done. */
+const HOP_MS = 350;
 
 /** Has the canvas show the HTLCs of events, until the returned function is called. */
 export function showPulses(source: MeshSource, canvas: () => MeshCanvas | undefined): () => void {
   const filter = new PulseFilter();
-  return onEvent((event, name) => {
-    if (event.type !== 'htlc') return;
+  let lastAttempt = '';
+
+  const ofHtlc = (event: EventOf<'htlc'>, name: string | undefined): void => {
     const tellerId = source.idOf(name);
     const channel = source.channelOf(event.channelId);
     if (tellerId === undefined || channel === undefined) return;
     const peerId = channel.a === tellerId ? channel.b : channel.a;
     const pulse = filter.pulseOf(event, tellerId, peerId, name !== undefined);
     if (pulse !== undefined) canvas()?.pulse(channel.key, pulse.fromId, pulse.isReturn);
+  };
+  /** A plain node hears of no HTLC beyond its own channels, but knows the way of its own payments. */
+  const ofPayment = ({ paymentHash, attempt, status, route = [] }: EventOf<'payment'>): void => {
+    const key = `${paymentHash} ${attempt}`;
+    if (status !== 'inFlight' || key === lastAttempt) return;
+    lastAttempt = key;
+    route.slice(1).forEach(({ shortChannelId }, index) => {
+      canvas()?.pulse(shortChannelId, route[index]?.nodeId ?? '', false, (index + 1) * HOP_MS);
+    });
+  };
+  return onEvent((event, name) => {
+    if (event.type === 'htlc') ofHtlc(event, name);
+    else if (event.type === 'payment' && name === undefined) ofPayment(event);
   });
 }

@@ -2,7 +2,7 @@
 import { computed, effect, signal, type ReadonlySignal } from '@preact/signals';
 import { generation, onEvent, onReconnected } from '../../api/events.ts';
 import { Loader } from '../../api/loader.ts';
-import { ApiFailure } from '../../api/request.ts';
+import { ApiFailure } from '../../api/failure.ts';
 import { clusterMesh, isCluster, nodeClient } from '../../api/server.ts';
 import type { NodeEvent, Output } from '../../api/types.ts';
 import { nodeInfo } from '../../state/node-info.ts';

@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { MineBlocks, NodeControls, TrafficControl } from '../../actions/cluster-actions.tsx';
 import { onEvent, onReconnected } from '../../api/events.ts';
-import { ApiFailure } from '../../api/request.ts';
+import { ApiFailure } from '../../api/failure.ts';
 import { clusterMesh, nodeClient } from '../../api/server.ts';
 import type { ClusterNode, Output } from '../../api/types.ts';
 import { formatRoute } from '../../lib/route.ts';
