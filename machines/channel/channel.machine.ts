@@ -8,11 +8,12 @@ import { online, wrongFunding } from './chart-parts.ts';
 import { channelContext, channelSetup } from './implementations.ts';
 
 /**
- * A payment channel, from open_channel to the last confirmation: one actor a channel, four regions that the BOLTs describe
+ * A payment channel, from open_channel to the last confirmation: one actor a channel, five regions that the BOLTs describe
  * apart: how far its life has come, whether the peer is there, and whose commitment waits for what.
  */
 export const channelMachine = channelSetup.createMachine({
   id: 'channel',
+  description: 'A payment channel, from open_channel to the last confirmation; its regions are active side by side.',
   context: channelContext,
   type: 'parallel',
   on: {
@@ -25,6 +26,7 @@ export const channelMachine = channelSetup.createMachine({
   states: {
     connection,
     lifecycle: {
+      description: 'How far has the channel come?',
       initial: 'opening',
       on: {
         restored: { actions: 'rebroadcastFunding' },

@@ -11,8 +11,8 @@ const answerOnce = {
   actions: ['keepAnnouncement', 'sendAnnouncement'],
 } as const;
 
-/** Is the channel told to the network? */
 export const announcement = channelSetup.createStateConfig({
+  description: 'BOLT 7, The announcement_signatures Message: is the channel told to the network?',
   initial: 'shallow',
   // BOLT 7: what was signed names a place in the chain that a reorg has taken away.
   on: { fundingDepth: { guard: 'isUnfunded', target: '.shallow', actions: 'forgetAnnouncement' } },

@@ -2,8 +2,8 @@ import { and } from 'xstate';
 import { answerViolation, online, refuse } from './chart-parts.ts';
 import { channelSetup } from './implementations.ts';
 
-/** Whose turn is it with the peer's commitment? */
 export const remoteCommitment = channelSetup.createStateConfig({
+  description: "BOLT 2, Committing Updates So Far: whose turn is it with the peer's commitment?",
   initial: 'signed',
   states: {
     signed: {
@@ -32,8 +32,8 @@ export const remoteCommitment = channelSetup.createStateConfig({
   },
 });
 
-/** And with ours? */
 export const localCommitment = channelSetup.createStateConfig({
+  description: 'BOLT 2, Committing Updates So Far: whose turn is it with ours?',
   initial: 'current',
   on: {
     commitment_signed: [

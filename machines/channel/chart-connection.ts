@@ -11,8 +11,8 @@ const refusals = {
   fundingSpent: { guard: 'isUnilateralClose', target: 'refusing', actions: 'rollBackUnsigned' },
 } as const;
 
-/** Is the peer there, and do both know where they stand? */
 export const connection = channelSetup.createStateConfig({
+  description: 'BOLT 2, Message Retransmission: is the peer there, and do both know where they stand?',
   initial: 'online',
   states: {
     online: {

@@ -65,6 +65,7 @@ export const confirming = channelSetup.createStateConfig({
   },
   states: {
     depth: {
+      description: 'BOLT 2, The channel_ready Message: is the funding deep enough for us?',
       initial: 'shallow',
       states: {
         shallow: {
@@ -89,6 +90,7 @@ export const confirming = channelSetup.createStateConfig({
       },
     },
     theirs: {
+      description: 'BOLT 2, The channel_ready Message: is it deep enough for the peer?',
       initial: 'awaited',
       states: {
         awaited: {

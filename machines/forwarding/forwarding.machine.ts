@@ -85,6 +85,7 @@ export const forwardingMachine = setup({
   },
 }).createMachine({
   id: 'forwarding',
+  description: 'A forward: the HTLC that we received is settled exactly as the one that we offer for it, once.',
   context: ({ input }) => input,
   initial: 'received',
   on: { '*': { actions: 'reportUnexpected' } },

@@ -58,6 +58,7 @@ export const htlcMachine = setup({
   },
 }).createMachine({
   id: 'htlc',
+  description: 'One HTLC through commitment_signed and revoke_and_ack: on the one side those that we offer, on the other those that we receive.',
   context: { details: undefined, removal: undefined },
   initial: 'free',
   states: {

@@ -115,6 +115,7 @@ export const invoiceMachine = setup({
   },
 }).createMachine({
   id: 'invoice',
+  description: 'An invoice, or a spontaneous payment: the parts are held until all of them are there, and then all are taken, or none.',
   context: ({ input }) => input,
   initial: 'open',
   on: {

@@ -99,9 +99,9 @@ const taken = {
   on: { blockConnected: { guard: 'isIrrevocable', target: 'resolved' }, blockDisconnected: unspent },
 } as const;
 
-/** `to_local`, `to_remote` and the outputs of our HTLC transactions: ours alone, after a delay. */
 export const balanceChart = outputSetup.createMachine({
   id: 'balance output',
+  description: 'to_local, to_remote and the outputs of our HTLC transactions: ours alone, after a delay.',
   context: ({ input }) => input,
   initial: 'waiting',
   states: {
@@ -121,9 +121,9 @@ export const balanceChart = outputSetup.createMachine({
   },
 });
 
-/** An HTLC on a commitment that was not revoked: ours by its expiry if we offered it, by its preimage if we received it. */
 export const htlcChart = outputSetup.createMachine({
   id: 'HTLC output',
+  description: 'An HTLC on a commitment that was not revoked: ours by its expiry if we offered it, by its preimage if we received it.',
   context: ({ input }) => input,
   initial: 'waiting',
   on: { preimageKnown: { actions: 'notePreimage' } },
@@ -186,9 +186,9 @@ export const htlcChart = outputSetup.createMachine({
   },
 });
 
-/** An output of a revoked commitment, or of an HTLC transaction upon it: ours by the revocation, at once. */
 export const penaltyChart = outputSetup.createMachine({
   id: 'revoked output',
+  description: 'An output of a revoked commitment, or of an HTLC transaction upon it: ours by the revocation, at once.',
   context: ({ input }) => input,
   initial: 'waiting',
   states: {
@@ -212,9 +212,9 @@ export const penaltyChart = outputSetup.createMachine({
   },
 });
 
-/** Our anchor: only of use while the commitment waits for a block. */
 export const anchorChart = outputSetup.createMachine({
   id: 'anchor output',
+  description: 'Our anchor: only of use while the commitment waits for a block.',
   context: ({ input }) => input,
   initial: 'waiting',
   states: {
@@ -229,9 +229,9 @@ export const anchorChart = outputSetup.createMachine({
   },
 });
 
-/** An HTLC without an output in the commitment that was confirmed: too small, or not in it. */
 export const noOutputChart = outputSetup.createMachine({
   id: 'HTLC without output',
+  description: 'An HTLC without an output in the commitment that was confirmed: too small, or not in it.',
   context: ({ input }) => input,
   initial: 'waiting',
   states: {

@@ -67,6 +67,7 @@ export const paymentMachine = setup({
   },
 }).createMachine({
   id: 'payment',
+  description: 'A payment that this node makes: it finds a way, sends, waits, and learns from what comes back.',
   context: ({ input }) => input,
   initial: 'routing',
   on: { '*': { actions: 'reportUnexpected' } },

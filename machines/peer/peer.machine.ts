@@ -150,6 +150,7 @@ const peerSetup = setup({
 /** One peer: the connection, `init`, pings, and reconnection while there is a reason for it. */
 export const peerMachine = peerSetup.createMachine({
   id: 'peer',
+  description: 'One peer: the connection, init, pings, and reconnection while there is a reason for it.',
   context: ({ input }) => ({
     ...input,
     theirFeatures: new Uint8Array(),
@@ -159,6 +160,7 @@ export const peerMachine = peerSetup.createMachine({
   type: 'parallel',
   states: {
     interest: {
+      description: 'Does anything call for a connection?',
       initial: 'unwanted',
       states: {
         unwanted: {
@@ -172,6 +174,7 @@ export const peerMachine = peerSetup.createMachine({
       },
     },
     link: {
+      description: 'Is there a connection, and may it be used?',
       initial: 'down',
       on: {
         linkUp: { target: '.initializing', actions: ['sendInit', 'scheduleInitTimeout'] },

@@ -1,15 +1,15 @@
 /** `runnel statechart`: the machines of this node as charts. */
 import { Argument, Option } from 'commander';
+import type { ChartFormat } from '../statechart/drawn.ts';
 import { chartNames, chartTitles, type ChartName } from '../statechart/names.ts';
 import { writeNamedFile } from './files.ts';
 import type { LocalVerb } from './local-verbs.ts';
 import { harmless, json, table } from './text.ts';
 import { UsageError } from './verbs.ts';
 
-const formats = ['json'] as const;
-type Format = (typeof formats)[number];
+const formats: readonly ChartFormat[] = ['svg', 'mermaid', 'json'];
 
-const example = 'runnel statechart channel --format json';
+const example = 'runnel statechart channel --format svg --out channel.svg';
 
 export const statechartVerb: LocalVerb = {
   words: 'statechart',
@@ -19,11 +19,11 @@ export const statechartVerb: LocalVerb = {
   example,
   args: [new Argument('[name]', `Which: ${chartNames.join(', ')}`)],
   options: [
-    new Option('--format <format>', 'How').choices(formats),
+    new Option('--format <format>', 'As a picture, as a Mermaid diagram, or as data (default: svg; json with --json)').choices(formats),
     new Option('--out <file>', 'Write it to this file'),
   ],
   async run({ args: [name], options, json: asJson, surroundings }) {
-    const { format = 'json', out } = options as { readonly format?: Format; readonly out?: string };
+    const { format = asJson ? 'json' : 'svg', out } = options as { readonly format?: ChartFormat; readonly out?: string };
     if (name === undefined) {
       if (Object.keys(options).length > 0) throw new UsageError(`expected the name of a chart: ${chartNames.join(', ')}`, example);
       const rows = chartNames.map((known) => [known, chartTitles[known]]);
@@ -32,7 +32,8 @@ export const statechartVerb: LocalVerb = {
     }
     if (!isChartName(name)) throw new UsageError(`there is no chart ${name}; expected one of ${chartNames.join(', ')}`, example);
     const { drawn } = await import('../statechart/drawn.ts');
-    const text = await drawn(name, format);
+    const content = await drawn(name, format);
+    const text = asJson && format !== 'json' ? `${json({ name, format, content })}\n` : content;
     if (out === undefined) surroundings.out(text);
     else {
       writeNamedFile(out, text);

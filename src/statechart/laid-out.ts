@@ -27,21 +27,39 @@ export interface LaidOutState extends Box {
   readonly isRegion: boolean;
   /** Transitions that do not leave the state, as lines of text. */
   readonly internal: readonly string[];
-  /** What stands in the box, each line with its baseline and its left end. */
+  /** What stands in the box. */
   readonly text: readonly TextLine[];
 }
 
-/** What a line of text is, for the way in which it is set. */
-export type TextKind = 'title' | 'tags' | 'description' | 'event' | 'guard' | 'actions';
+/** What a text is, for the way in which it is set. */
+export type TextKind = 'heading' | 'title' | 'tags' | 'description' | 'event' | 'guard' | 'actions';
 
-export interface TextLine extends Point {
+export interface Run {
   readonly kind: TextKind;
   readonly text: string;
+}
+
+/** A line of text with its left end and its baseline; between its runs is a space. */
+export interface TextLine extends Point {
+  readonly runs: readonly Run[];
+}
+
+/**
+ * A box for a state that is drawn in full elsewhere in the chart: a closed one, which is opened beside it, or one that lines
+ * come from or lead to.
+ */
+export interface LaidOutReference extends Box {
+  readonly id: string;
+  /** The state's id. */
+  readonly state: string;
+  readonly isClosed: boolean;
+  readonly text: readonly TextLine[];
 }
 
 /** Transitions from one state to another that are drawn as one line. */
 export interface LaidOutEdge {
   readonly id: string;
+  /** The states' ids, whether drawn in full where the line is or not. */
   readonly source: string;
   readonly target: string;
   /** That of the first transition: empty for `always`, `*` for the wildcard. */
@@ -49,9 +67,11 @@ export interface LaidOutEdge {
   readonly guard?: string;
   readonly actions: readonly string[];
   readonly isAlways: boolean;
+  /** From a state to one within it: it begins at a ring, and is taken from wherever in the state the chart is. */
+  readonly isInwards: boolean;
   /** The ids of all transitions that it stands for. */
   readonly transitions: readonly string[];
-  /** The lines as drawn; `text` has them with their places. */
+  /** The lines as drawn; `text` has them with their places. Lines that join before their target share one label. */
   readonly label: readonly string[];
   readonly labelX: number;
   readonly labelY: number;
@@ -68,7 +88,10 @@ export interface LaidOutChart {
   readonly height: number;
   /** Each state before its substates. */
   readonly nodes: readonly LaidOutState[];
+  readonly references: readonly LaidOutReference[];
   readonly edges: readonly LaidOutEdge[];
-  /** The dots that point at where a state begins. */
+  /** From a dot to the state or reference that something begins in. */
   readonly initials: readonly { readonly target: string; readonly points: readonly Point[] }[];
+  /** Where lines with the same target join; where they only cross, there is none. */
+  readonly junctions: readonly Point[];
 }
