@@ -10,23 +10,35 @@ import { renderSvg } from './svg.ts';
 /** Texts by the names of their files. */
 export type Files = ReadonlyMap<string, string>;
 
-/** For `docs/statecharts`: each chart as a picture and as a Mermaid diagram, and a page with all of them. */
-export async function documents(): Promise<Files> {
-  const files = new Map<string, string>();
-  const charts = chartNames.map((name) => chartOf(name));
-  for (const chart of charts) {
-    files.set(`${chart.name}.svg`, renderSvg(await layOut(chart)));
-    files.set(`${chart.name}.md`, mermaidPage(chart));
+export interface Drawn {
+  readonly chart: Chart;
+  readonly laidOut: LaidOutChart;
+}
+
+/** Every chart, laid out: a matter of seconds. */
+export async function drawAll(): Promise<Drawn[]> {
+  const all: Drawn[] = [];
+  for (const name of chartNames) {
+    const chart = chartOf(name);
+    all.push({ chart, laidOut: await layOut(chart) });
   }
-  files.set('README.md', index(charts));
-  return files;
+  return all;
+}
+
+/** For `docs/statecharts`: each chart as a picture and as a Mermaid diagram, and a page with all of them. */
+export function documents(all: readonly Drawn[]): Files {
+  return new Map([
+    ...all.flatMap(({ chart, laidOut }): [string, string][] => [
+      [`${chart.name}.svg`, renderSvg(laidOut)],
+      [`${chart.name}.md`, mermaidPage(chart)],
+    ]),
+    ['README.md', index(all.map(({ chart }) => chart))],
+  ]);
 }
 
 /** For the dashboard: each chart with a place for everything. */
-export async function dashboardData(): Promise<Files> {
-  const files = new Map<string, string>();
-  for (const name of chartNames) files.set(`${name}.json`, compact(await layOut(chartOf(name))));
-  return files;
+export function dashboardData(all: readonly Drawn[]): Files {
+  return new Map(all.map(({ laidOut }) => [`${laidOut.name}.json`, compact(laidOut)]));
 }
 
 /** A tenth of a pixel is fine enough. */

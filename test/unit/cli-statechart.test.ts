@@ -40,6 +40,16 @@ describe('runnel statechart', () => {
     expect(readFileSync(path, 'utf8')).toBe(stdout);
   });
 
+  it('draws a chart, and tells it in Mermaid', async () => {
+    const picture = await statechart('no-output');
+    expect([picture.status, picture.stderr]).toEqual([0, '']);
+    expect(picture.stdout).toMatch(/^<svg .*<\/svg>\n$/s);
+    const diagram = await statechart('no-output', '--format', 'mermaid');
+    expect(diagram.stdout).toMatch(/^stateDiagram-v2\n/);
+    const asJson = await statechart('no-output', '--format', 'svg', '--json');
+    expect(JSON.parse(asJson.stdout)).toEqual({ name: 'no-output', format: 'svg', content: picture.stdout });
+  });
+
   it('says what there is when a name or a format is wrong: status 2', async () => {
     const unknown = await statechart('chanel');
     expect([unknown.status, unknown.stdout]).toEqual([2, '']);
