@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useId, useMemo, useRef } from 'preact/hooks';
 import type { StateValue } from '../../../../api/fields.ts';
-import type { LaidOutChart, LaidOutEdge, LaidOutState, TextLine } from '../../../../statechart/laid-out.ts';
+import type { LaidOutChart, LaidOutEdge, LaidOutReference, LaidOutState, Point, TextLine } from '../../../../statechart/laid-out.ts';
 import type { ChartName } from '../../../../statechart/names.ts';
 import { Loader } from '../../api/loader.ts';
 import { Loaded } from '../states.tsx';
@@ -96,6 +96,10 @@ function Svg(props: {
         <State key={state.id} state={state} isActive={active.has(state.id)} isChosen={state.id === chosen} isFirst={state.id === first} onChoose={onChoose} />
       ))}
       <g aria-hidden="true">
+        <Lines lines={chart.nodes.find(({ path }) => path.length === 0)?.text ?? []} />
+        {chart.references.map((reference) => (
+          <Reference key={reference.id} reference={reference} isActive={active.has(reference.state)} onChoose={onChoose} />
+        ))}
         {chart.initials.map(({ target, points }) => (
           <g key={target} class="initial">
             <circle cx={points[0]?.x} cy={points[0]?.y} r="4" />
@@ -104,6 +108,9 @@ function Svg(props: {
         ))}
         {chart.edges.map((edge) => (
           <Edge key={edge.id} edge={edge} arrow={arrow} isActive={active.has(edge.source)} />
+        ))}
+        {chart.junctions.map(({ x, y }, index) => (
+          <circle key={index} class="junction" cx={x} cy={y} r="2.5" />
         ))}
       </g>
     </svg>
@@ -132,10 +139,22 @@ function State(props: { readonly state: LaidOutState; readonly isActive: boolean
   );
 }
 
+/** A box for a state that is drawn in full elsewhere in the chart: it is lit with it, and chooses it. */
+function Reference({ reference, isActive, onChoose }: { readonly reference: LaidOutReference; readonly isActive: boolean; readonly onChoose: (id: string) => void }) {
+  const { state, isClosed, x, y, width, height, text } = reference;
+  return (
+    <g class={`state leaf ${isClosed ? 'closed' : 'elsewhere'} ${isActive ? 'active' : ''}`} onClick={() => onChoose(state)}>
+      <rect x={x} y={y} width={width} height={height} rx={isClosed ? 7 : 11} />
+      <Lines lines={text} />
+    </g>
+  );
+}
+
 function Edge({ edge, arrow, isActive }: { readonly edge: LaidOutEdge; readonly arrow: string; readonly isActive: boolean }) {
   return (
     <g class={`edge ${isActive ? 'from-active' : ''} ${edge.isAlways ? 'always' : ''}`}>
       <path d={lineThrough(edge.points)} marker-end={`url(#${arrow})`} />
+      {edge.isInwards && <circle class="ring" cx={edge.points[0]?.x} cy={edge.points[0]?.y} r="4" />}
       <Lines lines={edge.text} />
     </g>
   );
@@ -144,14 +163,18 @@ function Edge({ edge, arrow, isActive }: { readonly edge: LaidOutEdge; readonly 
 function Lines({ lines }: { readonly lines: readonly TextLine[] }) {
   return (
     <>
-      {lines.map(({ x, y, kind, text }, index) => (
-        <text key={index} x={x} y={y} class={`line-${kind}`}>
-          {text}
+      {lines.map(({ x, y, runs }, index) => (
+        <text key={index} x={x} y={y}>
+          {runs.map(({ kind, text }, place) => (
+            <tspan key={place} class={`line-${kind}`}>
+              {place === 0 ? text : ` ${text}`}
+            </tspan>
+          ))}
         </text>
       ))}
     </>
   );
 }
 
-const lineThrough = (points: readonly { readonly x: number; readonly y: number }[]): string =>
+const lineThrough = (points: readonly Point[]): string =>
   points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${x} ${y}`).join('');
