@@ -38,7 +38,8 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const { nodes, chain } = cluster;
   const control = new ClusterControl({ nodes, chain, links, traffic, blockIntervalSeconds, logger });
   try {
-    // Whoever connects at once is greeted with the height that the chain has.
+    // Whoever connects at once is greeted with the mesh as it is.
+    await control.heard();
     await control.mesh();
     const server = await startControlServer({ control, port, version: packageVersion(), logger });
     const close = async (): Promise<void> => {

@@ -1,13 +1,12 @@
 /** Coins for the nodes' wallets, mined for them. */
 import type { Cluster } from './cluster.ts';
 import type { NodeProcess } from './node-process.ts';
-import { waitUntil } from './wait.ts';
+import { patienceMs, waitUntil } from './wait.ts';
 
 /** A rule of consensus: a coinbase can be spent after so many blocks. */
 const COINBASE_MATURITY = 100;
 /** For the fees of a channel's transactions. */
 const FEES_SAT = 100_000n;
-const TIMEOUT_MS = 60_000;
 
 /** A channel that a node is about to fund. */
 export interface Need {
@@ -33,7 +32,7 @@ export async function fundWallets({ chain, nodes }: Cluster, needs: readonly Nee
   }
   if (mined > 0) await chain.mine(COINBASE_MATURITY);
   await waitForChain({ chain, nodes });
-  await waitUntil('every wallet holds its coins', TIMEOUT_MS, async () => {
+  await waitUntil('every wallet holds its coins', patienceMs(nodes), async () => {
     for (const node of nodes) {
       const wanted = total(needs.filter((need) => need.node === node));
       const { onchain } = await node.client.balance();
@@ -46,7 +45,7 @@ export async function fundWallets({ chain, nodes }: Cluster, needs: readonly Nee
 /** Waits until every node has worked through the chain's tip. */
 export async function waitForChain({ chain, nodes }: Cluster): Promise<void> {
   const height = await chain.height();
-  await waitUntil(`every node has seen block ${height}`, TIMEOUT_MS, async () => {
+  await waitUntil(`every node has seen block ${height}`, patienceMs(nodes), async () => {
     for (const node of nodes) {
       const { blockHeight } = await node.client.getinfo();
       if (blockHeight < height) return `${node.name} is at block ${blockHeight}`;

@@ -4,12 +4,11 @@ import type { Cluster } from './cluster.ts';
 import { fundWallets, waitForChain } from './funding.ts';
 import type { NodeProcess } from './node-process.ts';
 import type { Edge } from './topology.ts';
-import { forEachLimited, waitUntil } from './wait.ts';
+import { forEachLimited, patienceMs, waitUntil } from './wait.ts';
 
 /** BOLT 7, "The announcement_signatures Message": channels are announced from six confirmations on. */
 const ANNOUNCEMENT_DEPTH = 6;
 const OPENINGS_AT_ONCE = 2;
-const TIMEOUT_MS = 60_000;
 
 export type Channel = Output<'channels'>['channels'][number];
 
@@ -34,7 +33,7 @@ export async function openChannels(cluster: Cluster, edges: readonly Edge[]): Pr
     await forEachLimited(missing, OPENINGS_AT_ONCE, async ({ opener, accepter, capacitySat }) => {
       await opener.client.open({ nodeId: accepter.id, amountSat: capacitySat, pushMsat: capacitySat * 500n });
     });
-    await waitUntil('the funding transactions are in the mempool', TIMEOUT_MS, async () => {
+    await waitUntil('the funding transactions are in the mempool', patienceMs(cluster.nodes), async () => {
       const waiting = (await cluster.chain.mempool()).length;
       return waiting >= missing.length ? undefined : `${waiting} of ${missing.length} are`;
     });
@@ -47,7 +46,7 @@ export async function openChannels(cluster: Cluster, edges: readonly Edge[]): Pr
 
 /** Waits until both ends of every channel can use it. */
 export async function waitForChannels(cluster: Cluster, edges: readonly Edge[]): Promise<void> {
-  await waitUntil('every channel is usable', TIMEOUT_MS, async () => {
+  await waitUntil('every channel is usable', patienceMs(cluster.nodes), async () => {
     for (const { opener, accepter } of edges.map((edge) => linkOf(cluster, edge))) {
       for (const [node, peer] of [
         [opener, accepter],
@@ -68,7 +67,7 @@ export async function waitForChannels(cluster: Cluster, edges: readonly Edge[]):
 
 /** Waits until the gossip has brought every channel with both its policies, and every node's alias, to every node. */
 export async function waitForGossip({ nodes }: Cluster, edges: readonly Edge[]): Promise<void> {
-  await waitUntil('the gossip has reached every node', TIMEOUT_MS, async () => {
+  await waitUntil('the gossip has reached every node', patienceMs(nodes), async () => {
     for (const node of nodes) {
       const graph = await node.client.graph();
       const complete = graph.channels.filter(

@@ -2,9 +2,8 @@
 import type { Output } from '../api/client.ts';
 import type { Cluster } from './cluster.ts';
 import type { Channel } from './open-channels.ts';
-import { waitUntil } from './wait.ts';
+import { patienceMs, waitUntil } from './wait.ts';
 
-const TIMEOUT_MS = 60_000;
 
 export interface NodeSnapshot {
   readonly name: string;
@@ -17,7 +16,7 @@ export interface NodeSnapshot {
 /** Waits until no HTLC is on its way and both ends of each channel agree, then tells what each node has. */
 export async function takeSnapshot({ nodes }: Cluster): Promise<NodeSnapshot[]> {
   let snapshot: NodeSnapshot[] = [];
-  await waitUntil('all HTLCs are settled', TIMEOUT_MS, async () => {
+  await waitUntil('all HTLCs are settled', patienceMs(nodes), async () => {
     snapshot = [];
     for (const node of nodes) {
       const [{ channels }, { onchain }] = await Promise.all([

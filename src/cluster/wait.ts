@@ -10,6 +10,11 @@ export class WaitTimeoutError extends RunnelError {
   }
 }
 
+/** What all nodes must come to may take this long: they share one machine. */
+export function patienceMs(nodes: readonly unknown[]): number {
+  return 60_000 + 3_000 * nodes.length;
+}
+
 /**
  * Asks again and again until `probe` has nothing left to complain about. It answers with what is still missing, or
  * with undefined when all is there. Throws `WaitTimeoutError` with the last complaint, and what the probe throws.

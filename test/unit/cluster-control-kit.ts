@@ -115,6 +115,7 @@ export async function startRig({ overrides = {} as Partial<Api>, isReady = true 
     logger,
   });
   if (isReady) control.setReady();
+  await control.heard();
   const server = await startControlServer({ control, port: 0, version: '0.1.0', logger });
   rig = Object.assign(made, { control, server });
   return rig;

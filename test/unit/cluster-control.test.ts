@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { ApiError } from '../../src/api/errors.ts';
 import { ask, Listener, mesh, post, refusalOf, rig, startRig, stopRig } from './cluster-control-kit.ts';
 
-const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 10 });
+const until = (check: () => unknown): Promise<unknown> => vi.waitFor(check, { timeout: 10_000, interval: 10 });
 const statesIn = (answer: { body: unknown }): unknown =>
   (answer.body as { nodes: { name: string; state: string }[] }).nodes.map(({ name, state }) => `${name} ${state}`);
 
@@ -97,7 +97,7 @@ describe('the mesh', () => {
 
   it('has its payments for show, and counts them', async () => {
     expect((await post('/cluster/traffic', { perSecond: 100 })).body.traffic.perSecond).toBe(100);
-    await vi.waitFor(async () => expect((await mesh()).traffic.succeeded).toBeGreaterThan(3));
+    await until(async () => expect((await mesh()).traffic.succeeded).toBeGreaterThan(3));
     expect((await post('/cluster/traffic', { perSecond: 0 })).body.traffic).toMatchObject({ perSecond: 0, failed: 0 });
     expect([...rig.alice.calls('pay', 'keysend'), ...rig.bob.calls('pay', 'keysend')].length).toBeGreaterThan(3);
   });

@@ -207,7 +207,7 @@ describe('what passes through', () => {
     request.on('error', () => {}).end();
     await isAsked;
     request.destroy();
-    await vi.waitFor(() => expect(gone).toBe(true));
+    await vi.waitFor(() => expect(gone).toBe(true), { timeout: 10_000 });
   });
 
   it('is an error where the node dies before it answers, and a broken answer where it dies within it', async () => {

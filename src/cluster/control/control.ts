@@ -4,6 +4,7 @@ import { ApiError } from '../../api/errors.ts';
 import { eventSchema } from '../../api/events.ts';
 import type { Logger } from '../../logging.ts';
 import type { ChainProcess } from '../chain-process.ts';
+import type { NodeState } from '../node-life.ts';
 import type { Traffic } from '../traffic.ts';
 import type { ControlMessage, Mesh } from './contract.ts';
 import type { ControlledNode } from './controlled-node.ts';
@@ -29,6 +30,8 @@ export class ClusterControl {
   readonly #links: Links;
   readonly #listeners = new Set<(message: ControlMessage) => void>();
   readonly #ends: (() => void)[] = [];
+  /** Nodes that are up, and whose events are not heard yet. */
+  readonly #unheard = new Map<ControlledNode, Promise<void>>();
   #phase: Mesh['phase'] = 'preparing';
   #blockHeight = 0;
   #told = '';
@@ -39,6 +42,11 @@ export class ClusterControl {
     this.#nodes = new Map(options.nodes.map((node) => [node.name, node]));
     this.#links = new Links(options.links);
     this.#ends.push(...options.nodes.map((node) => this.#watch(node)), options.traffic.onChange(() => this.#touch()));
+  }
+
+  /** Resolves once the events of the nodes that are up are heard. */
+  async heard(nodes = this.#options.nodes): Promise<void> {
+    await Promise.all(nodes.map((node) => this.#unheard.get(node)));
   }
 
   /** The mesh as it is now. */
@@ -57,7 +65,7 @@ export class ClusterControl {
     const { nodes, chain, traffic, blockIntervalSeconds } = this.#options;
     return {
       phase: this.#phase,
-      nodes: nodes.map(({ name, id, state, apiPort }) => ({ name, nodeId: id, state, apiPort })),
+      nodes: nodes.map((node) => ({ name: node.name, nodeId: node.id, state: this.#stateOf(node), apiPort: node.apiPort })),
       links: this.#links.list(),
       blockHeight: this.#blockHeight,
       chain: chain.kind,
@@ -91,6 +99,7 @@ export class ClusterControl {
     const node = this.node(name);
     this.assertReady();
     await node[command]();
+    await this.heard([node]);
   }
 
   async cut(a: string, b: string): Promise<void> {
@@ -132,15 +141,21 @@ export class ClusterControl {
     this.#listeners.clear();
   }
 
+  /** Whoever looks at a node that is said to be up misses nothing that it tells from then on. */
+  #stateOf(node: ControlledNode): NodeState {
+    return node.state === 'up' && this.#unheard.has(node) ? 'starting' : node.state;
+  }
+
   /** Follows the node from now on, until what it returns is called. */
   #watch(node: ControlledNode): () => void {
     let up = new AbortController();
-    const onState = (state: Mesh['nodes'][number]['state']): void => {
+    const onState = (state: NodeState): void => {
       up.abort();
       if (state === 'up') {
         up = new AbortController();
         this.#onUp(node, up.signal);
-      } else this.#touch();
+      }
+      this.#touch();
     };
     onState(node.state);
     const unwatch = node.onChange(onState);
@@ -155,16 +170,22 @@ export class ClusterControl {
     this.#links.reapply(node).catch((error: unknown) => {
       logger.warn({ err: error, node: node.name }, 'a node that is up again did not take which links are cut');
     });
+    let onHeard = (): void => {};
+    const heard = new Promise<void>((resolve) => (onHeard = resolve)).then(() => {
+      if (this.#unheard.get(node) === heard) this.#unheard.delete(node);
+      this.#touch();
+    });
+    this.#unheard.set(node, heard);
+    signal.addEventListener('abort', onHeard);
     void followEvents(node, signal, {
-      // Told only now: whoever looks at the node then misses no event of its.
-      onOpen: () => this.#touch(),
+      onOpen: onHeard,
       onEvent: (event) => {
         if (event.type === 'block' && event.height !== this.#blockHeight) this.#touch();
         this.#tell({ node: node.name, event: z.encode(eventSchema, event) });
       },
       onBreak: (error) => {
         logger.debug({ err: error, node: node.name }, 'the events of a node broke off');
-        this.#touch();
+        onHeard();
       },
     });
   }
