@@ -22,6 +22,7 @@ import type { Signer } from './keys/signer-api.ts';
 import type { Logger } from './logging.ts';
 import { createLibp2pNetwork } from './network/libp2p-network.ts';
 import { nodeApi } from './node/api/node-api.ts';
+import { NodeMetrics } from './node/metrics.ts';
 import { Node } from './node/node.ts';
 import { systemClock } from './runtime/clock.ts';
 import { openDatabase } from './storage/database.ts';
@@ -50,6 +51,7 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
     release.push(() => database.close());
     const backup = files.backup === undefined ? undefined : readBackupFile(files.backup);
     const { signer, origin } = loadSigner(config, files, logger);
+    const metrics = new NodeMetrics();
     let node: Node | undefined;
     const chain = await openChain(config, logger, signal, (problem) => node?.chainAnswers(problem));
     const chainHash = fromString(CHAIN_HASHES[config.network], 'base16');
@@ -94,7 +96,7 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
         ...(files.rescanFrom !== undefined && { scanFromHeight: files.rescanFrom }),
         ...(origin !== 'new' && { seed: origin }),
       },
-      schedule: (run) => void setImmediate(run),
+      schedule: (run) => void setImmediate(() => metrics.timed(run)),
       onFatal: fail,
     }));
     await started.start();
@@ -103,7 +105,13 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
       await started.stop();
       releaseAll();
     };
-    return { api: guarded(nodeApi(started), () => stopped !== undefined), events, failed, stop: () => (stopped ??= stop()) };
+    return {
+      api: guarded(nodeApi(started), () => stopped !== undefined),
+      events,
+      metrics: () => metrics.scrape(started),
+      failed,
+      stop: () => (stopped ??= stop()),
+    };
   } catch (error) {
     releaseAll();
     throw error;

@@ -4,9 +4,17 @@ import type { Logger } from '../logging.ts';
 import type { NodeApi } from './contract.ts';
 import type { NodeEvents } from './events.ts';
 
+/** Metrics in Prometheus' text format. */
+export interface MetricsText {
+  readonly contentType: string;
+  readonly text: string;
+}
+
 export interface RunningNode {
   readonly api: NodeApi;
   readonly events: NodeEvents;
+  /** The node and its process for Prometheus. */
+  metrics(): Promise<MetricsText>;
   /**
    * Resolves when everything begun is on disk, and links, chain and store are closed. May be called more than once.
    * After it is called, the API's functions reject with an `ApiError` of kind `unavailable`.

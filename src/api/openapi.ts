@@ -30,6 +30,7 @@ export function describeApi(version: string): Json {
     paths[spec.http.path] = { ...paths[spec.http.path], [spec.http.method.toLowerCase()]: operation };
   }
   paths['/v1/events'] = { get: describeEvents(schemaOf) };
+  paths['/metrics'] = { get: metricsOperation };
 
   return {
     openapi: '3.1.0',
@@ -90,6 +91,13 @@ function describeMethod(name: string, spec: MethodSpec, schemaOf: (schema: z.cor
   }
   return operation;
 }
+
+const metricsOperation: Json = {
+  operationId: 'metrics',
+  summary: 'The node and its process, for Prometheus',
+  description: "In Prometheus' text format, with the token like the rest: `authorization: { credentials_file: … }` in a scrape_config.",
+  responses: { 200: { description: 'The metrics', content: { 'text/plain': { schema: { type: 'string' } } } } },
+};
 
 function describeEvents(schemaOf: (schema: z.core.$ZodType) => Json): Json {
   return {

@@ -8,6 +8,7 @@ import { contract, methodNames, type Api, type MethodName, type Output } from '.
 import { invalidRequest, problemsOf, type InputProblem } from './errors.ts';
 import { EventStream } from './event-stream.ts';
 import type { NodeEvents } from './events.ts';
+import type { RunningNode } from './facade.ts';
 import { createHttpServer } from './http-server.ts';
 import { pathFields, type MethodSpec } from './method.ts';
 import { describeApi } from './openapi.ts';
@@ -32,6 +33,7 @@ export interface ApiServer {
 export interface ApiServerOptions {
   readonly api: Api;
   readonly events: NodeEvents;
+  readonly metrics: RunningNode['metrics'];
   readonly token: string;
   /** 0 takes any free port. */
   readonly port: number;
@@ -50,6 +52,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   for (const name of methodNames) addRoute(app, name, api, waiters);
   const description = describeApi(options.version);
   app.get('/openapi.json', { config: { public: true } }, async () => description);
+  app.get('/metrics', async (_, reply) => {
+    const { contentType, text } = await options.metrics();
+    return reply.header('Content-Type', contentType).send(text);
+  });
   await addDashboard(app, { kind: 'node', version: options.version });
   server.addStream(EVENTS_PATH, new EventStream(events, logger));
 

@@ -41,6 +41,7 @@ export async function runDaemon({ config, logger, version, startNode, recovery, 
     server = await startApiServer({
       api,
       events: node.events,
+      metrics: () => node.metrics(),
       token,
       port: config.apiPort,
       version,

@@ -48,7 +48,8 @@ export function fakeNode(overrides: Partial<Api> = {}): FakeNode {
 }
 
 export async function serve(fake: FakeNode, clock?: Clock): Promise<ApiServer> {
+  const metrics = async () => ({ contentType: 'text/plain; version=0.0.4', text: 'runnel_peers 2\n' });
   return startApiServer(
-    { api: fake.api, events: fake.events, token: TOKEN, port: 0, version: '0.1.0', logger: fake.logger, clock },
+    { api: fake.api, events: fake.events, metrics, token: TOKEN, port: 0, version: '0.1.0', logger: fake.logger, clock },
   );
 }

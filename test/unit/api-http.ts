@@ -26,6 +26,12 @@ export interface Answer {
   readonly headers: IncomingHttpHeaders;
 }
 
+/** JSON as what it holds, anything else as its text. */
+function bodyOf(text: string, contentType = ''): unknown {
+  if (text === '') return undefined;
+  return contentType.startsWith('application/json') ? JSON.parse(text) : text;
+}
+
 /** Over node:http and not fetch, which sets Host and Origin as it likes. */
 export function ask(
   method: string,
@@ -45,7 +51,7 @@ export function ask(
       response.on('end', () => {
         resolve({
           status: response.statusCode ?? 0,
-          body: text === '' ? undefined : JSON.parse(text),
+          body: bodyOf(text, response.headers['content-type']),
           headers: response.headers,
         });
       });

@@ -52,12 +52,12 @@ describe('the OpenAPI description', () => {
     expect(balance.channels.properties.localMsat).toMatchObject({ type: 'string', 'x-unit': 'msat' });
   });
 
-  it('has unique operation ids, and the stream of events', () => {
+  it('has unique operation ids, the stream of events, and the metrics', () => {
     const ids = Object.values(description.paths as Json).flatMap(
       (path) => Object.values(path as Json).map((operation) => operation.operationId),
     );
     expect(new Set(ids).size).toBe(ids.length);
-    expect(ids.sort()).toEqual([...methodNames, 'events'].sort());
+    expect(ids.sort()).toEqual([...methodNames, 'events', 'metrics'].sort());
   });
 
   it('is served without a token', async () => {

@@ -181,7 +181,7 @@ describe('the server', () => {
     await start();
     const { startApiServer } = await import('../../src/api/server.ts');
     await expect(
-      startApiServer({ ...fakeNode(), token: TOKEN, port: server?.port ?? 0, version: '0' }),
+      startApiServer({ ...fakeNode(), metrics: () => Promise.reject(new Error()), token: TOKEN, port: server?.port ?? 0, version: '0' }),
     ).rejects.toMatchObject({ code: 'port_in_use', hint: expect.stringContaining('--api-port') });
   });
 
