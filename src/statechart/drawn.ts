@@ -11,5 +11,5 @@ export async function drawn(name: ChartName, format: ChartFormat): Promise<strin
   if (format === 'mermaid') return renderMermaid(chart);
   // The layout engine is large: it is loaded for pictures alone.
   const [{ layOut }, { renderSvg }] = await Promise.all([import('./layout.ts'), import('./svg.ts')]);
-  return renderSvg(await layOut(chart));
+  return renderSvg((await layOut(chart)).whole);
 }

@@ -60,7 +60,7 @@ const options: LayoutOptions = {
   'elk.spacing.edgeEdge': '12',
   'elk.spacing.edgeLabel': '3',
   'elk.spacing.componentComponent': '20',
-  'elk.aspectRatio': '2.5',
+  'elk.aspectRatio': '1.8',
   'elk.portConstraints': 'FIXED_SIDE',
   'elk.json.edgeCoords': 'ROOT',
   'elk.json.shapeCoords': 'ROOT',

@@ -1,7 +1,7 @@
 /** The files that are made of the charts: documents to read, and data that the dashboard draws. */
 import { chartOf } from './charts.ts';
 import type { LaidOutChart } from './laid-out.ts';
-import { layOut } from './layout.ts';
+import { layOut, type Layout } from './layout.ts';
 import { renderMermaid } from './mermaid.ts';
 import type { Chart } from './model.ts';
 import { chartNames } from './names.ts';
@@ -10,9 +10,8 @@ import { renderSvg } from './svg.ts';
 /** Texts by the names of their files. */
 export type Files = ReadonlyMap<string, string>;
 
-export interface Drawn {
+export interface Drawn extends Layout {
   readonly chart: Chart;
-  readonly laidOut: LaidOutChart;
 }
 
 /** Every chart, laid out: a matter of seconds. */
@@ -20,7 +19,7 @@ export async function drawAll(): Promise<Drawn[]> {
   const all: Drawn[] = [];
   for (const name of chartNames) {
     const chart = chartOf(name);
-    all.push({ chart, laidOut: await layOut(chart) });
+    all.push({ chart, ...(await layOut(chart)) });
   }
   return all;
 }
@@ -28,17 +27,18 @@ export async function drawAll(): Promise<Drawn[]> {
 /** For `docs/statecharts`: each chart as a picture and as a Mermaid diagram, and a page with all of them. */
 export function documents(all: readonly Drawn[]): Files {
   return new Map([
-    ...all.flatMap(({ chart, laidOut }): [string, string][] => [
-      [`${chart.name}.svg`, renderSvg(laidOut)],
+    ...all.flatMap(({ chart, whole, parts }): [string, string][] => [
       [`${chart.name}.md`, mermaidPage(chart)],
+      ...[whole, ...parts].map((drawing): [string, string] => [`${drawing.name}.svg`, renderSvg(drawing)]),
+      ...(parts.length > 0 ? [[partsFile(chart), partsPage(chart, parts)] satisfies [string, string]] : []),
     ]),
-    ['README.md', index(all.map(({ chart }) => chart))],
+    ['README.md', index(all)],
   ]);
 }
 
 /** For the dashboard: each chart with a place for everything. */
 export function dashboardData(all: readonly Drawn[]): Files {
-  return new Map(all.map(({ laidOut }) => [`${laidOut.name}.json`, compact(laidOut)]));
+  return new Map(all.map(({ whole }) => [`${whole.name}.json`, compact(whole)]));
 }
 
 /** A tenth of a pixel is fine enough. */
@@ -55,14 +55,22 @@ ${aboutOf(chart)} [As a picture](${chart.name}.svg), [all charts](README.md).
 ${renderMermaid(chart)}\`\`\`
 `;
 
-const index = (charts: readonly Chart[]): string => `# Statecharts
+const partsFile = ({ name }: Chart): string => `${name}-parts.md`;
+
+const partsPage = (chart: Chart, parts: readonly LaidOutChart[]): string => `# ${chart.title}, part by part
+
+Large enough to be read without zooming in. [The whole of it](${chart.name}.svg), [all charts](README.md).
+
+${parts.map((part) => `## ${part.name.slice(chart.name.length + 1)}\n\n![${part.title}](${part.name}.svg)\n`).join('\n')}`;
+
+const index = (all: readonly Drawn[]): string => `# Statecharts
 
 Drawn from the machines that a node runs, by \`./scripts/statecharts\`; a test fails when a machine has changed and these have not. \`runnel statechart\` draws the
-same. A click on a picture opens it alone, to zoom in; the link below each leads to the chart as a Mermaid diagram.
+same. A click on a picture opens it alone, to zoom in.
 
 | chart | |
 |---|---|
-${charts.map((chart) => `| [${chart.title}](#${anchor(chart.title)}) | ${aboutOf(chart)} |`).join('\n')}
+${all.map(({ chart }) => `| [${chart.title}](#${anchor(chart.title)}) | ${aboutOf(chart)} |`).join('\n')}
 
 ## How to read them
 
@@ -72,15 +80,13 @@ transition: **event** [guard] / actions. Of several for one event, the first who
 frame are active side by side. Where a region is large, its compound states stand there as closed boxes with a thick frame, and open beside them; a dotted box is
 a state that is drawn elsewhere.
 
-${charts.map(section).join('\n')}`;
+${all.map(section).join('\n')}`;
 
-const section = (chart: Chart): string => `## ${chart.title}
+const section = ({ chart, parts }: Drawn): string => `## ${chart.title}
 
-${aboutOf(chart)}
+${aboutOf(chart)} ${parts.length > 0 ? `[Part by part](${partsFile(chart)}), large enough to read; [as` : '[As'} a Mermaid diagram](${chart.name}.md).
 
 [![${chart.title}](${chart.name}.svg)](${chart.name}.svg)
-
-[As a Mermaid diagram](${chart.name}.md)
 `;
 
 /** As GitHub makes anchors of headings. */

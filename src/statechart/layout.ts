@@ -26,35 +26,55 @@ interface Drawing {
   readonly junctions: readonly Point[];
 }
 
-export async function layOut(chart: Chart): Promise<LaidOutChart> {
+/** A chart, and each of its sheets alone where it is too large for one. */
+export interface Layout {
+  readonly whole: LaidOutChart;
+  readonly parts: readonly LaidOutChart[];
+}
+
+/** A sheet's own lines and boxes, and those that are opened beside it. */
+interface DrawnSheet {
+  readonly top: ChartState;
+  readonly own: Drawing;
+  readonly inner: readonly DrawnSheet[];
+}
+
+export async function layOut(chart: Chart): Promise<Layout> {
   const elk = new Elk.default();
   const [root] = chart.states;
-  const sheets = divide(chart);
-  if (root === undefined || sheets.length === 0) throw new TypeError(`the chart ${chart.name} has no states`);
-  const drawings: Drawing[] = [];
-  for (const sheet of sheets) drawings.push(await drawSheet(chart, sheet, elk));
-  const [only] = drawings;
-  const whole = sheets[0]?.top === root && only !== undefined ? only : framed(chart, root, drawings);
+  const sheets: DrawnSheet[] = [];
+  for (const sheet of divide(chart)) sheets.push(await drawSheet(chart, sheet, elk));
+  const [only] = sheets;
+  if (root === undefined || only === undefined) throw new TypeError(`the chart ${chart.name} has no states`);
   const order = new Map(chart.states.map(({ id }, index) => [id, index]));
+  const finished = ({ id: name, label: title }: ChartState, drawing: Drawing): LaidOutChart => ({
+    name,
+    title,
+    ...drawing,
+    nodes: drawing.nodes.toSorted((a, b) => (order.get(a.id) ?? 0) - (order.get(b.id) ?? 0)),
+  });
+  const isLarge = sheets.some(({ inner }) => inner.length > 0);
   return {
-    name: chart.name,
-    title: chart.title,
-    ...whole,
-    nodes: whole.nodes.toSorted((a, b) => (order.get(a.id) ?? 0) - (order.get(b.id) ?? 0)),
+    whole: finished(root, only.top === root ? opened(chart, only) : framed(chart, root, sheets.map((sheet) => opened(chart, sheet)))),
+    parts: isLarge ? sheets.flatMap(withInner).map(({ top, own }) => finished(top, framed(chart, top, [own]))) : [],
   };
 }
 
-async function drawSheet(chart: Chart, sheet: Sheet, elk: InstanceType<typeof Elk.default>): Promise<Drawing> {
+async function drawSheet(chart: Chart, sheet: Sheet, elk: InstanceType<typeof Elk.default>): Promise<DrawnSheet> {
   const content: Content = {
     blocks: new Map(sheet.boxes.map((box) => [box.id, blockOf(chart, box)])),
     bundles: bundlesOf(sheet.arrows).map((bundle) => ({ bundle, label: labelBlock(bundle.label, LABEL_WIDTH) })),
   };
   const graph = buildGraph(sheet, content);
   const own = read(chart, sheet, content, graph, (await elk.layout(graph.root)) as ElkNode);
-  const inner: Drawing[] = [];
-  for (const opened of sheet.inner) inner.push(await drawSheet(chart, opened, elk));
-  return framed(chart, sheet.top, [own, ...inner]);
+  const inner: DrawnSheet[] = [];
+  for (const closed of sheet.inner) inner.push(await drawSheet(chart, closed, elk));
+  return { top: sheet.top, own, inner };
 }
+
+const withInner = (sheet: DrawnSheet): DrawnSheet[] => [sheet, ...sheet.inner.flatMap(withInner)];
+
+const opened = (chart: Chart, { top, own, inner }: DrawnSheet): Drawing => framed(chart, top, [own, ...inner.map((sheet) => opened(chart, sheet))]);
 
 function blockOf(chart: Chart, { state, kind }: SheetBox): Block {
   if (kind === 'from' || kind === 'to') return labelBlock([[{ kind: 'event', text: state.path.slice(1).join('.') }]], STATE_WIDTH);

@@ -39,19 +39,19 @@ export function renderSvg(chart: LaidOutChart): string {
   const width = round(chart.width + 2 * MARGIN);
   const height = round(chart.height + legend.length * lineHeight + 3 * MARGIN);
   const legendLines = legend.map(({ runs }, index) => ({ x: PADDING, y: chart.height + MARGIN + (index + 0.8) * lineHeight, runs }));
-  const description = `The statechart of ${chart.title}: ${chart.nodes.length} states, laid out from the machine that the node runs.`;
+  const about = [chart.nodes[0]?.description, `A statechart with ${chart.nodes.length} states, drawn from the machine that a Runnel node runs.`];
   const depths = new Map(chart.nodes.map(({ id, depth }) => [id, depth]));
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="${-MARGIN} ${-MARGIN} ${width} ${height}" role="img" aria-labelledby="title desc">`,
     `<title id="title">${escape(chart.title)}</title>`,
-    `<desc id="desc">${escape(description)}</desc>`,
+    `<desc id="desc">${escape(about.filter(Boolean).join(' '))}</desc>`,
     `<style>${css}</style>`,
     '<defs><marker id="head" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="head" d="M0 .5 8 4 0 7.5z"/></marker></defs>',
     `<rect class="page" x="${-MARGIN}" y="${-MARGIN}" width="${width}" height="${height}"/>`,
     ...chart.nodes.map(stateElement),
     ...chart.references.map(referenceElement),
     ...chart.initials.map(({ points }) => lineElement(points) + dotElement('dot', points[0], 4.5)),
-    ...chart.edges.map(edgeElement),
+    ...edgeElements(chart.edges),
     ...chart.junctions.map((point) => dotElement('dot', point, 2.5)),
     ...uniqueLabels(chart.edges).map((edge) => textElements(edge.text, `label on-${backgroundOf(edge, depths)}`)),
     textElements(legendLines),
@@ -90,8 +90,17 @@ function referenceElement({ isClosed, text, ...box }: LaidOutReference): string 
   return rectElement(isClosed ? 'closed' : 'elsewhere', box, isClosed ? 8 : 11) + textElements(text);
 }
 
-function edgeElement({ points, isAlways, isInwards }: LaidOutEdge): string {
-  return lineElement(points, isAlways ? 'always' : undefined) + (isInwards ? dotElement('ring', points[0], 4.5) : '');
+/** Where lines have joined, only the first of them is drawn. */
+function edgeElements(edges: readonly LaidOutEdge[]): string[] {
+  const drawn = new Set<string>();
+  return edges.map(({ points, isAlways, isInwards }) => {
+    const piece = (end: number): string => JSON.stringify(points.slice(end - 2, end));
+    let end = points.length;
+    while (end > 1 && drawn.has(piece(end))) end -= 1;
+    for (let index = 2; index <= points.length; index += 1) drawn.add(piece(index));
+    const line = end > 1 ? lineElement(points.slice(0, end), isAlways, end === points.length) : '';
+    return line + (isInwards ? dotElement('ring', points[0], 4.5) : '');
+  });
 }
 
 /** Lines that join share a label. */
@@ -100,9 +109,9 @@ function uniqueLabels(edges: readonly LaidOutEdge[]): LaidOutEdge[] {
   return [...places.values()];
 }
 
-function lineElement(points: readonly Point[], name?: string): string {
+function lineElement(points: readonly Point[], isAlways = false, hasHead = true): string {
   const path = points.map(({ x, y }) => `${round(x)} ${round(y)}`).join('L');
-  return `<path${name === undefined ? '' : ` class="${name}"`} d="M${path}" marker-end="url(#head)"/>`;
+  return `<path${isAlways ? ' class="always"' : ''} d="M${path}"${hasHead ? ' marker-end="url(#head)"' : ''}/>`;
 }
 
 function dotElement(name: string, point: Point | undefined, radius: number): string {
@@ -132,7 +141,7 @@ function legendOf({ edges, initials, nodes, references }: LaidOutChart): Run[] {
     { kind: 'guard', text: '[guard]' },
     { kind: 'actions', text: '/ actions' },
     ...(initials.length > 0 ? [words('· filled dot: begins here')] : []),
-    ...(edges.some(({ isInwards }) => isInwards) ? [words('· ring: from anywhere in the state around it')] : []),
+    ...(edges.some(({ isInwards }) => isInwards) ? [words('· ring: from anywhere in a state around it')] : []),
     ...(edges.some(({ isAlways }) => isAlways) ? [words('· dashed line: at once, when its guard holds')] : []),
     ...(usesGuard('[else]') ? [words('· [else]: when no guard before it holds')] : []),
     ...(nodes.some(({ isRegion }) => isRegion) ? [words('· dashed frame: a region, active beside the others')] : []),

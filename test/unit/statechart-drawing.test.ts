@@ -22,7 +22,7 @@ const overlap = (a: Box, b: Box): boolean => a.x < b.x + b.width && b.x < a.x + 
 
 describe.each(chartNames)('the drawing of %s', (name) => {
   it('has every state in the one around it, and every transition that leads somewhere', () => {
-    const { chart, laidOut } = drawnOf(name);
+    const { chart, whole: laidOut } = drawnOf(name);
     expect(laidOut.nodes.map(({ id }) => id)).toEqual(chart.states.map(({ id }) => id));
     const boxes = new Map(laidOut.nodes.map((node) => [node.id, node]));
     for (const { id, parent } of chart.states) if (parent !== undefined) expect(isIn(boxes.get(id)!, boxes.get(parent)!), id).toBe(true);
@@ -32,7 +32,7 @@ describe.each(chartNames)('the drawing of %s', (name) => {
   });
 
   it('has no box or label over another', () => {
-    const { laidOut } = drawnOf(name);
+    const { whole: laidOut } = drawnOf(name);
     const leaves = laidOut.nodes.filter(({ type }) => type === 'atomic' || type === 'final');
     const labels = new Map(
       laidOut.edges.map(({ labelX: x, labelY: y, labelWidth: width, labelHeight: height, label }) => [`${x} ${y}`, { id: label.join(' '), x, y, width, height }]),
@@ -44,7 +44,7 @@ describe.each(chartNames)('the drawing of %s', (name) => {
   });
 
   it('is a picture with every state, its description and its lines, and nothing from elsewhere', () => {
-    const { chart, laidOut } = drawnOf(name);
+    const { chart, whole: laidOut } = drawnOf(name);
     const svg = renderSvg(laidOut);
     for (const { path, label } of chart.states) {
       const [, element = ''] = svg.split(`<g data-state="${path.join('.')}">`);
@@ -55,9 +55,18 @@ describe.each(chartNames)('the drawing of %s', (name) => {
     expect(svg.replace('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|href|@import|<script|undefined|NaN/);
   });
 
+  it('has parts, where it is large, that show together what the whole does', () => {
+    const { chart, whole, parts } = drawnOf(name);
+    const isParallel = chart.states[0]?.type === 'parallel';
+    if (parts.length === 0) return;
+    expect(parts.flatMap(({ nodes }) => nodes.map(({ id }) => id)).sort()).toEqual(whole.nodes.slice(isParallel ? 1 : 0).map(({ id }) => id).sort());
+    expect(parts.flatMap(({ edges }) => edges.map(({ id }) => id)).sort()).toEqual(whole.edges.map(({ id }) => id).sort());
+    for (const part of parts) expect(part.width).toBeLessThan(1_400);
+  });
+
   it('is data for the dashboard', () => {
     const data = JSON.parse(dashboardData(all).get(`${name}.json`) ?? '') as LaidOutChart;
-    expect(data).toMatchObject({ name, nodes: drawnOf(name).laidOut.nodes.map(({ id }) => ({ id })) });
+    expect(data).toMatchObject({ name, nodes: drawnOf(name).whole.nodes.map(({ id }) => ({ id })) });
   });
 });
 
@@ -69,6 +78,6 @@ describe('docs/statecharts', () => {
   });
 
   it('is drawn the same every time', async () => {
-    expect(await layOut(chartOf('peer'))).toEqual(drawnOf('peer').laidOut);
+    expect((await layOut(chartOf('peer'))).whole).toEqual(drawnOf('peer').whole);
   });
 });
