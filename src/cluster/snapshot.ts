@@ -4,7 +4,6 @@ import type { Cluster } from './cluster.ts';
 import type { Channel } from './open-channels.ts';
 import { patienceMs, waitUntil } from './wait.ts';
 
-
 export interface NodeSnapshot {
   readonly name: string;
   readonly id: string;
