@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { meshSchema } from '../../src/cluster/control/contract.ts';
 import { ClusterRun, allGone, processesOf } from '../harness/cluster-run.ts';
 import { isAlive, repo } from '../harness/cluster.ts';
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 
 let folder: string;
 beforeAll(() => {
@@ -18,6 +19,14 @@ const start = (...args: readonly string[]): ClusterRun => new ClusterRun(folder,
 
 const chainIsGone = (state: string): Promise<void> =>
   vi.waitFor(() => expect(existsSync(join(state, 'chain/rpcport'))).toBe(false), { timeout: 30_000, interval: 100 });
+
+/** What the mesh of a run's dashboard is, after something was done to it. */
+async function askDashboard(run: ClusterRun, method: 'GET' | 'POST', what: string): Promise<Record<string, string>> {
+  const { origin, hash } = new URL(run.report().dashboard ?? '');
+  const headers = { authorization: `Bearer ${hash.slice('#token='.length)}` };
+  const response = await fetch(`${origin}/cluster/${what}`, { method, headers });
+  return Object.fromEntries(meshSchema.parse(await response.json()).nodes.map(({ name, state }) => [name, state]));
+}
 
 describe('scripts/cluster', () => {
   it(
@@ -61,14 +70,22 @@ describe('scripts/cluster', () => {
       expect(JSON.parse(info)).toMatchObject({ alias: 'bob', numActiveChannels: 1 });
       const pids = processesOf(state);
       expect(pids).toHaveLength(2);
+      expect(await askDashboard(second, 'GET', 'mesh')).toEqual({ alice: 'up', bob: 'up' });
 
       const other = start(...options, '--check');
       expect(await other.ended).toBe(1);
       expect(other.stderr).toContain('is in use by process');
 
+      process.kill(pids[1]!, 'SIGKILL');
+      await second.saysOnStderr('bob was ended by SIGKILL. The end of its log');
+      expect(await askDashboard(second, 'GET', 'mesh')).toEqual({ alice: 'up', bob: 'down' });
+      expect(await askDashboard(second, 'POST', 'nodes/bob/restart')).toEqual({ alice: 'up', bob: 'up' });
+      pids.push(...processesOf(state));
+
       second.child.kill('SIGINT');
       expect(await second.ended).toBe(0);
       expect(pids.filter(isAlive)).toEqual([]);
+      await expect(askDashboard(second, 'GET', 'mesh')).rejects.toThrow('fetch failed');
 
       const third = start(...options);
       await third.saysOnStderr('The cluster stays up');
@@ -77,6 +94,14 @@ describe('scripts/cluster', () => {
       third.child.kill('SIGKILL');
       await allGone(orphans);
       await chainIsGone(state);
+
+      const fourth = start(...options, '--no-dashboard');
+      await fourth.saysOnStderr('The cluster stays up');
+      expect(fourth.report()).not.toHaveProperty('dashboard');
+      const chain = Number(readFileSync(join(state, 'chain/runnel.pid'), 'utf8'));
+      for (const pid of [...processesOf(state), chain]) process.kill(pid, 'SIGKILL');
+      expect(await fourth.ended).toBe(1);
+      expect(fourth.stderr).toContain('no process of the cluster is left');
     },
     TIMEOUT_MS,
   );

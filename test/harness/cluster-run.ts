@@ -12,6 +12,8 @@ const reportSchema = z.object({
   payments: z.array(z.object({ status: z.string(), hops: z.int(), kind: z.string() })),
   ok: z.boolean(),
   problems: z.array(z.string()),
+  /** The link with the token. */
+  dashboard: z.string().optional(),
 });
 
 /** `scripts/cluster` as a newcomer calls it, with everything that it says. */
