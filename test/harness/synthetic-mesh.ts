@@ -1,5 +1,4 @@
 /** A cluster that is not there: its server answers for hundreds of made-up nodes, and tells their HTLCs, to see the dashboard under load. */
-import { z } from 'zod';
 import { contract } from '../../src/api/contract.ts';
 import { createHttpServer } from '../../src/api/http-server.ts';
 import { SocketClients } from '../../src/api/socket-clients.ts';
@@ -7,7 +6,7 @@ import type { Mesh } from '../../src/cluster/control/contract.ts';
 import { SeededRandom } from '../../src/cluster/seeded-random.ts';
 import { addDashboard } from '../../src/dashboard/serve.ts';
 import { createLogger } from '../../src/logging.ts';
-import { exampleOutput, TOKEN } from '../unit/api-fake-node.ts';
+import { TOKEN } from '../unit/api-fake-node.ts';
 
 export interface SyntheticMesh {
   /** The dashboard's address with the token. */
@@ -65,20 +64,20 @@ export async function startSyntheticMesh(numNodes: number, numChannels: number):
     close: () => clients.close('the test is over'),
   });
 
+  const [example] = contract.channels.example.output.channels;
   const summaryOf = ({ channelId, shortChannelId, ends, localMsat }: Channel, index: number): unknown => {
     const [opener, accepter] = ends;
-    const summary = exampleOutput('channels').channels[0];
     const ours = index === opener ? localMsat : CAPACITY_SAT * 1_000n - localMsat;
-    return z.encode(contract.channels.output.shape.channels.element, {
-      ...summary!,
+    const theirs = CAPACITY_SAT * 1_000n - ours;
+    return {
+      ...example,
       channelId,
       shortChannelId,
-      nodeId: nodes[index === opener ? accepter : opener]?.nodeId ?? '',
-      alias: undefined,
-      capacitySat: CAPACITY_SAT,
-      localMsat: ours,
-      remoteMsat: CAPACITY_SAT * 1_000n - ours,
-    });
+      nodeId: nodes[index === opener ? accepter : opener]?.nodeId,
+      capacitySat: String(CAPACITY_SAT),
+      localMsat: String(ours),
+      remoteMsat: String(theirs),
+    };
   };
   let lastHtlc = 0;
   const pay = (count: number): void => {

@@ -1,6 +1,6 @@
 /** Asks many nodes without asking too much: few at once, and each one only so often. */
 
-const AT_ONCE = 4;
+const AT_ONCE = 6;
 const LEAST_WAIT_MS = 1_500;
 
 export class Gate {

@@ -16,7 +16,7 @@ export interface Marks {
 }
 
 /** What layout may take of a frame. */
-const LAYOUT_MS = 7;
+const LAYOUT_MS = 9;
 const MARGIN = 48;
 const NO_ROUTE: ReadonlySet<string> = new Set();
 
@@ -46,6 +46,8 @@ export class MeshCanvas {
     this.#palette = paletteOf(document.body);
     this.#zoom = zoom<HTMLCanvasElement, unknown>()
       .scaleExtent([0.05, 8])
+      // Asked of the element itself, it would be laid out anew with every frame.
+      .extent(() => [[0, 0], [this.#size.width, this.#size.height]])
       .filter((event: MouseEvent) => event.type === 'wheel' || (!event.button && this.#nodeOf(event) === undefined))
       .on('zoom', ({ transform, sourceEvent }: { transform: Transform; sourceEvent: unknown }) => {
         this.#transform = transform;

@@ -1,6 +1,6 @@
 /** The nodes and channels of the mesh as lists: found by name, walked by the arrow keys, the same selection as the picture's. */
 import { useSignal } from '@preact/signals';
-import { useRef } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import { BalanceBar } from '../../ui/amount.tsx';
 import { formatWholeSat } from '../../lib/amounts.ts';
 import { words } from '../../ui/badge.tsx';
@@ -9,19 +9,13 @@ import type { Mesh, MeshChannel, MeshNode } from './model.ts';
 export type Selection = { readonly node: string } | { readonly channel: string };
 
 /** More than one reads. */
-const MOST_ROWS = 150;
+const MOST_ROWS = 100;
 
 export function MeshList(props: { readonly mesh: Mesh; readonly selection: Selection | undefined; readonly onSelect: (selection: Selection) => void }) {
   const { mesh, selection, onSelect } = props;
   const sought = useSignal('');
   const text = sought.value.trim().toLowerCase();
-  const nodes = [...mesh.nodes.values()]
-    .filter(({ name, id }) => name.toLowerCase().includes(text) || id.startsWith(text))
-    .sort((a, b) => Number(b.isOwn) - Number(a.isOwn) || (a.name < b.name ? -1 : 1));
-  const found = new Set(nodes.map(({ id }) => id));
-  const channels = [...mesh.channels.values()]
-    .filter(({ key, a, b }) => key.startsWith(text) || found.has(a) || found.has(b))
-    .sort((a, b) => Number(b.balance !== undefined) - Number(a.balance !== undefined) || a.key.localeCompare(b.key, 'en', { numeric: true }));
+  const { nodes, channels } = useMemo(() => found(mesh, text), [mesh, text]);
   return (
     <div class="mesh-list">
       <label class="hidden" for="mesh-search">
@@ -44,6 +38,20 @@ export function MeshList(props: { readonly mesh: Mesh; readonly selection: Selec
       </List>
     </div>
   );
+}
+
+const order = new Intl.Collator('en', { numeric: true });
+
+/** What a search finds: nodes by name or id, and channels by id or by their nodes; the own first. */
+function found(mesh: Mesh, text: string): { readonly nodes: readonly MeshNode[]; readonly channels: readonly MeshChannel[] } {
+  const nodes = [...mesh.nodes.values()]
+    .filter(({ name, id }) => name.toLowerCase().includes(text) || id.startsWith(text))
+    .sort((a, b) => Number(b.isOwn) - Number(a.isOwn) || order.compare(a.name, b.name));
+  const ids = new Set(nodes.map(({ id }) => id));
+  const channels = [...mesh.channels.values()]
+    .filter(({ key, a, b }) => key.startsWith(text) || ids.has(a) || ids.has(b))
+    .sort((a, b) => Number(b.balance !== undefined) - Number(a.balance !== undefined) || order.compare(a.key, b.key));
+  return { nodes, channels };
 }
 
 function NodeRow({ node: { name, state, isOwn } }: { readonly node: MeshNode }) {

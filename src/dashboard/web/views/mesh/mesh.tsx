@@ -3,6 +3,7 @@ import { MineBlocks, TrafficControl } from '../../actions/cluster-actions.tsx';
 import { replace, route } from '../../api/location.ts';
 import { isCluster } from '../../api/server.ts';
 import { Problem } from '../../ui/states.tsx';
+import { useCalm } from '../../ui/use-calm.ts';
 import type { Hit } from './hit.ts';
 import type { MeshCanvas } from './mesh-canvas.ts';
 import { MeshList, type Selection } from './mesh-list.tsx';
@@ -24,6 +25,7 @@ export function MeshPage() {
     };
   }, [source]);
   const mesh = source.mesh.value;
+  const calm = useCalm(mesh);
   const selection = selectionOf(route.value?.query);
   const select = (selected: Selection | undefined): void => {
     replace({ view: 'mesh', ...(selected !== undefined && { query: { ...selected } }) });
@@ -59,7 +61,7 @@ export function MeshPage() {
         />
         <aside class="mesh-side">
           <MeshPanel mesh={mesh} selection={selection} />
-          <MeshList mesh={mesh} selection={selection} onSelect={select} />
+          <MeshList mesh={calm} selection={selection} onSelect={select} />
         </aside>
       </div>
     </div>

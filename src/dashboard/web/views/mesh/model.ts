@@ -96,19 +96,32 @@ export function meshOfCluster(cluster: ClusterMesh, channels: ReadonlyMap<string
   return { nodes, channels: drawn };
 }
 
-/** The mesh with what a channel's event tells: undefined where that is not enough, and the channels must be asked for. */
-export function withChannelEvent(
-  mesh: Mesh,
-  nodeId: string,
-  event: { readonly channelId: string; readonly state: string; readonly localMsat?: string; readonly remoteMsat?: string },
-): Mesh | undefined {
-  const channel = [...mesh.channels.values()].find(({ channelId }) => channelId === event.channelId);
-  const { localMsat, remoteMsat } = event;
-  if (channel === undefined || channel.state !== event.state || localMsat === undefined || remoteMsat === undefined) return undefined;
-  const [aMsat, bMsat] = channel.a === nodeId ? [localMsat, remoteMsat] : [remoteMsat, localMsat];
-  const channels = new Map(mesh.channels);
-  channels.set(channel.key, { ...channel, balance: { aMsat: msatOf(aMsat), bMsat: msatOf(bMsat) } });
-  return { nodes: mesh.nodes, channels };
+/** What a node of a cluster tells of one of its channels. */
+export interface ToldChannel extends Pick<Summary, 'channelId' | 'state' | 'connection' | 'localMsat' | 'remoteMsat'> {
+  readonly node: string;
+}
+
+/** The nodes' channels with what events tell; `unknown` are the nodes that have others now, and must be asked for them. */
+export function withTold(
+  channels: ReadonlyMap<string, readonly Summary[]>,
+  told: readonly ToldChannel[],
+): { readonly channels: ReadonlyMap<string, readonly Summary[]>; readonly unknown: ReadonlySet<string> } {
+  const next = new Map(channels);
+  const unknown = new Set<string>();
+  const byNode = new Map(told.map(({ node }) => [node, new Map<string, ToldChannel>()]));
+  for (const one of told) byNode.get(one.node)?.set(one.channelId, one);
+  for (const [node, last] of byNode) {
+    const summaries = (channels.get(node) ?? []).map((summary) => {
+      const one = last.get(summary.channelId);
+      if (one === undefined || one.state !== summary.state) return summary;
+      last.delete(summary.channelId);
+      const { connection, localMsat, remoteMsat } = one;
+      return { ...summary, connection, localMsat, remoteMsat };
+    });
+    next.set(node, summaries);
+    if (last.size > 0) unknown.add(node);
+  }
+  return { channels: next, unknown };
 }
 
 function channelOf(channel: Summary, ownId: string): MeshChannel {

@@ -2,7 +2,7 @@ import { onEvent } from '../../api/events.ts';
 import type { EventOf } from '../../api/types.ts';
 import type { MeshCanvas } from './mesh-canvas.ts';
 import { PulseFilter } from './pulse-filter.ts';
-import type { MeshSource } from './source.ts';
+import type { MeshSource } from './mesh-source.ts';
 
 /** A hop begins when the one before is about half done. */
 const HOP_MS = 350;

@@ -26,7 +26,7 @@ function createOverviews() {
       views.value = new Map(views.value).set(name, await nodeClient(name).call('overview', {}, abort));
     } catch (error) {
       // A node that is down keeps what it said last; its state says that it is down.
-      if (!(error instanceof ApiFailure)) throw error;
+      if (!(error instanceof ApiFailure) && !abort.aborted) throw error;
     }
   });
   const askAll = (): void => clusterMesh.value?.nodes.forEach(({ name, state }) => state === 'up' && gate.ask(name));
