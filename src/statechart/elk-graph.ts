@@ -4,7 +4,8 @@
  */
 import type { ElkExtendedEdge, ElkNode, ElkPort, LayoutOptions } from 'elkjs';
 import type { Block } from './block.ts';
-import type { Arrow, Sheet } from './sheets.ts';
+import type { Size } from './pack.ts';
+import type { Arrow, Sheet, SheetBox } from './sheets.ts';
 import type { Bundle } from './transitions.ts';
 
 /** What is drawn: blocks of text by the state or reference that they stand in, and lines with theirs. */
@@ -68,117 +69,151 @@ const options: LayoutOptions = {
 
 /** Lines leave a box below and enter one from above. */
 const sides = { out: 'SOUTH', into: 'NORTH' } as const;
+type Way = keyof typeof sides;
 
 type Node = ElkNode & { readonly ports: ElkPort[]; readonly edges: ElkExtendedEdge[]; readonly children: ElkNode[] };
 
-export function buildGraph(sheet: Sheet, { blocks, bundles }: Content): Graph {
-  const { top, boxes } = sheet;
-  const parents = new Map(boxes.map(({ id, parent = top.id }) => [id, parent]));
+export function buildGraph({ top, boxes }: Sheet, { blocks, bundles }: Content): Graph {
+  const draft = new Draft(top.id);
+  const beginnings = boxes.flatMap(({ id, kind, parent = top.id, isInitial }) => {
+    if (isInitial) draft.add(dotNode(`${id}#dot`), parent);
+    draft.add(boxNode(id, kind, blocks.get(id)), parent);
+    return isInitial ? [{ edge: draft.connect(parent, `${id}#dot`, id), target: id }] : [];
+  });
   const places = new Map(boxes.map(({ id }, index) => [id, index]));
-  const nodes = new Map<string, Node>();
-  const nodeOf = (id: string): Node => {
-    const node = nodes.get(id);
-    if (node === undefined) throw new TypeError(`the sheet of ${top.id} has no box for ${id}`);
+  const isAfter = (one: string, other: string): boolean => (places.get(one) ?? 0) > (places.get(other) ?? 0);
+  const lines = bundles.flatMap(({ bundle, label }) => {
+    if (bundle.isInwards) return bundle.sources.map((source) => inwardLine(draft, bundle, source, label));
+    return [
+      ...joinedLines(draft, bundle, bundle.sources.filter((source) => !isAfter(source, bundle.target)), label, false),
+      ...joinedLines(draft, bundle, bundle.sources.filter((source) => isAfter(source, bundle.target)), label, true),
+    ];
+  });
+  return { root: draft.root, lines, beginnings };
+}
+
+/** A graph in the making. */
+class Draft {
+  readonly root: Node;
+  readonly #nodes = new Map<string, Node>();
+  readonly #parents = new Map<string, string>();
+  #count = 0;
+
+  constructor(top: string) {
+    this.root = { ...emptyNode(top), layoutOptions: { ...options, 'elk.padding': '[top=0,left=0,bottom=0,right=0]' } };
+    this.#nodes.set(top, this.root);
+  }
+
+  /** At the end of what the parent holds, or right before another. */
+  add(node: Node, parent: string, before?: string): void {
+    const { children } = this.node(parent);
+    const index = children.findIndex(({ id }) => id === before);
+    children.splice(index < 0 ? children.length : index, 0, node);
+    this.#nodes.set(node.id, node);
+    this.#parents.set(node.id, parent);
+  }
+
+  node(id: string): Node {
+    const node = this.#nodes.get(id);
+    if (node === undefined) throw new TypeError(`the sheet of ${this.root.id} has no box for ${id}`);
     return node;
-  };
-  const add = (node: Node): void => {
-    nodes.set(node.id, node);
-    const parent = parents.get(node.id);
-    if (parent !== undefined) nodeOf(parent).children.push(node);
-  };
-
-  add({ ...emptyNode(top.id), layoutOptions: { ...options, 'elk.padding': '[top=0,left=0,bottom=0,right=0]' } });
-  const beginnings: { edge: string; target: string }[] = [];
-  for (const { id, kind, isInitial } of boxes) {
-    const { width, height } = blocks.get(id) ?? { width: 0, height: 0 };
-    if (kind !== 'frame') add({ ...emptyNode(id), width: Math.max(NARROWEST, width + 2 * PADDING), height: height + 2 * PADDING_ABOVE });
-    else {
-      const padding = `[top=${PADDING_ABOVE + height + BELOW_HEADER},left=${PADDING},bottom=${PADDING},right=${PADDING}]`;
-      const minimum = `(${width + 2 * PADDING},0)`;
-      add({
-        ...emptyNode(id),
-        layoutOptions: { ...options, 'elk.padding': padding, 'elk.nodeSize.constraints': 'MINIMUM_SIZE', 'elk.nodeSize.minimum': minimum },
-      });
-    }
-    if (!isInitial) continue;
-    const around = nodeOf(parents.get(id) ?? top.id);
-    around.children.splice(-1, 0, { id: `${id}#dot`, width: DOT, height: DOT });
-    around.edges.push({ id: `${id}#begin`, sources: [`${id}#dot`], targets: [id] });
-    beginnings.push({ edge: `${id}#begin`, target: id });
   }
 
-  const ancestorsOf = (id: string): string[] => {
-    const parent = parents.get(id);
-    return parent === undefined ? [] : [parent, ...ancestorsOf(parent)];
-  };
-  const lines: Line[] = [];
-  let count = 0;
-  const connect = (around: string, from: string, to: string, label?: Block): string => {
-    const id = `${count++}`;
-    const labels = label && [{ id: `${id}#label`, text: ' ', width: label.width, height: label.height }];
-    nodeOf(around).edges.push({ id, sources: [from], targets: [to], ...(labels && { labels }) });
+  /** What holds it, from within. */
+  around(id: string): string[] {
+    const parent = this.#parents.get(id);
+    return parent === undefined ? [] : [parent, ...this.around(parent)];
+  }
+
+  newId(): string {
+    this.#count += 1;
+    return `#${this.#count}`;
+  }
+
+  connect(frame: string, from: string, to: string, label?: Block): string {
+    const id = this.newId();
+    // ELK leaves no room for a label that has no text.
+    const labels = label && [{ id: `${id} label`, text: ' ', width: label.width, height: label.height }];
+    this.node(frame).edges.push({ id, sources: [from], targets: [to], ...(labels && { labels }) });
     return id;
-  };
-
-  for (const { bundle, label } of bundles) {
-    const { sources, target, arrows, isInwards } = bundle;
-    const arrowsOf = (source: string): Arrow[] => arrows.filter((arrow) => arrow.source === source);
-    if (isInwards) {
-      const around = nodeOf(parents.get(target) ?? top.id);
-      for (const source of sources) {
-        const stub = `${count}#stub`;
-        around.children.splice(around.children.indexOf(nodeOf(target)), 0, { id: stub, width: DOT, height: DOT });
-        const edge = connect(around.id, stub, target, label);
-        lines.push({ source, target, isInwards, arrows: arrowsOf(source), label, pieces: [edge], isReversed: false, labelled: edge });
-      }
-      continue;
-    }
-    for (const isReversed of [false, true]) {
-      const some = sources.filter((source) => (places.get(source) ?? 0) > (places.get(target) ?? 0) === isReversed);
-      if (some.length === 0) continue;
-      const around = [target, ...some].map(ancestorsOf);
-      const shared = around[0]?.find((id) => around.every((ids) => ids.includes(id)) && !some.includes(id)) ?? top.id;
-      /** The edges between a box and the border of the outermost frame around it that not all ends share. */
-      const climb = (id: string, way: 'out' | 'into'): { readonly pieces: string[]; readonly end: string } => {
-        const pieces: string[] = [];
-        let end = id;
-        for (const frame of ancestorsOf(id)) {
-          if (frame === shared) break;
-          const port = `${count}#port`;
-          nodeOf(frame).ports.push({ id: port, width: 1, height: 1, layoutOptions: { 'elk.port.side': sides[way], 'elk.port.borderOffset': '-1' } });
-          pieces.push(way === 'out' ? connect(frame, end, port) : connect(frame, port, end));
-          end = port;
-        }
-        return { pieces: way === 'out' ? pieces : pieces.reverse(), end };
-      };
-      const ends = some.map((source) => ({ source, ...climb(source, isReversed ? 'into' : 'out') }));
-      const goal = climb(target, isReversed ? 'out' : 'into');
-      const [only] = ends;
-      if (ends.length === 1 && only !== undefined) {
-        const [first, last] = isReversed ? [goal, only] : [only, goal];
-        const edge = connect(shared, first.end, last.end, label);
-        lines.push({ source: only.source, target, isInwards, arrows: arrowsOf(only.source), label, pieces: [...first.pieces, edge, ...last.pieces], isReversed, labelled: edge });
-        continue;
-      }
-      const junction = `${count}#junction`;
-      nodeOf(shared).children.push(junctionNode(junction));
-      const trunk = isReversed ? connect(shared, goal.end, `${junction}#into`, label) : connect(shared, `${junction}#out`, goal.end, label);
-      for (const { source, pieces, end } of ends) {
-        const branch = isReversed ? connect(shared, `${junction}#out`, end) : connect(shared, end, `${junction}#into`);
-        lines.push({
-          source, target, isInwards, arrows: arrowsOf(source), label, isReversed, labelled: trunk,
-          pieces: isReversed ? [...goal.pieces, trunk, branch, ...pieces] : [...pieces, branch, trunk, ...goal.pieces],
-        });
-      }
-    }
   }
-  return { root: nodeOf(top.id), lines, beginnings };
+
+  /** From a box to the border of the outermost frame around it that lies within `outer`: the edges, and where they end. */
+  climb(id: string, outer: string, way: Way): { readonly pieces: readonly string[]; readonly end: string } {
+    const pieces: string[] = [];
+    let end = id;
+    for (const frame of this.around(id)) {
+      if (frame === outer) break;
+      const port = this.newId();
+      this.node(frame).ports.push({ id: port, width: 1, height: 1, layoutOptions: { 'elk.port.side': sides[way], 'elk.port.borderOffset': '-1' } });
+      pieces.push(way === 'out' ? this.connect(frame, end, port) : this.connect(frame, port, end));
+      end = port;
+    }
+    return { pieces: way === 'out' ? pieces : pieces.reverse(), end };
+  }
 }
 
 const emptyNode = (id: string): Node => ({ id, ports: [], edges: [], children: [] });
 
-/** Where lines of a bundle meet. */
-function junctionNode(id: string): ElkNode {
-  const port = (way: 'into' | 'out'): ElkPort => ({ id: `${id}#${way}`, width: 0, height: 0, layoutOptions: { 'elk.port.side': sides[way] } });
-  return { id, width: 1, height: 1, ports: [port('into'), port('out')], layoutOptions: { 'elk.portConstraints': 'FIXED_SIDE' } };
+const dotNode = (id: string): Node => ({ ...emptyNode(id), width: DOT, height: DOT });
+
+function boxNode(id: string, kind: SheetBox['kind'], { width, height }: Size = { width: 0, height: 0 }): Node {
+  if (kind !== 'frame') return { ...emptyNode(id), width: Math.max(NARROWEST, width + 2 * PADDING), height: height + 2 * PADDING_ABOVE };
+  return {
+    ...emptyNode(id),
+    layoutOptions: {
+      ...options,
+      'elk.padding': `[top=${PADDING_ABOVE + height + BELOW_HEADER},left=${PADDING},bottom=${PADDING},right=${PADDING}]`,
+      'elk.nodeSize.constraints': 'MINIMUM_SIZE',
+      'elk.nodeSize.minimum': `(${width + 2 * PADDING},0)`,
+    },
+  };
+}
+
+/** Where lines of a bundle join. */
+function junctionNode(id: string): Node {
+  const port = (way: Way): ElkPort => ({ id: `${id} ${way}`, width: 0, height: 0, layoutOptions: { 'elk.port.side': sides[way] } });
+  return { ...emptyNode(id), width: 1, height: 1, ports: [port('into'), port('out')], layoutOptions: { 'elk.portConstraints': 'FIXED_SIDE' } };
+}
+
+/** A line that begins at a ring beside its target. */
+function inwardLine(draft: Draft, { target, arrows, isInwards }: Bundle, source: string, label: Block): Line {
+  const [frame = draft.root.id] = draft.around(target);
+  const ring = draft.newId();
+  draft.add(dotNode(ring), frame, target);
+  const edge = draft.connect(frame, ring, target, label);
+  return { source, target, isInwards, arrows: arrows.filter((arrow) => arrow.source === source), label, pieces: [edge], isReversed: false, labelled: edge };
+}
+
+/** Lines from some of a bundle's sources, which join on the way if there are several. */
+function joinedLines(draft: Draft, bundle: Bundle, sources: readonly string[], label: Block, isReversed: boolean): Line[] {
+  if (sources.length === 0) return [];
+  const { target, arrows, isInwards } = bundle;
+  const around = sources.map((source) => draft.around(source));
+  const shared = draft.around(target).find((frame) => around.every((frames) => frames.includes(frame)) && !sources.includes(frame)) ?? draft.root.id;
+  const connect = (from: string, to: string, withLabel?: Block): string =>
+    isReversed ? draft.connect(shared, to, from, withLabel) : draft.connect(shared, from, to, withLabel);
+  const leaving: Way = isReversed ? 'into' : 'out';
+  const entering: Way = isReversed ? 'out' : 'into';
+  const goal = draft.climb(target, shared, entering);
+  const ends = sources.map((source) => ({ source, ...draft.climb(source, shared, leaving) }));
+  const lineOf = (end: (typeof ends)[number], between: readonly string[], labelled: string): Line => ({
+    source: end.source,
+    target,
+    isInwards,
+    arrows: arrows.filter(({ source }) => source === end.source),
+    label,
+    pieces: isReversed ? [...goal.pieces, ...between.toReversed(), ...end.pieces] : [...end.pieces, ...between, ...goal.pieces],
+    isReversed,
+    labelled,
+  });
+  const [only] = ends;
+  if (only !== undefined && ends.length === 1) {
+    const edge = connect(only.end, goal.end, label);
+    return [lineOf(only, [edge], edge)];
+  }
+  const junction = draft.newId();
+  draft.add(junctionNode(junction), shared);
+  const trunk = connect(`${junction} ${leaving}`, goal.end, label);
+  return ends.map((end) => lineOf(end, [connect(end.end, `${junction} ${entering}`), trunk], trunk));
 }

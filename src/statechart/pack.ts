@@ -1,7 +1,7 @@
 /** Sets boxes side by side and under each other so that they fill a page of a pleasant shape. */
 import type { Point } from './laid-out.ts';
 
-interface Size {
+export interface Size {
   readonly width: number;
   readonly height: number;
 }
