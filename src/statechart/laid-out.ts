@@ -71,7 +71,7 @@ export interface LaidOutEdge {
   readonly isInwards: boolean;
   /** The ids of all transitions that it stands for. */
   readonly transitions: readonly string[];
-  /** The lines as drawn; `text` has them with their places. Lines that join before their target share one label. */
+  /** The lines of its label; `text` has them with their places, but where another line that joins this one has them. */
   readonly label: readonly string[];
   readonly labelX: number;
   readonly labelY: number;

@@ -145,10 +145,11 @@ function read(chart: Chart, { boxes }: Sheet, { blocks }: Content, { lines, begi
     references: boxes
       .filter(({ kind }) => kind !== 'state' && kind !== 'frame')
       .map(({ id, state, kind }) => ({ id, state: state.id, isClosed: kind === 'closed', ...placeOf(id), text: inBox(blockAt(id), placeOf(id)) })),
-    edges: lines.map((line) => {
+    edges: lines.map((line, index) => {
       const points = withoutRepeats(line.pieces.flatMap(pointsOf));
       const label = edges.get(line.labelled)?.labels?.[0];
-      return laidOutEdge(line, (id) => stateIds.get(id) ?? id, line.isReversed ? points.reverse() : points, { x: label?.x ?? 0, y: label?.y ?? 0 });
+      const edge = laidOutEdge(line, (id) => stateIds.get(id) ?? id, line.isReversed ? points.reverse() : points, { x: label?.x ?? 0, y: label?.y ?? 0 });
+      return lines[index - 1]?.labelled === line.labelled ? { ...edge, text: [] } : edge;
     }),
     initials: beginnings.map(({ edge, target }) => ({ target, points: pointsOf(edge) })),
     junctions: [...edges.values()].flatMap(({ junctionPoints = [] }) => junctionPoints.map(({ x, y }) => ({ x, y }))),

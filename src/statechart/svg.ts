@@ -28,10 +28,7 @@ path{fill:none;stroke:var(--edge);stroke-width:1.2;stroke-linejoin:round}
 .always{stroke-dasharray:4 3}
 .head{fill:var(--edge);stroke:none}
 .dot{fill:var(--edge);stroke:none}
-.ring{fill:var(--page);stroke:var(--edge);stroke-width:1.2}
-.label{paint-order:stroke;stroke-width:3px;stroke-linejoin:round}
-.on-even{stroke:var(--page)}
-.on-odd{stroke:var(--frame)}`.trim();
+.ring{fill:var(--page);stroke:var(--edge);stroke-width:1.2}`.trim();
 
 export function renderSvg(chart: LaidOutChart): string {
   const legend = flow(legendOf(chart), chart.width - 2 * PADDING);
@@ -40,7 +37,6 @@ export function renderSvg(chart: LaidOutChart): string {
   const height = round(chart.height + legend.length * lineHeight + 3 * MARGIN);
   const legendLines = legend.map(({ runs }, index) => ({ x: PADDING, y: chart.height + MARGIN + (index + 0.8) * lineHeight, runs }));
   const about = [chart.nodes[0]?.description, `A statechart with ${chart.nodes.length} states, drawn from the machine that a Runnel node runs.`];
-  const depths = new Map(chart.nodes.map(({ id, depth }) => [id, depth]));
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="${-MARGIN} ${-MARGIN} ${width} ${height}" role="img" aria-labelledby="title desc">`,
     `<title id="title">${escape(chart.title)}</title>`,
@@ -51,26 +47,16 @@ export function renderSvg(chart: LaidOutChart): string {
     ...chart.nodes.map(stateElement),
     ...chart.references.map(referenceElement),
     ...chart.initials.map(({ points }) => lineElement(points) + dotElement('dot', points[0], 4.5)),
-    ...edgeElements(chart.edges),
+    ...edgeElements(chart.edges).filter(Boolean),
     ...chart.junctions.map((point) => dotElement('dot', point, 2.5)),
-    ...uniqueLabels(chart.edges).map((edge) => textElements(edge.text, `label on-${backgroundOf(edge, depths)}`)),
-    textElements(legendLines),
+    ...chart.edges.flatMap(({ text }) => textElements(text)),
+    ...textElements(legendLines),
     '</svg>',
     '',
   ].join('\n');
 }
 
 const shade = (depth: number): string => (depth % 2 === 0 ? 'even' : 'odd');
-
-/** A label lies on the frame that both ends are in. */
-function backgroundOf({ source, target }: LaidOutEdge, depths: ReadonlyMap<string, number>): string {
-  const path = source.split('.');
-  const other = target.split('.');
-  let shared = 0;
-  while (shared < path.length && path[shared] === other[shared]) shared += 1;
-  const around = path.slice(0, source === target ? shared - 1 : shared).join('.');
-  return shade(depths.get(around) ?? 0);
-}
 
 function stateElement({ path, type, isRegion, depth, description, text, ...box }: LaidOutState): string {
   const isFrame = type === 'compound' || type === 'parallel';
@@ -81,13 +67,13 @@ function stateElement({ path, type, isRegion, depth, description, text, ...box }
     ...(description === undefined ? [] : [`<title>${escape(description)}</title>`]),
     rectElement(name, box),
     ...(type === 'final' ? [rectElement('inset', inset, 6)] : []),
-    textElements(text),
+    ...textElements(text),
     '</g>',
   ].join('');
 }
 
 function referenceElement({ isClosed, text, ...box }: LaidOutReference): string {
-  return rectElement(isClosed ? 'closed' : 'elsewhere', box, isClosed ? 8 : 11) + textElements(text);
+  return rectElement(isClosed ? 'closed' : 'elsewhere', box, isClosed ? 8 : 11) + textElements(text).join('');
 }
 
 /** Where lines have joined, only the first of them is drawn. */
@@ -103,12 +89,6 @@ function edgeElements(edges: readonly LaidOutEdge[]): string[] {
   });
 }
 
-/** Lines that join share a label. */
-function uniqueLabels(edges: readonly LaidOutEdge[]): LaidOutEdge[] {
-  const places = new Map(edges.map((edge) => [`${edge.labelX} ${edge.labelY}`, edge]));
-  return [...places.values()];
-}
-
 function lineElement(points: readonly Point[], isAlways = false, hasHead = true): string {
   const path = points.map(({ x, y }) => `${round(x)} ${round(y)}`).join('L');
   return `<path${isAlways ? ' class="always"' : ''} d="M${path}"${hasHead ? ' marker-end="url(#head)"' : ''}/>`;
@@ -122,14 +102,11 @@ function rectElement(name: string, box: Point & { readonly width: number; readon
   return `<rect class="${name}" x="${round(box.x)}" y="${round(box.y)}" width="${round(box.width)}" height="${round(box.height)}" rx="${radius}"/>`;
 }
 
-function textElements(lines: readonly TextLine[], name?: string): string {
-  const attribute = name === undefined ? '' : ` class="${name}"`;
-  return lines
-    .map(({ x, y, runs }) => {
-      const spans = runs.map(({ kind, text }, index) => `<tspan class="${kind}">${index === 0 ? '' : ' '}${escape(text)}</tspan>`);
-      return `<text${attribute} x="${round(x)}" y="${round(y)}">${spans.join('')}</text>`;
-    })
-    .join('');
+function textElements(lines: readonly TextLine[]): string[] {
+  return lines.map(({ x, y, runs }) => {
+    const spans = runs.map(({ kind, text }, index) => `<tspan class="${kind}">${index === 0 ? '' : ' '}${escape(text)}</tspan>`);
+    return `<text x="${round(x)}" y="${round(y)}">${spans.join('')}</text>`;
+  });
 }
 
 function legendOf({ edges, initials, nodes, references }: LaidOutChart): Run[] {

@@ -43,6 +43,21 @@ describe.each(chartNames)('the drawing of %s', (name) => {
     });
   });
 
+  it('has no line through a label, or through a box that it neither leaves nor enters', () => {
+    const { whole: laidOut } = drawnOf(name);
+    const labels = laidOut.edges.filter(({ text }) => text.length > 0).map(({ labelX: x, labelY: y, labelWidth: width, labelHeight: height, label }) => ({ id: label.join(' '), x, y, width, height }));
+    const leaves = laidOut.nodes.filter(({ type }) => type === 'atomic' || type === 'final');
+    for (const { points, id } of laidOut.edges) {
+      points.slice(1).forEach((to, index) => {
+        const from = points[index]!;
+        const line = { x: Math.min(from.x, to.x), y: Math.min(from.y, to.y), width: Math.abs(from.x - to.x), height: Math.abs(from.y - to.y) };
+        // Upright or level, as all are, a line overlaps what it crosses; what it leaves or enters it only touches.
+        expect(Math.min(line.width, line.height), id).toBeCloseTo(0);
+        for (const thing of [...labels, ...leaves]) expect(overlap(line, thing), `${id} through ${thing.id}`).toBe(false);
+      });
+    }
+  });
+
   it('is a picture with every state, its description and its lines, and nothing from elsewhere', () => {
     const { chart, whole: laidOut } = drawnOf(name);
     const svg = renderSvg(laidOut);
