@@ -1,6 +1,7 @@
 /** Coins for the nodes' wallets, mined for them. */
 import type { Cluster } from './cluster.ts';
 import type { NodeProcess } from './node-process.ts';
+import { range } from './topology.ts';
 import { patienceMs, waitUntil } from './wait.ts';
 
 /** A rule of consensus: a coinbase can be spent after so many blocks. */
@@ -16,15 +17,16 @@ export interface Need {
 
 /**
  * Mines for each node until its wallet can fund the channels that it is to open: one coinbase a channel, so that none
- * has to wait for the change of another. Resolves once the wallets hold the coins.
+ * has to wait for the change of another, and one that pays the fees of their endings. Resolves once the wallets hold the
+ * coins.
  */
 export async function fundWallets({ chain, nodes }: Cluster, needs: readonly Need[]): Promise<void> {
   let mined = 0;
   for (const node of nodes) {
     const own = needs.filter((need) => need.node === node);
     const { onchain } = await node.client.balance();
-    if (onchain.confirmedSat >= total(own)) continue;
-    for (const _ of own) {
+    if (onchain.confirmedSat > total(own)) continue;
+    for (const _ of range(0, own.length + 1)) {
       const { address } = await node.client.newaddress();
       await chain.mine(1, address);
       mined++;

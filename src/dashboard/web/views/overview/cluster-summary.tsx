@@ -23,7 +23,9 @@ function createOverviews() {
   const views = signal<ReadonlyMap<string, View>>(new Map());
   const gate = new Gate(async (name, abort) => {
     try {
-      views.value = new Map(views.value).set(name, await nodeClient(name).call('overview', {}, abort));
+      const view = await nodeClient(name).call('overview', {}, abort);
+      // Only now: others were asked meanwhile.
+      views.value = new Map(views.value).set(name, view);
     } catch (error) {
       // A node that is down keeps what it said last; its state says that it is down.
       if (!(error instanceof ApiFailure) && !abort.aborted) throw error;
