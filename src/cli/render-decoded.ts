@@ -21,4 +21,4 @@ function linesOf(fields: Decoded['fields'], indent: string): [string, string][] 
 /** An onion packet says nothing to a person. */
 const MAX_SHOWN = 160;
 const shortened = (value: string): string =>
-  value.length <= MAX_SHOWN ? value : `${value.slice(0, MAX_SHOWN)}… (${value.length} characters)`;
+  value === '' ? '(empty)' : value.length <= MAX_SHOWN ? value : `${value.slice(0, MAX_SHOWN)}… (${value.length} characters)`;

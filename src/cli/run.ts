@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { createClient, findApi, type Client, type Input, type MethodName, type Output } from '../api/client.ts';
 import { contract } from '../api/contract.ts';
+import { ApiError } from '../api/errors.ts';
 import type { MethodSpec } from '../api/method.ts';
 import { exitStatus, NotDoneError, unreachableHint } from './exit.ts';
 import { readNamedFile, writeNamedFile } from './files.ts';
@@ -53,8 +54,10 @@ export async function runVerb(call: VerbCall, settings: Settings): Promise<void>
     const output = await (client[call.name] as (input: unknown) => Promise<unknown>)(withFile(spec, call.input));
     const { writesFile } = spec.cli;
     if (call.out !== undefined && writesFile !== undefined) {
-      writeNamedFile(call.out, String((output as Record<string, unknown>)[writesFile]));
-      settings.surroundings.err(`written to ${harmless(call.out)}\n`);
+      const { [writesFile]: text, ...rest } = z.encode(spec.output, output) as Record<string, unknown>;
+      writeNamedFile(call.out, String(text));
+      if (settings.json) settings.surroundings.out(`${json({ ...rest, out: call.out })}\n`);
+      else settings.surroundings.err(`written to ${harmless(call.out)}\n`);
     } else print(call.name, output);
   }
 }
@@ -117,7 +120,7 @@ function openAndWait(client: Client, progress: Progress, input: Input<'open'>): 
 
 /**
  * Until the closing transaction is in a block, or all is final. A forced close ends with whichever commitment comes
- * first; one together with the peer fails where it comes to that.
+ * first, and so does one that was under way before; one together with the peer fails where it comes to that.
  */
 function closeAndWait(
   client: Client,
@@ -125,15 +128,27 @@ function closeAndWait(
   input: Input<'close'>,
   waiting: Waiting,
 ): Promise<Output<'channel'>> {
+  let isTakenUp = false;
+  const begin = async (): Promise<string> => {
+    try {
+      return (await client.close(input)).channelId;
+    } catch (error) {
+      // It closes already: what is left to do is to wait.
+      if (!(error instanceof ApiError) || error.code !== 'channel_closing') throw error;
+      isTakenUp = true;
+      return (await client.channel({ channel: input.channel })).channelId;
+    }
+  };
   const isAsAsked = ({ state, closing, error }: Output<'channel'>): boolean =>
     input.force === true ||
+    isTakenUp ||
     (CLOSING_TOGETHER.has(state) && error === undefined && (closing === undefined || closing.kind === 'mutual'));
   const hasCome = ({ state, closing }: Output<'channel'>): boolean =>
     state === 'closed' || (waiting === 'reached' && (closing?.confirmations ?? 0) > 0);
   return followChannel(
     client,
     progress,
-    async () => (await client.close(input)).channelId,
+    begin,
     (channel) => isAsAsked(channel) && hasCome(channel),
     (channel) => {
       const { state, error } = channel;

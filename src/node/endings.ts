@@ -1,4 +1,6 @@
-import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
+import { channelIdOf } from '../../machines/channel/context.ts';
+import { formatScid, scidToParts } from '../../protocols/gossip/short-channel-id.ts';
+import { hexOf } from '../channels/channel-store.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
 import type { Logger } from '../logging.ts';
@@ -99,7 +101,7 @@ export class Endings {
     const due = isFrozen ? frozen : typeof place === 'string' && !isEnded ? alarming[place] : undefined;
     const key = `channel-${index}`;
     for (const { code } of [frozen, ...Object.values(alarming)]) if (code !== due?.code) alarms.clear(code, key);
-    if (due !== undefined) alarms.raise(due.code, key, { message: `channel ${index}: ${due.message}`, channelIndex: index });
+    if (due !== undefined) alarms.raise(due.code, key, { message: `channel ${nameOf(channel)}: ${due.message}`, channelIndex: index });
   }
 
   /** Its funding stood in a block, which a reorg took out for good, as it seems. */
@@ -108,5 +110,9 @@ export class Endings {
     return this.#options.blockHeight() >= scidToParts(shortChannelId).blockHeight + PATIENCE_BLOCKS;
   }
 }
+
+/** As people call it: the number of it in this node means nothing to them. */
+const nameOf = ({ data }: LiveChannel): string =>
+  data.shortChannelId === undefined ? hexOf(channelIdOf(data)).slice(0, 16) : formatScid(data.shortChannelId);
 
 const isEnding = ({ lifecycle }: LiveChannel): boolean => lifecycle === 'failed' || lifecycle === 'closing';

@@ -135,7 +135,8 @@ export class Node {
       }),
       inTurn: (work) => this.dispatcher.inTurn(work),
       publish: (notice) => {
-        if (notice.type === 'loss') this.alarms.raise('money_lost', hexOf(notice.paymentHash), { message: lossMessage(notice) });
+        if (notice.type === 'loss') this.alarms.raise('money_lost', notice.key, { message: lossMessage(notice) });
+        if (notice.type === 'lossAverted') this.alarms.clear('money_lost', notice.key);
         const event = paymentsEvent(notice, clock.now());
         if (event !== undefined) options.events.publish(event);
       },

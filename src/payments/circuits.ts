@@ -172,6 +172,11 @@ export class Circuits {
     }
   }
 
+  /** After a restart: what was at risk still is. */
+  repeatWarnings(): void {
+    for (const circuit of this.#byIncoming.values()) this.#options.outlet.afterCommit(() => this.#warn(circuit));
+  }
+
   persist(): void {
     const { store, clock } = this.#options;
     for (const circuit of this.#touched) {
@@ -220,7 +225,7 @@ export class Circuits {
       this.#touched.add(circuit);
       const before = circuit.actor.state;
       outlet.afterCommit(() => {
-        if (circuit.actor.state !== before) this.#publish(circuit);
+        if (circuit.actor.state !== before) this.#publish(circuit, before);
       });
     }
     const { outgoing } = circuit.actor.data;
@@ -229,18 +234,22 @@ export class Circuits {
     this.#index(circuit);
   }
 
-  #publish(circuit: LiveCircuit): void {
+  #publish(circuit: LiveCircuit, before: CircuitState): void {
     const { publish } = this.#options;
-    const forward = forwardRecord(stored(circuit));
-    publish({ type: 'forward', forward });
-    const { state, paymentHash, outgoingMsat: amountMsat } = forward;
+    publish({ type: 'forward', forward: forwardRecord(stored(circuit)) });
+    this.#warn(circuit);
+    if (before === 'stranded' && circuit.actor.state === 'failed') publish({ type: 'lossAverted', key: REFERENCE + circuit.key });
+  }
+
+  /** Tells what is lost by it, or may be. */
+  #warn({ key, actor: { state, data } }: LiveCircuit): void {
+    const { publish } = this.#options;
+    const loss = { type: 'loss', key: REFERENCE + key, paymentHash: data.paymentHash, amountMsat: data.outgoing.amountMsat } as const;
     if (state === 'stranded') {
-      const reason = 'the incoming HTLC of a forward ended on chain while the outgoing one still stands';
-      publish({ type: 'loss', isCertain: false, paymentHash, amountMsat, reason });
+      publish({ ...loss, isCertain: false, reason: 'the incoming HTLC of a forward ended on chain while the outgoing one still stands' });
     }
     if (state === 'lost') {
-      const reason = 'the outgoing HTLC of a forward was paid, the incoming one was not';
-      publish({ type: 'loss', isCertain: true, paymentHash, amountMsat, reason });
+      publish({ ...loss, isCertain: true, reason: 'the outgoing HTLC of a forward was paid, the incoming one was not' });
     }
   }
 

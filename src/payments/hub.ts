@@ -101,7 +101,7 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
    * when the node stopped, should nothing else happen.
    */
   start(): Promise<void> {
-    return this.#command(() => {});
+    return this.#command(() => this.#circuits.repeatWarnings());
   }
 
   /** No timer runs any more. */

@@ -234,7 +234,7 @@ export class Invoices {
       const lostMsat = beforeMsat - (data.receivedMsat ?? 0n);
       if (lostMsat > 0n) {
         const reason = 'an HTLC that was taken for an invoice was given back to its payer on chain';
-        publish({ type: 'loss', isCertain: true, paymentHash, amountMsat: lostMsat, reason });
+        publish({ type: 'loss', key: `invoice/${invoice.key}`, isCertain: true, paymentHash, amountMsat: lostMsat, reason });
       }
       if (isRefused || state === before) return;
       publish({ type: 'invoice', invoice: invoiceRecord(storedInvoice(invoice)) });

@@ -81,11 +81,15 @@ export type PaymentsNotice =
   | { readonly type: 'payment'; readonly payment: PaymentRecord }
   | { readonly type: 'invoice'; readonly invoice: InvoiceRecord }
   | { readonly type: 'forward'; readonly forward: ForwardRecord }
-  | LossNotice;
+  | LossNotice
+  /** What was at risk, by the key of its notice, has come back. */
+  | { readonly type: 'lossAverted'; readonly key: string };
 
 /** Money that this node has lost, or may yet lose: whoever runs it must know. */
 export interface LossNotice {
   readonly type: 'loss';
+  /** What it is about: a later notice of the same key takes its place. */
+  readonly key: string;
   readonly isCertain: boolean;
   readonly paymentHash: Uint8Array;
   readonly amountMsat: bigint;

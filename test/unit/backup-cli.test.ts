@@ -43,6 +43,10 @@ describe('runnel backup', () => {
     expect(await runnel('backup', 'export', '--out', path)).toEqual({ status: 0, stdout: '', stderr: `written to ${path}\n` });
     expect(readFileSync(path, 'utf8')).toBe(backup);
     expect(readdirSync(folder)).toEqual(['kept']);
+    const asJson = await runnel('backup', 'export', '--out', path, '--json');
+    expect(asJson).toMatchObject({ status: 0, stderr: '' });
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ out: path, numChannels: expect.any(Number) });
+    expect(asJson.stdout).not.toContain(backup.trimEnd());
     expect(await runnel('backup', 'export', '--out', join(folder, 'no', 'folder'))).toMatchObject({ status: 1, stdout: '' });
   });
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ApiError } from '../../src/api/errors.ts';
 import { contract } from '../../src/api/contract.ts';
 import { exampleOutput } from './api-fake-node.ts';
 import { fake, makeFolder, run, runnel, server, start, stop } from './cli-harness.ts';
@@ -180,6 +181,21 @@ describe('waiting', () => {
   ])('close --wait is status 1 when the channel %s', async (_, look, why) => {
     await passing([shuttingDown, look]);
     expect(await runnel(...close, '--wait')).toMatchObject({ status: 1, stderr: expect.stringContaining(why) });
+  });
+
+  it('close --wait takes up waiting for a channel that closes already, whatever closes it', async () => {
+    const looks = [shuttingDown, closing('local', 0), closing('local', 1)];
+    let looked = 0;
+    await start({
+      close: () => Promise.reject(new ApiError('conflict', 'channel_closing', 'the channel cannot be closed again')),
+      channel: () => {
+        setImmediate(changed);
+        return Promise.resolve({ ...opened, ...looks[looked++] });
+      },
+    });
+    expect(await runnel(...close, '--wait')).toMatchObject({ status: 0, stderr: '' });
+    expect(looked).toBe(looks.length);
+    expect(await runnel(...close)).toMatchObject({ status: 1, stderr: expect.stringContaining('cannot be closed again') });
   });
 
   const kinds = ['local', 'remote', 'mutual'] as const;

@@ -251,10 +251,17 @@ describe('a forward whose channels end on chain', () => {
   it('is no secret while its outgoing HTLC stands alone', () => {
     const all = standing();
     const { bob } = all;
-    all.alice.kill();
+    for (const peer of [all.alice, all.carol]) peer.kill();
     news.incomingGivenBack(all);
     expect(forwardOf(bob)).toMatchObject({ status: 'inFlight', state: 'stranded' });
     expect(lossesOf(bob)).toMatchObject([{ isCertain: false, amountMsat: AMOUNT }]);
+    const [{ key } = { key: '' }] = lossesOf(bob);
+    bob.restart();
+    run(all.net);
+    // The alarms of the process before are gone with it.
+    expect(lossesOf(bob).filter((loss) => loss.key === key && !loss.isCertain)).toHaveLength(2);
+    news.givenBack(all);
+    expect(bob.published.filter(({ type }) => type === 'lossAverted')).toEqual([{ type: 'lossAverted', key }]);
   });
 
   it('is not made anew by a channel that tells of the HTLC again', () => {

@@ -89,7 +89,7 @@ describe('paying an invoice over a hop', () => {
       net.node(name).published.map((notice) => {
         if (notice.type === 'payment') return [notice.payment.status, notice.payment.attempts.length];
         if (notice.type === 'invoice') return notice.invoice.status;
-        return notice.type === 'forward' ? notice.forward.state : notice.reason;
+        return notice.type === 'forward' ? notice.forward.state : notice.type;
       });
     expect(told('alice')).toEqual([
       ['inFlight', 1],

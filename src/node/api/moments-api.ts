@@ -21,7 +21,8 @@ export function momentsApi(node: Node): Pick<NodeApi, 'moment'> {
   const { channelStore: store, options } = node;
   return {
     moment: async ({ channel: ref, sequence }) => {
-      const index = findChannel(node, ref).snapshot.data.channelIndex;
+      const { data } = findChannel(node, ref).snapshot;
+      const index = data.channelIndex;
       const moment = await replayTo(store, index, sequence);
       const first = store.journalStart(index) ?? 0;
       const total = store.journalHead(index)?.length ?? 0;
@@ -32,19 +33,19 @@ export function momentsApi(node: Node): Pick<NodeApi, 'moment'> {
         });
       }
       const keys = options.signer.channel(index);
-      return { first, total, ...momentView(moment, (number) => moment.channel.localPoint(number) ?? keys.perCommitmentPoint(number)) };
+      // At its beginning it had a temporary id, by which nobody knows it.
+      return { channelId: hexOf(channelIdOf(data)), first, total, ...momentView(moment, (number) => moment.channel.localPoint(number) ?? keys.perCommitmentPoint(number)) };
     },
   };
 }
 
-function momentView({ entry, hash, sent, channel }: Moment, localPoint: (commitmentNumber: number) => Uint8Array): Omit<MomentView, 'first' | 'total'> {
+function momentView({ entry, hash, sent, channel }: Moment, localPoint: (commitmentNumber: number) => Uint8Array): Omit<MomentView, 'channelId' | 'first' | 'total'> {
   const { data, htlcs } = channel;
   const { value } = channel.snapshot;
   const { transitions, htlcs: htlcChanges } = entryView({ entry, hash });
   const { localMsat, remoteMsat } = balancesBeside(data, htlcs);
   const commitments = commitmentsOf(data, htlcs, localPoint);
   return {
-    channelId: hexOf(channelIdOf(data)),
     sequence: entry.sequence,
     timeMs: entry.time,
     event: decodeEntry(entry),

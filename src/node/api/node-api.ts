@@ -89,7 +89,7 @@ function peersApi(node: Node): PeerMethods {
       }
       const channels = node.channels.ofPeer(nodeId).length;
       if (channels > 0 && force !== true) {
-        throw new ApiError('conflict', 'peer_has_channels', `there are ${channels} channels with ${nodeId}`, { hint: 'disconnect it all the same with --force, or for longer than a moment with --stay' });
+        throw new ApiError('conflict', 'peer_has_channels', channels === 1 ? `there is a channel with ${nodeId}` : `there are ${channels} channels with ${nodeId}`, { hint: 'disconnect it all the same with --force, or for longer than a moment with --stay' });
       }
       await node.peers.disconnect(nodeId, 'asked to by the user');
       return {};

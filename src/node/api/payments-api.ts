@@ -113,6 +113,7 @@ export function paymentsEvent(notice: PaymentsNotice, timeMs: number): NodeEvent
     }
     case 'forward':
     case 'loss':
+    case 'lossAverted':
       return undefined;
   }
 }
