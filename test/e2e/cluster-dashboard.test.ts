@@ -11,7 +11,7 @@ import { SeededRandom } from '../../src/cluster/seeded-random.ts';
 import { Traffic } from '../../src/cluster/traffic.ts';
 import { startTestCluster, type TestCluster } from '../harness/cluster.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 const [alice, bob, carol] = [0, 1, 2];
 const edges = [
   { opener: alice, accepter: bob, capacitySat: 1_000_000n },
@@ -36,7 +36,7 @@ beforeAll(async () => {
   stream = new WebSocket(`ws://${host}/cluster/events`, ['runnel', `token.${hash.slice('#token='.length)}`]);
   stream.on('message', (data) => messages.push(JSON.parse(String(data)) as ControlMessage));
   await vi.waitFor(() => expect(messages.length).toBeGreaterThan(0));
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   stream?.terminate();
