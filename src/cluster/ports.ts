@@ -1,11 +1,20 @@
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
+import { RunnelError } from '../../protocols/errors.ts';
 
-/** Ports of 127.0.0.1 that are free now, all different. */
+/** Below those that a system gives to whoever asks for any (from 32768 on Linux): what is free here is so for a while. */
+const [LOWEST, HIGHEST] = [10_000, 32_000];
+const ATTEMPTS_PER_PORT = 100;
+
+/** Ports of 127.0.0.1 that are free now, all different. Throws `RunnelError` where there are too few. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map(close));
-  return ports;
+  const ports = new Set<number>();
+  for (let attempt = 0; attempt < count * ATTEMPTS_PER_PORT && ports.size < count; attempt++) {
+    const port = randomInt(LOWEST, HIGHEST + 1);
+    if (await isPortFree(port)) ports.add(port);
+  }
+  if (ports.size === count) return [...ports];
+  throw new RunnelError('no_ports', `expected ${count} free ports from ${LOWEST} to ${HIGHEST}, found ${ports.size}`);
 }
 
 export async function isPortFree(port: number): Promise<boolean> {
