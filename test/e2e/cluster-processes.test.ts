@@ -13,7 +13,8 @@ let folder: string;
 beforeAll(() => {
   compilePrograms();
   folder = mkdtempSync(join(tmpdir(), 'runnel-processes-'));
-});
+  // To compile may take its time.
+}, 240_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const chainIn = (name: string): ChainOptions => ({
