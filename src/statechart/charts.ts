@@ -1,30 +1,31 @@
 /** Every chart of this node. */
 import type { AnyStateMachine } from 'xstate';
-import { channelMachine } from '../../machines/channel/channel.machine.ts';
-import { forwardingMachine } from '../../machines/forwarding/forwarding.machine.ts';
-import { htlcMachine } from '../../machines/htlc/htlc.machine.ts';
-import { invoiceMachine } from '../../machines/invoice/invoice.machine.ts';
-import { anchorChart, balanceChart, htlcChart, noOutputChart, penaltyChart } from '../../machines/onchain/output-charts.ts';
-import { paymentMachine } from '../../machines/payment/payment.machine.ts';
-import { peerMachine } from '../../machines/peer/peer.machine.ts';
 import { walk, type Chart } from './model.ts';
 import { chartTitles, type ChartName } from './names.ts';
 
-export const machines: Readonly<Record<ChartName, AnyStateMachine>> = {
-  channel: channelMachine,
-  htlc: htlcMachine,
-  payment: paymentMachine,
-  forwarding: forwardingMachine,
-  invoice: invoiceMachine,
-  peer: peerMachine,
-  'balance-output': balanceChart,
-  'htlc-output': htlcChart,
-  'revoked-output': penaltyChart,
-  'anchor-output': anchorChart,
-  'no-output': noOutputChart,
+const outputCharts = () => import('../../machines/onchain/output-charts.ts');
+
+/** Each is imported when it is asked for: that of the channel brings all of the cryptography with it. */
+const machines: Readonly<Record<ChartName, () => Promise<AnyStateMachine>>> = {
+  channel: async () => (await import('../../machines/channel/channel.machine.ts')).channelMachine,
+  htlc: async () => (await import('../../machines/htlc/htlc.machine.ts')).htlcMachine,
+  payment: async () => (await import('../../machines/payment/payment.machine.ts')).paymentMachine,
+  forwarding: async () => (await import('../../machines/forwarding/forwarding.machine.ts')).forwardingMachine,
+  invoice: async () => (await import('../../machines/invoice/invoice.machine.ts')).invoiceMachine,
+  peer: async () => (await import('../../machines/peer/peer.machine.ts')).peerMachine,
+  'balance-output': async () => (await outputCharts()).balanceChart,
+  'htlc-output': async () => (await outputCharts()).htlcChart,
+  'revoked-output': async () => (await outputCharts()).penaltyChart,
+  'anchor-output': async () => (await outputCharts()).anchorChart,
+  'no-output': async () => (await outputCharts()).noOutputChart,
 };
 
-/** The chart of that name, walked from the machine that the node runs. */
-export function chartOf(name: ChartName): Chart {
-  return walk(name, chartTitles[name], machines[name]);
+/** The machine that the node runs. */
+export function machineOf(name: ChartName): Promise<AnyStateMachine> {
+  return machines[name]();
+}
+
+/** The chart of that name, walked from the machine. */
+export async function chartOf(name: ChartName): Promise<Chart> {
+  return walk(name, chartTitles[name], await machineOf(name));
 }

@@ -6,7 +6,7 @@ import type { ChartName } from './names.ts';
 export type ChartFormat = 'svg' | 'mermaid' | 'json';
 
 export async function drawn(name: ChartName, format: ChartFormat): Promise<string> {
-  const chart = chartOf(name);
+  const chart = await chartOf(name);
   if (format === 'json') return `${JSON.stringify(chart, null, 2)}\n`;
   if (format === 'mermaid') return renderMermaid(chart);
   // The layout engine is large: it is loaded for pictures alone.

@@ -18,7 +18,7 @@ export interface Drawn extends Layout {
 export async function drawAll(): Promise<Drawn[]> {
   const all: Drawn[] = [];
   for (const name of chartNames) {
-    const chart = chartOf(name);
+    const chart = await chartOf(name);
     all.push({ chart, ...(await layOut(chart)) });
   }
   return all;

@@ -93,6 +93,6 @@ describe('docs/statecharts', () => {
   });
 
   it('is drawn the same every time', async () => {
-    expect((await layOut(chartOf('peer'))).whole).toEqual(drawnOf('peer').whole);
+    expect((await layOut(await chartOf('peer'))).whole).toEqual(drawnOf('peer').whole);
   });
 });

@@ -1,7 +1,7 @@
 /** The charts are the machines: nothing of a machine is missing in its chart, in any format. */
 import { describe, expect, it } from 'vitest';
 import { and, createMachine, not, or, setup, stateIn, type AnyStateMachine, type AnyStateNode } from 'xstate';
-import { chartOf, machines } from '../../src/statechart/charts.ts';
+import { chartOf, machineOf } from '../../src/statechart/charts.ts';
 import { renderMermaid } from '../../src/statechart/mermaid.ts';
 import { walk } from '../../src/statechart/model.ts';
 import { chartNames } from '../../src/statechart/names.ts';
@@ -33,9 +33,9 @@ function read(config: Config, path: string): { readonly paths: string[]; readonl
 /** `machine.root`, walked again. */
 const nodesOf = (node: AnyStateNode): AnyStateNode[] => [node, ...Object.values(node.states).flatMap(nodesOf)];
 
-describe.each(chartNames)('the chart %s', (name) => {
-  const chart = chartOf(name);
-  const machine = machines[name];
+const charts = await Promise.all(chartNames.map(async (name) => ({ name, chart: await chartOf(name), machine: await machineOf(name) })));
+
+describe.each(charts)('the chart $name', ({ name, chart, machine }) => {
 
   it('has every state and every transition of its machine, and no other', () => {
     const { paths, transitions } = read(configOf(machine), name);
