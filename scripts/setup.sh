@@ -36,7 +36,7 @@ install_packages() {
 
 # Compiles what has changed since the last time.
 build() {
-  if [ -f dist/.built ] && [ -z "$(find package.json tsconfig*.json vite.config.ts protocols machines src -newer dist/.built -print -quit)" ]; then return; fi
+  if [ -f dist/.built ] && [ -z "$(find package.json tsconfig*.json vite.config.ts protocols machines scripts src -newer dist/.built -print -quit)" ]; then return; fi
   say 'Compiling …'
   npm run --silent build && touch dist/.built
 }

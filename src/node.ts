@@ -10,6 +10,7 @@ import type { RecoveryFiles, StartNode } from './api/facade.ts';
 import { backupFileIn, readBackupFile } from './backup/backup-file.ts';
 import { requireBackend } from './chain/backend.ts';
 import { zmqBlockNotices } from './chain/block-notices.ts';
+import { CHAIN_HASHES } from './chain/chain-hashes.ts';
 import { HttpChainRpc, type RpcCredentials } from './chain/rpc.ts';
 import { RpcChain } from './chain/rpc-chain.ts';
 import { hexOf } from './channels/channel-store.ts';
@@ -27,15 +28,6 @@ import { Node } from './node/node.ts';
 import { systemClock } from './runtime/clock.ts';
 import { openDatabase } from './storage/database.ts';
 import { lockDataFolder } from './storage/lock.ts';
-
-/** BOLT 7's chain_hash: the hash of each network's first block, as on the wire. */
-const CHAIN_HASHES: Readonly<Record<Config['network'], string>> = {
-  main: '6fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000',
-  test: '43497fd7f826957108f4a30fd9cec3aeba79972084e90ead01ea330900000000',
-  testnet4: '43f08bdab050e35b567c864b91f47f50ae725ae2de53bcfbbaf284da00000000',
-  signet: 'f61eee3b63a380a477a063af32b2bbc97c9ff9f01f2c4225e973988108000000',
-  regtest: '06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f',
-};
 
 const DATABASE_FILE = 'runnel.db';
 

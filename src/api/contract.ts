@@ -3,6 +3,7 @@
  * the interface that the node implements are all derived from it.
  */
 import type { z } from 'zod';
+import { auditMethods } from './contract/audit.ts';
 import { backupMethods } from './contract/backup.ts';
 import { channelsMethods } from './contract/channels.ts';
 import { forwardsMethods } from './contract/forwards.ts';
@@ -23,6 +24,7 @@ export const contract = {
   ...peersMethods,
   ...channelsMethods,
   ...momentsMethods,
+  ...auditMethods,
   ...pendingMethods,
   ...backupMethods,
   ...paymentsMethods,

@@ -179,7 +179,8 @@ export class ChannelReplay {
 
   /** Begins from a checkpoint, or holds it against what the channel is. */
   #checkpoint({ points, signed, transitions }: JournalEntry, { snapshot, policy, revokedSecrets }: Checkpoint): readonly Message[] {
-    if (this.#actor === undefined) {
+    const isFirst = this.#actor === undefined;
+    if (isFirst) {
       this.#keys = new JournalKeys(() => this.data, revokedSecrets);
       for (const [number, point] of Object.entries(points)) this.#keys.notePoint(Number(number), point);
       this.#watch(channelAt(snapshot, this.#environment(policy)));
@@ -193,9 +194,12 @@ export class ChannelReplay {
     expectSame('transitions', {}, transitions);
     const due = repeatedSignature(this.data, this.htlcs);
     expect(signed.length === (due === undefined ? 0 : 1), 'the checkpoint does not carry our latest signature alone');
-    for (const bytes of signed) if (due !== undefined) this.#signed(due, bytes);
+    const repeated = due === undefined ? [] : signed.map((bytes) => this.#signed(due, bytes));
     expectLatestSigned(this.data, this.htlcs, pointOf);
-    return [];
+    if (due === undefined || !isFirst) return [];
+    // Of what was signed before, this is all that there is.
+    this.#effects = [due];
+    return repeated;
   }
 
   #watch(actor: ChannelActor): void {

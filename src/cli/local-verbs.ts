@@ -1,6 +1,7 @@
 /** The CLI's verbs that are no methods of the API: what they do, they do by themselves. */
 import { Argument, Command, Option } from 'commander';
 import { dashboardVerb } from './dashboard.ts';
+import { auditCompareVerb, auditVerifyVerb } from './audit.ts';
 import type { Surroundings } from './main.ts';
 import { statechartVerb } from './statechart.ts';
 import type { Verb } from './verbs.ts';
@@ -27,7 +28,7 @@ export interface LocalVerb {
   run(call: LocalCall & { readonly json: boolean; readonly dataDir: string; readonly surroundings: Surroundings }): Promise<void>;
 }
 
-const localVerbs: readonly LocalVerb[] = [statechartVerb, dashboardVerb];
+const localVerbs: readonly LocalVerb[] = [statechartVerb, dashboardVerb, auditVerifyVerb, auditCompareVerb];
 
 /** A command for each of them; `run` is called with what was asked. */
 export function createLocalVerbs(run: (verb: LocalVerb, call: LocalCall) => Promise<void>): Verb[] {

@@ -1,5 +1,6 @@
 /** The API's answers for people: short tables and lists, amounts in sat with three decimals where they are msat. */
 import type { MethodName, Output } from '../api/contract.ts';
+import { renderExport } from './render-audit.ts';
 import { renderBackup } from './render-backup.ts';
 import { renderChannel, renderChannels, renderClose, renderJournal } from './render-channels.ts';
 import { renderMoment } from './render-moment.ts';
@@ -37,6 +38,7 @@ const renderers: Renderers = {
     return info.alarms.length === 0 ? facts : `${facts}\n\n${section('ALARMS', renderAlarms(info.alarms))}`;
   },
   overview: renderOverview,
+  audit: renderExport,
   debuglevel: ({ level }) => `log level ${level}`,
   stop: () => 'The node is stopping.',
   newaddress: ({ address }) => address,

@@ -49,6 +49,11 @@ export async function runVerb(call: VerbCall, settings: Settings): Promise<void>
     print('channel', await openAndWait(client, progress, call.input as Input<'open'>));
   } else if (call.waiting !== undefined && call.name === 'close') {
     print('channel', await closeAndWait(client, progress, call.input as Input<'close'>, call.waiting));
+  } else if (call.name === 'audit') {
+    const { exportLines, exportToFile } = await import('./audit-export.ts');
+    const input = call.input as Input<'audit'>;
+    if (call.out === undefined) await exportLines(client, input, progress, (text) => settings.surroundings.out(text));
+    else print('audit', await exportToFile(client, input, progress, call.out));
   } else {
     const spec: MethodSpec = contract[call.name];
     const output = await (client[call.name] as (input: unknown) => Promise<unknown>)(withFile(spec, call.input));

@@ -19,6 +19,7 @@ const waitingVerbs: Partial<Record<MethodName, readonly { flag: string; waiting:
 };
 
 const groupSummaries: Readonly<Record<string, string>> = {
+  audit: 'Export a channel for an audit, verify one, or compare the exports of both sides',
   backup: 'Export the backup of the channels, or verify one',
 };
 

@@ -20,6 +20,8 @@ export interface NodeSigner {
   readonly nodeId: Uint8Array;
   /** `hash`: double SHA-256 of a BOLT 7 message's signed part. */
   signGossip(hash: Uint8Array): Uint8Array;
+  /** `hash`: that of an audit file's header (see `headerHash`), which no message of the Lightning protocol has. */
+  signAudit(hash: Uint8Array): Uint8Array;
   /** 65 bytes, the recovery id last (BOLT 11, "Data Part"). */
   signInvoice(hash: Uint8Array): Uint8Array;
   /** SHA-256 of the shared point with the onion's ephemeral key: BOLT 4's shared secret, 32 bytes. */

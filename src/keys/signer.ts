@@ -35,6 +35,7 @@ function nodeSigner(nodeKey: Uint8Array): NodeSigner {
   return {
     nodeId: secp256k1.publicKey(nodeKey),
     signGossip: (hash) => secp256k1.sign(hash, nodeKey),
+    signAudit: (hash) => secp256k1.sign(hash, nodeKey),
     signInvoice: (hash) => secp256k1.signRecoverable(hash, nodeKey),
     ecdh: (publicKey) => secp256k1.ecdh(publicKey, nodeKey),
     libp2pPrivateKey: () => Uint8Array.from(nodeKey),

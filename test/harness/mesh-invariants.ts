@@ -3,8 +3,10 @@ import { equals } from 'uint8arrays';
 import type { ChannelSnapshot } from '../../machines/channel/channel.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { hexOf, rowText } from '../../src/channels/channel-store.ts';
+import { compareAudits } from '../../src/audit/compare.ts';
 import { replayChannel } from '../../src/channels/replay.ts';
 import type { PaymentRecord } from '../../src/payments/records.ts';
+import { auditLines, verifyTexts } from './audit-files.ts';
 import { COIN_SAT, COINS_PER_NODE, isVoid, type Mesh } from './mesh.ts';
 import type { MeshNode } from './mesh-node.ts';
 
@@ -43,22 +45,60 @@ export function faultsOf(mesh: Mesh): string[] {
   ];
 }
 
-/** The journals of all channels: the chain of hashes, and the life that they tell lived again. */
+/**
+ * The journals of all channels, as an auditor would get them: each holds by itself, as a whole and from its last checkpoint, and tells of the row on disk;
+ * both ends of a channel agree on every commitment.
+ */
 export function journalFaults(mesh: Mesh, isChosen: () => boolean = () => true): string[] {
-  return mesh.nodes.flatMap((node) =>
-    endsOf(node).filter(isChosen).flatMap(({ index, snapshot }) => {
-      const { channelStore } = node.node;
-      // As a whole, and as one that was cut short.
-      const beginnings = [0, channelStore.lastCheckpoint(index, channelStore.journalHead(index)?.length ?? 0) ?? 0];
-      return [...new Set(beginnings)].flatMap((from) => {
-        const replayed = replayChannel(channelStore.journal(index, from, ALL.limit));
-        const name = `the journal of ${node.name}'s channel ${index} from entry ${from}`;
-        if (!replayed.ok) return [`${name} breaks at entry ${replayed.sequence}: ${replayed.reason}`];
-        const isSame = rowText(replayed.snapshot) === rowText(snapshot) && replayed.snapshot.htlcs.length === snapshot.htlcs.length;
-        return isSame ? [] : [`${name} tells of another state than the one on disk`];
-      });
-    }),
-  );
+  const byChannel = new Map<string, ChannelEnd[]>();
+  for (const end of mesh.nodes.flatMap(endsOf)) {
+    const { channelId, temporaryChannelId } = end.snapshot.data;
+    const id = hexOf(channelId ?? temporaryChannelId);
+    byChannel.set(id, [...(byChannel.get(id) ?? []), end]);
+  }
+  return [...byChannel.values()].filter(isChosen).flatMap((ends) => {
+    const [first, second, ...more] = ends;
+    const isPair = first !== undefined && second !== undefined && more.length === 0 && ends.every(({ snapshot }) => !snapshot.data.isRecovered);
+    return [...ends.flatMap(checkpointFaults), ...(isPair ? pairFaults(first, second) : ends.flatMap(wholeFaults))];
+  });
+}
+
+const nameOf = ({ node, index }: ChannelEnd): string => `the journal of ${node.name}'s channel ${index}`;
+
+/** The lines of its audit file from an entry on. */
+function linesOf({ node, index, snapshot }: ChannelEnd, from: number): string[] {
+  return auditLines(node.node.channelStore.journal(index, from, ALL.limit), snapshot.data, node.node.options.signer);
+}
+
+/** The journal gives the row and the HTLCs on disk. */
+function rowFaults(end: ChannelEnd, from: number): string[] {
+  const { node, index, snapshot } = end;
+  const replayed = replayChannel(node.node.channelStore.journal(index, from, ALL.limit));
+  if (!replayed.ok) return [`${nameOf(end)} breaks at entry ${replayed.sequence}, from ${from} on: ${replayed.reason}`];
+  const isSame = rowText(replayed.snapshot) === rowText(snapshot) && replayed.snapshot.htlcs.length === snapshot.htlcs.length;
+  return isSame ? [] : [`${nameOf(end)} tells of another state than the one on disk`];
+}
+
+/** From the last checkpoint on, which is a small part of it. */
+function checkpointFaults(end: ChannelEnd): string[] {
+  const { channelStore } = end.node.node;
+  return rowFaults(end, channelStore.lastCheckpoint(end.index, channelStore.journalHead(end.index)?.length ?? 0) ?? 0);
+}
+
+function wholeFaults(end: ChannelEnd): string[] {
+  if (end.snapshot.data.funding === undefined) return rowFaults(end, 0);
+  const { failure } = verifyTexts(linesOf(end, 0));
+  return failure === undefined ? [] : [`${nameOf(end)} does not verify at entry ${failure.sequence}: ${failure.reason}`];
+}
+
+function pairFaults(...ends: readonly [ChannelEnd, ChannelEnd]): string[] {
+  const { agrees, files, divergence, failure } = compareAudits([
+    (options) => verifyTexts(linesOf(ends[0], 0), options),
+    (options) => verifyTexts(linesOf(ends[1], 0), options),
+  ]);
+  if (agrees) return [];
+  const broken = files.flatMap((file, index) => (file.failure ? [`${nameOf(ends[index as 0 | 1])}, entry ${file.failure.sequence}: ${file.failure.reason}`] : []));
+  return [`${nameOf(ends[0])} and the peer's do not agree: ${[...broken, JSON.stringify(divergence ?? failure)].join('; ')}`];
 }
 
 /** The hashes at the end of every journal: two runs of one seed have the same. */

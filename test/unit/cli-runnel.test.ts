@@ -26,8 +26,10 @@ describe('every verb', () => {
     await start();
     const backupFile = join(dataDir, 'channel.backup');
     writeFileSync(backupFile, contract.verifybackup.example.input.backup);
+    // What it writes is made of many calls: see cli-audit.test.ts.
+    const names = methodNames.filter((name) => name !== 'audit');
     const results = await Promise.all(
-      methodNames.map(async (name) => {
+      names.map(async (name) => {
         const [, ...words] = contract[name].cli.example.split(' ');
         const example = words.map((word) => (word === 'channel.backup' ? backupFile : word));
         return {

@@ -4,6 +4,7 @@ import type { NodeApi } from '../../api/contract.ts';
 import { ApiError } from '../../api/errors.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import type { Node } from '../node.ts';
+import { auditApi } from './audit-api.ts';
 import { backupApi } from './backup-api.ts';
 import { channelsApi } from './channels-api.ts';
 import { forwardsApi } from './forwards-api.ts';
@@ -26,6 +27,7 @@ export function nodeApi(node: Node): NodeApi {
     ...peersApi(node),
     ...channelsApi(node),
     ...momentsApi(node),
+    ...auditApi(node),
     ...pendingApi(node),
     ...backupApi(node),
     ...graphApi(node),
