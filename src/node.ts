@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fromString } from 'uint8arrays';
 import { defaultPolicy, type ChannelPolicy } from '../machines/channel/policy.ts';
 import { RunnelError } from '../protocols/errors.ts';
+import { encodeJson } from '../protocols/json.ts';
 import { ApiError } from './api/errors.ts';
 import { EventHub, type NodeEvent } from './api/events.ts';
 import type { NodeApi } from './api/contract.ts';
@@ -55,7 +56,7 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
       chainHash,
     });
     const events = new EventHub((error) => logger.error({ err: error }, 'an event listener failed'));
-    events.subscribe((event) => logEvent(logger, event));
+    events.subscribe(eventLog(logger));
     const { promise: failed, reject: fail } = Promise.withResolvers<never>();
     // Whoever holds the node waits for it or not: an unwatched failure must not end the process by itself.
     failed.catch(() => {});
@@ -110,10 +111,24 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
   }
 };
 
-/** What happens, for whoever reads the log: blocks and HTLCs only where details are asked for. */
-function logEvent(logger: Logger, { timeMs: _timeMs, type, ...fields }: NodeEvent): void {
-  if (type === 'block' || type === 'htlc') logger.debug(fields, type);
-  else logger.info(fields, type);
+/** What happens, for whoever reads the log: blocks, HTLCs and balances that they change only where details are asked for. */
+function eventLog(logger: Logger): (event: NodeEvent) => void {
+  const states = new Map<string, string>();
+  const isDetail = (event: NodeEvent): boolean => {
+    if (event.type !== 'channel') return event.type === 'block' || event.type === 'htlc';
+    const { channelId, state, stateValue, connection, shortChannelId, error } = event;
+    const { lifecycle, announcement } = typeof stateValue === 'object' ? stateValue : {};
+    const text = encodeJson({ lifecycle, announcement, connection, shortChannelId, error });
+    const isSame = states.get(channelId) === text;
+    if (state === 'closed' || state === 'abandoned') states.delete(channelId);
+    else states.set(channelId, text);
+    return isSame;
+  };
+  return (event) => {
+    const { timeMs: _timeMs, type, ...fields } = event;
+    if (isDetail(event)) logger.debug(fields, type);
+    else logger.info(fields, type);
+  };
 }
 
 /** The seed of the data folder, made at its first start, or brought back by its words. */

@@ -28,6 +28,22 @@ async function askDashboard(run: ClusterRun, method: 'GET' | 'POST', what: strin
   return Object.fromEntries(meshSchema.parse(await response.json()).nodes.map(({ name, state }) => [name, state]));
 }
 
+/** What a node tells of itself by its command, of a moment long gone, and to Prometheus. */
+async function seesItself(state: string, name: string): Promise<void> {
+  const ask = (...args: string[]) => JSON.parse(execFileSync(join(state, 'bin', name), [...args, '--json'], { encoding: 'utf8' })) as Record<string, unknown>;
+  expect(ask('overview')).toMatchObject({ alias: name, numChannels: { normal: 1, closing: 0 }, alarms: [] });
+  const [channel = ''] = (ask('channels').channels as { channelId: string }[]).map(({ channelId }) => channelId);
+  const { total } = ask('journal', channel, '--limit', '1') as { total: number };
+  expect(ask('moment', channel, `${total - 1}`)).toMatchObject({ channelId: channel, state: 'normal', stateValue: ask('channel', channel).stateValue });
+  const { port } = JSON.parse(readFileSync(join(state, name, 'api.json'), 'utf8')) as { port: number };
+  const authorization = `Bearer ${readFileSync(join(state, name, 'api-token'), 'utf8').trim()}`;
+  const metrics = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { authorization } });
+  const text = await metrics.text();
+  expect(text).toContain('runnel_channels{state="normal"} 1\n');
+  expect(text).toMatch(/^runnel_turn_duration_seconds_count [1-9]/m);
+  expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(401);
+}
+
 describe('scripts/cluster', () => {
   it(
     '--check --json ends with status 0, the result as JSON, and nothing left behind',
@@ -68,6 +84,7 @@ describe('scripts/cluster', () => {
       );
       const info = execFileSync(join(state, 'bin/bob'), ['getinfo', '--json'], { encoding: 'utf8' });
       expect(JSON.parse(info)).toMatchObject({ alias: 'bob', numActiveChannels: 1 });
+      await seesItself(state, 'bob');
       const pids = processesOf(state);
       expect(pids).toHaveLength(2);
       expect(await askDashboard(second, 'GET', 'mesh')).toEqual({ alice: 'up', bob: 'up' });
