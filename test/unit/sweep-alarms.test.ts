@@ -7,18 +7,19 @@ function fresh() {
   const { logger, lines } = noteLog();
   const told: [boolean, string][] = [];
   const onChange = ({ code }: Alarm, isRaised: boolean): void => void told.push([isRaised, code]);
-  return { alarms: new Alarms({ logger, onChange }), lines, told };
+  let nowMs = 0;
+  return { alarms: new Alarms({ logger, onChange, clock: { now: () => ++nowMs } }), lines, told };
 }
 
 describe('alarms', () => {
-  it('are told and logged once, however often they are raised, with the latest message', () => {
+  it('are told and logged once, however often they are raised, with the latest message and since when they stand', () => {
     const { alarms, lines, told } = fresh();
     alarms.raise('no_fee_coins', 'channel-1', { message: 'too little', channelIndex: 1 });
     alarms.raise('no_fee_coins', 'channel-1', { message: 'still too little', channelIndex: 1 });
     alarms.raise('no_fee_coins', 'channel-2', { message: 'too little', channelIndex: 2 });
     expect(alarms.list()).toEqual([
-      { code: 'no_fee_coins', key: 'channel-1', message: 'still too little', channelIndex: 1 },
-      { code: 'no_fee_coins', key: 'channel-2', message: 'too little', channelIndex: 2 },
+      { code: 'no_fee_coins', key: 'channel-1', message: 'still too little', channelIndex: 1, sinceMs: 1 },
+      { code: 'no_fee_coins', key: 'channel-2', message: 'too little', channelIndex: 2, sinceMs: 2 },
     ]);
     expect(lines).toHaveLength(2);
     alarms.clear('deadline_missed', 'channel-1');
