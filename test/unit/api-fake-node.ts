@@ -47,9 +47,9 @@ export function fakeNode(overrides: Partial<Api> = {}): FakeNode {
   return fake;
 }
 
-export async function serve(fake: FakeNode, clock?: Clock): Promise<ApiServer> {
+export async function serve(fake: FakeNode, clock?: Clock, port = 0): Promise<ApiServer> {
   const metrics = async () => ({ contentType: 'text/plain; version=0.0.4', text: 'runnel_peers 2\n' });
   return startApiServer(
-    { api: fake.api, events: fake.events, metrics, token: TOKEN, port: 0, version: '0.1.0', logger: fake.logger, clock },
+    { api: fake.api, events: fake.events, metrics, token: TOKEN, port, version: '0.1.0', logger: fake.logger, clock },
   );
 }

@@ -34,7 +34,11 @@ export function ChartPage() {
           All statecharts
         </a>
       </div>
-      {name !== undefined && <ChartView name={name satisfies ChartName} label={`Statechart: ${chartTitles[name]}`} />}
+      {name !== undefined && (
+        <div class="panel">
+          <ChartView name={name satisfies ChartName} label={`Statechart: ${chartTitles[name]}`} />
+        </div>
+      )}
     </>
   );
 }

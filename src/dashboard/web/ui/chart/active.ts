@@ -1,10 +1,14 @@
 /** Which states of a chart a machine is in. */
 import type { StateValue } from '../../../../api/fields.ts';
-import type { LaidOutChart } from '../../../../statechart/laid-out.ts';
 
-/** The ids of the states that are active by a state value, each with those that it lies in. */
-export function activeStates(chart: LaidOutChart, value: StateValue | undefined): ReadonlySet<string> {
-  return new Set(chart.nodes.filter(({ path }) => value !== undefined && isIn(value, path)).map(({ id }) => id));
+interface State {
+  readonly id: string;
+  readonly path: readonly string[];
+}
+
+/** The ids of those of a chart's states that are active by a state value, each with those that it lies in. */
+export function activeStates(states: readonly State[], value: StateValue | undefined): ReadonlySet<string> {
+  return new Set(states.filter(({ path }) => value !== undefined && isIn(value, path)).map(({ id }) => id));
 }
 
 function isIn(value: StateValue, path: readonly string[]): boolean {
@@ -15,11 +19,9 @@ function isIn(value: StateValue, path: readonly string[]): boolean {
   return inside !== undefined && (rest.length === 0 || isIn(inside, rest));
 }
 
-/** The innermost active states, as words: `lifecycle: closing, local`. */
+/** The innermost active states, a line for each region: `lifecycle: closing › local`. */
 export function activeWords(value: StateValue): string[] {
   if (typeof value === 'string') return [value];
-  return Object.entries(value).map(([region, inside]) => [region, ...flat(inside)].join(' › '));
+  const regions = Object.entries(value);
+  return regions.map(([region, inside]) => `${region}${regions.length > 1 ? ': ' : ' › '}${activeWords(inside).join(', ')}`);
 }
-
-const flat = (value: StateValue): string[] =>
-  typeof value === 'string' ? [value] : Object.entries(value).flatMap(([name, inside]) => [name, ...flat(inside)]);

@@ -1,11 +1,12 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useId, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { StateValue } from '../../../../api/fields.ts';
-import type { LaidOutChart, LaidOutEdge, LaidOutReference, LaidOutState, Point, TextLine } from '../../../../statechart/laid-out.ts';
+import type { Box, LaidOutChart } from '../../../../statechart/laid-out.ts';
 import type { ChartName } from '../../../../statechart/names.ts';
 import { Loader } from '../../api/loader.ts';
 import { Loaded } from '../states.tsx';
-import { activeStates } from './active.ts';
+import { activeStates, activeWords } from './active.ts';
+import { ChartSvg } from './chart-svg.tsx';
 import { loadChart } from './load-chart.ts';
 import { StateText } from './state-text.tsx';
 import './chart.css';
@@ -24,19 +25,48 @@ export function ChartView({ name, ...props }: Props & { readonly name: ChartName
 }
 
 const STEP = 1.3;
+/** Smaller, nothing of it could be read: it is scrolled instead. */
+const LEAST_FIT = 0.5;
+/** Of several regions, the one whose state is kept in view. */
+const MAIN_REGION = 'lifecycle';
+
+const fitOf = ({ clientWidth }: HTMLElement, { width }: LaidOutChart): number => Math.min(1, clientWidth / width);
+
+/** Scrolls a chart, and nothing around it, to where a state is, unless that is in view. */
+function reveal(scroller: HTMLElement, { x, y, width, height }: Box, scale: number): void {
+  const { scrollLeft, scrollTop, clientWidth, clientHeight } = scroller;
+  const [left, top, right, bottom] = [x * scale, y * scale, (x + width) * scale, (y + height) * scale];
+  const isSeen = left >= scrollLeft && right <= scrollLeft + clientWidth && top >= scrollTop && bottom <= scrollTop + clientHeight;
+  if (!isSeen) scroller.scrollTo((left + right - clientWidth) / 2, Math.min(top - 16, (top + bottom - clientHeight) / 2));
+}
 
 function Drawing({ chart, value, label }: Props & { readonly chart: LaidOutChart }) {
   const chosen = useSignal<string | undefined>(undefined);
   const scale = useSignal<number | undefined>(undefined);
   const scroller = useRef<HTMLDivElement>(null);
-  const active = useMemo(() => activeStates(chart, value), [chart, value]);
+  const active = useMemo(() => activeStates(chart.nodes, value), [chart, value]);
   const state = chart.nodes.find(({ id }) => id === chosen.value);
+  const place = chart.nodes.findLast(({ id, type, path }) => active.has(id) && type === 'atomic' && path[0] === MAIN_REGION) ?? chart.nodes.find(({ id, type }) => active.has(id) && type === 'atomic');
+  useEffect(() => {
+    const { current } = scroller;
+    if (current !== null && current.clientWidth / chart.width < LEAST_FIT) scale.value = LEAST_FIT;
+  }, [chart]);
+  useEffect(() => {
+    if (scroller.current !== null && place !== undefined) reveal(scroller.current, place, scale.value ?? fitOf(scroller.current, chart));
+  }, [place, scale.value]);
   const zoomBy = (factor: number): void => {
-    const shown = scale.value ?? (scroller.current?.clientWidth ?? chart.width) / chart.width;
+    const shown = scale.value ?? (scroller.current === null ? 1 : fitOf(scroller.current, chart));
     scale.value = Math.max(0.1, Math.min(3, shown * factor));
   };
   return (
     <div class="chart">
+      {value !== undefined && (
+        <ul class="active-states" aria-label="Active states">
+          {activeWords(value).map((words) => (
+            <li key={words}>{words}</li>
+          ))}
+        </ul>
+      )}
       <div class="chart-zoom">
         <button type="button" aria-label={`Zoom into ${label}`} onClick={() => zoomBy(STEP)}>
           +
@@ -49,132 +79,9 @@ function Drawing({ chart, value, label }: Props & { readonly chart: LaidOutChart
         </button>
       </div>
       <div class="chart-scroll" ref={scroller}>
-        <Svg chart={chart} active={active} chosen={chosen.value} scale={scale.value} label={label} onChoose={(id) => (chosen.value = id)} />
+        <ChartSvg chart={chart} active={active} chosen={chosen.value} scale={scale.value} label={label} onChoose={(id) => (chosen.value = id)} />
       </div>
       <StateText state={state} isActive={state !== undefined && active.has(state.id)} hasValue={value !== undefined} />
     </div>
   );
 }
-
-function Svg(props: {
-  readonly chart: LaidOutChart;
-  readonly active: ReadonlySet<string>;
-  readonly chosen: string | undefined;
-  readonly scale: number | undefined;
-  readonly label: string;
-  readonly onChoose: (id: string) => void;
-}) {
-  const { chart, active, chosen, scale, label, onChoose } = props;
-  const arrow = useId();
-  const states = chart.nodes.filter(({ path }) => path.length > 0);
-  const first = chosen ?? states.find(({ id, type }) => active.has(id) && type !== 'parallel')?.id ?? states[0]?.id;
-  const move = (event: KeyboardEvent): void => {
-    const at = states.findIndex(({ id }) => id === (event.target as Element).getAttribute('data-id'));
-    const steps: Readonly<Record<string, number>> = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: states.length - 1 };
-    const to = steps[event.key];
-    if (at < 0 || to === undefined) return;
-    event.preventDefault();
-    const next = states[Math.max(0, Math.min(states.length - 1, to))];
-    const element = [...(event.currentTarget as Element).querySelectorAll<SVGGElement>('[data-id]')].find((one) => one.dataset.id === next?.id);
-    element?.focus();
-  };
-  return (
-    <svg
-      viewBox={`0 0 ${chart.width} ${chart.height}`}
-      width={scale === undefined ? '100%' : chart.width * scale}
-      height={scale === undefined ? undefined : chart.height * scale}
-      role="group"
-      aria-label={label}
-      onKeyDown={move}
-    >
-      <defs>
-        <marker id={arrow} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto-start-reverse">
-          <path class="arrow" d="M0 0.5 8 4 0 7.5z" />
-        </marker>
-      </defs>
-      {states.map((state) => (
-        <State key={state.id} state={state} isActive={active.has(state.id)} isChosen={state.id === chosen} isFirst={state.id === first} onChoose={onChoose} />
-      ))}
-      <g aria-hidden="true">
-        <Lines lines={chart.nodes.find(({ path }) => path.length === 0)?.text ?? []} />
-        {chart.references.map((reference) => (
-          <Reference key={reference.id} reference={reference} isActive={active.has(reference.state)} onChoose={onChoose} />
-        ))}
-        {chart.initials.map(({ target, points }) => (
-          <g key={target} class="initial">
-            <circle cx={points[0]?.x} cy={points[0]?.y} r="4" />
-            <path d={lineThrough(points)} marker-end={`url(#${arrow})`} />
-          </g>
-        ))}
-        {chart.edges.map((edge) => (
-          <Edge key={edge.id} edge={edge} arrow={arrow} isActive={active.has(edge.source)} />
-        ))}
-        {chart.junctions.map(({ x, y }, index) => (
-          <circle key={index} class="junction" cx={x} cy={y} r="2.5" />
-        ))}
-      </g>
-    </svg>
-  );
-}
-
-function State(props: { readonly state: LaidOutState; readonly isActive: boolean; readonly isChosen: boolean; readonly isFirst: boolean; readonly onChoose: (id: string) => void }) {
-  const { state, isActive, isChosen, isFirst, onChoose } = props;
-  const { id, path, x, y, width, height, type, text, isRegion } = state;
-  const isLeaf = type === 'atomic' || type === 'final';
-  const classes = ['state', isLeaf ? 'leaf' : 'group', isActive && 'active', isChosen && 'chosen', isRegion && 'region', type === 'final' && 'final'];
-  return (
-    <g
-      class={classes.filter(Boolean).join(' ')}
-      data-id={id}
-      role="button"
-      tabIndex={isFirst ? 0 : -1}
-      aria-label={`${path.join(' › ')}${isActive ? ', active' : ''}`}
-      aria-pressed={isChosen}
-      onFocus={() => onChoose(id)}
-      onClick={() => onChoose(id)}
-    >
-      <rect x={x} y={y} width={width} height={height} rx="7" />
-      <Lines lines={text} />
-    </g>
-  );
-}
-
-/** A box for a state that is drawn in full elsewhere in the chart: it is lit with it, and chooses it. */
-function Reference({ reference, isActive, onChoose }: { readonly reference: LaidOutReference; readonly isActive: boolean; readonly onChoose: (id: string) => void }) {
-  const { state, isClosed, x, y, width, height, text } = reference;
-  return (
-    <g class={`state leaf ${isClosed ? 'closed' : 'elsewhere'} ${isActive ? 'active' : ''}`} onClick={() => onChoose(state)}>
-      <rect x={x} y={y} width={width} height={height} rx={isClosed ? 7 : 11} />
-      <Lines lines={text} />
-    </g>
-  );
-}
-
-function Edge({ edge, arrow, isActive }: { readonly edge: LaidOutEdge; readonly arrow: string; readonly isActive: boolean }) {
-  return (
-    <g class={`edge ${isActive ? 'from-active' : ''} ${edge.isAlways ? 'always' : ''}`}>
-      <path d={lineThrough(edge.points)} marker-end={`url(#${arrow})`} />
-      {edge.isInwards && <circle class="ring" cx={edge.points[0]?.x} cy={edge.points[0]?.y} r="4" />}
-      <Lines lines={edge.text} />
-    </g>
-  );
-}
-
-function Lines({ lines }: { readonly lines: readonly TextLine[] }) {
-  return (
-    <>
-      {lines.map(({ x, y, runs }, index) => (
-        <text key={index} x={x} y={y}>
-          {runs.map(({ kind, text }, place) => (
-            <tspan key={place} class={`line-${kind}`}>
-              {place === 0 ? text : ` ${text}`}
-            </tspan>
-          ))}
-        </text>
-      ))}
-    </>
-  );
-}
-
-const lineThrough = (points: readonly Point[]): string =>
-  points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${x} ${y}`).join('');

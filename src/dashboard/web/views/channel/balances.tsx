@@ -5,12 +5,11 @@ import type { Shown } from './shown.ts';
 
 /** Who has what, and what hangs between them. */
 export function Balances({ shown }: { readonly shown: Shown }) {
-  const { localMsat, remoteMsat, capacitySat, htlcs, error } = shown;
+  const { localMsat, remoteMsat, capacitySat, htlcs } = shown;
   const [local, remote, capacity] = [msatOf(localMsat), msatOf(remoteMsat), satToMsat(capacitySat)];
   const inFlight = capacity - local - remote;
   return (
     <Panel title="Balances" class="balances">
-      {error !== undefined && <p class="problem">{error}</p>}
       <BalanceBar localMsat={local} remoteMsat={remote} capacityMsat={capacity} label={`${formatWholeSat(local)} sat ours, ${formatWholeSat(remote)} sat theirs`} />
       <p class="ends">
         <span>

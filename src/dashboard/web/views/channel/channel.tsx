@@ -3,7 +3,7 @@ import { CloseChannel, ForceClose } from '../../actions/channel-actions.tsx';
 import { replace, route, routeNode } from '../../api/location.ts';
 import type { NodeClient } from '../../api/types.ts';
 import { currentClient, isViewed } from '../../api/server.ts';
-import { nameOr } from '../../lib/text.ts';
+import { harmless, nameOr } from '../../lib/text.ts';
 import { ChannelState } from '../../ui/badge.tsx';
 import { ChartView } from '../../ui/chart/chart-view.tsx';
 import { Id } from '../../ui/id.tsx';
@@ -56,6 +56,8 @@ function Channel({ client, detail }: { readonly client: NodeClient; readonly det
     <div class={`stack ${isPast ? 'past' : ''}`}>
       <Head client={client} detail={detail} />
       {detail.why !== undefined && <Why why={detail.why} onEntry={goTo} />}
+      {detail.why === undefined && detail.error !== undefined && <p class="problem">{harmless(detail.error, 500)}</p>}
+      {!isPast && detail.closingTree !== undefined && <ClosingTree root={detail.closingTree} />}
       <Timeline client={client} channelId={channelId} last={last} at={at} shownAt={moment?.sequence} timeMs={moment?.timeMs} onMove={goTo} />
       {moments.failure.value !== undefined && <Problem failure={moments.failure.value} />}
       {isPast && <Entry moment={moment} />}
@@ -65,7 +67,6 @@ function Channel({ client, detail }: { readonly client: NodeClient; readonly det
       </Panel>
       <Htlcs htlcs={shown.htlcs} />
       {shown.outputs.length > 0 && <Outputs outputs={shown.outputs} />}
-      {!isPast && detail.closingTree !== undefined && <ClosingTree root={detail.closingTree} />}
       {shown.commitments !== undefined && <Commitments commitments={shown.commitments} />}
       <Terms detail={detail} />
     </div>

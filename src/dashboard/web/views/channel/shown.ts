@@ -14,7 +14,6 @@ export interface Shown {
   readonly htlcs: Detail['htlcs'];
   readonly commitments: Detail['commitments'];
   readonly outputs: Moment['outputs'];
-  readonly error: string | undefined;
 }
 
 export const shownNow = (detail: Detail): Shown => ({
@@ -22,12 +21,10 @@ export const shownNow = (detail: Detail): Shown => ({
   stateValue: detail.stateValue as StateValue,
   commitments: detail.commitments,
   outputs: detail.pending?.outputs ?? [],
-  error: detail.error,
 });
 
 export const shownThen = (moment: Moment): Shown => ({
   ...moment,
   stateValue: moment.stateValue as StateValue,
   commitments: moment.commitments,
-  error: moment.error,
 });

@@ -1,18 +1,20 @@
-import { hrefOf } from '../../api/location.ts';
+import { routeNode } from '../../api/location.ts';
 import type { Output } from '../../api/types.ts';
+import { formatRoute } from '../../lib/route.ts';
 import { harmless, shortId } from '../../lib/text.ts';
 import { Ago } from '../../ui/time.tsx';
 
 /** Where the node cannot go on by itself, each with what to do. */
-export function Alarms({ alarms }: { readonly alarms: Output<'overview'>['alarms'] }) {
+export function Alarms({ alarms, node = routeNode.value }: { readonly alarms: Output<'overview'>['alarms']; readonly node?: string | undefined }) {
   if (alarms.length === 0) return null;
   return (
     <section class="alarms" aria-label="Alarms">
       {alarms.map(({ code, message, channelId, sinceMs, advice }) => (
         <div key={`${code} ${channelId}`} class="alarm">
           <p>
+            {node !== undefined && <span class="muted">{node}: </span>}
             <strong>{harmless(message, 500)}</strong>{' '}
-            {channelId !== undefined && <a href={hrefOf({ view: 'channel', id: channelId })}>channel {shortId(channelId)}</a>}{' '}
+            {channelId !== undefined && <a href={formatRoute({ view: 'channel', id: channelId, ...(node !== undefined && { node }) })}>channel {shortId(channelId)}</a>}{' '}
             <span class="muted">
               since <Ago timeMs={sinceMs} />
             </span>

@@ -63,8 +63,8 @@ export function ClusterSummary() {
           <MineBlocks />
         </div>
       </div>
-      {known.map(({ nodeId, alarms }) => (
-        <Alarms key={nodeId} alarms={alarms} />
+      {[...views.value].map(([name, { alarms }]) => (
+        <Alarms key={name} alarms={alarms} node={name} />
       ))}
       <div class="figures six">
         <Figure title="Nodes up" main={`${mesh.nodes.length - down} of ${mesh.nodes.length}`} />

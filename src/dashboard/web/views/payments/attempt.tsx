@@ -10,11 +10,12 @@ type Attempt = Output<'payment'>['attempts'][number];
 export function AttemptPanel(props: {
   readonly index: number;
   readonly attempt: Attempt;
+  readonly payer: string;
   readonly nameOf: (nodeId: string) => string;
   readonly isShown: boolean;
   readonly onShow: () => void;
 }) {
-  const { index, attempt, nameOf, isShown, onShow } = props;
+  const { index, attempt, payer, nameOf, isShown, onShow } = props;
   const { status, route, failure, failedHop, learnt } = attempt;
   return (
     <li>
@@ -29,6 +30,13 @@ export function AttemptPanel(props: {
         </button>
       </header>
       <ol class="hops" aria-label="Route">
+        <li>
+          <span class="hop-node">{payer}</span>
+          <span class="muted">pays</span>
+          <span class="number">
+            <Sat msat={msatOf(route.totalMsat)} />
+          </span>
+        </li>
         {route.hops.map((hop, place) => (
           <li key={hop.shortChannelId} class={place === failedHop ? 'failed' : undefined}>
             <span class="hop-node">{nameOf(hop.nodeId)}</span>

@@ -1,9 +1,10 @@
 import { useSignal, type Signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { route } from '../../api/location.ts';
+import { route, routeNode } from '../../api/location.ts';
 import { currentClient, isViewed } from '../../api/server.ts';
 import type { Output } from '../../api/types.ts';
 import { msatOf } from '../../lib/amounts.ts';
+import { nodeInfo } from '../../state/node-info.ts';
 import { harmless, nameOr, shortId } from '../../lib/text.ts';
 import { Sat } from '../../ui/amount.tsx';
 import { Status } from '../../ui/badge.tsx';
@@ -92,6 +93,7 @@ function Attempts(props: { readonly payment: Payment; readonly nameOf: (id: stri
             key={index}
             index={index}
             attempt={attempt}
+            payer={routeNode.value ?? nodeInfo.value?.alias ?? 'this node'}
             nameOf={nameOf}
             isShown={shown.value === index}
             onShow={() => (shown.value = shown.value === index ? undefined : index)}
