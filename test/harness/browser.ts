@@ -5,6 +5,8 @@ import { AxeBuilder } from '@axe-core/playwright';
 import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 import { describe } from 'vitest';
 
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
 export type Role = Parameters<Page['getByRole']>[0];
 
 /** Chromium of `RUNNEL_CHROMIUM`, or the first of its names on the PATH; undefined where there is none. */
@@ -95,7 +97,7 @@ export class Visitor {
   }
 
   async fills(label: string | RegExp, text: string): Promise<void> {
-    await this.page.getByLabel(label).fill(text);
+    await this.page.getByLabel(label, { exact: true }).and(this.page.locator('input')).fill(text);
   }
 
   find(role: Role, name: string | RegExp): Locator {
@@ -107,9 +109,11 @@ export class Visitor {
     return this.page.evaluate('document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? ""');
   }
 
-  /** What axe finds against WCAG 2.2 AA, each as a line. */
-  async accessibilityProblems(): Promise<string[]> {
-    const { violations } = await new AxeBuilder({ page: this.page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+  /** What axe finds against WCAG 2.2 AA, or against its contrast alone, each as a line; `without` what a selector names. */
+  async accessibilityProblems(of: 'all' | 'contrast' = 'all', without?: string): Promise<string[]> {
+    const axe = new AxeBuilder({ page: this.page });
+    if (without !== undefined) axe.exclude(without);
+    const { violations } = await (of === 'all' ? axe.withTags(RULES) : axe.withRules('color-contrast')).analyze();
     return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary ?? ''}`));
   }
 

@@ -5,8 +5,8 @@ import type { StateValue } from '../../src/api/fields.ts';
 import { activeStates, activeWords } from '../../src/dashboard/web/ui/chart/active.ts';
 import { chartOf } from '../../src/statechart/charts.ts';
 
-describe('the channel chart', () => {
-  const { states } = chartOf('channel');
+describe('the channel chart', async () => {
+  const { states } = await chartOf('channel');
   const value = contract.channel.example.output.stateValue as StateValue;
 
   it('is lit in each region, with what the states lie in and nothing beside them', () => {
@@ -44,8 +44,8 @@ describe('the channel chart', () => {
   });
 });
 
-it('the chart of an HTLC is lit by the name of its state', () => {
-  const { states } = chartOf('htlc');
+it('the chart of an HTLC is lit by the name of its state', async () => {
+  const { states } = await chartOf('htlc');
   const active = activeStates(states, 'RCVD_ADD_REVOCATION');
   expect(states.filter(({ id, path }) => path.length > 0 && active.has(id)).map(({ label }) => label)).toEqual(['RCVD_ADD_REVOCATION']);
 });

@@ -38,7 +38,7 @@ const LONGEST_WAIT_MS = 15_000;
 
 export interface EventSource {
   readonly stream: '/v1/events' | '/cluster/events';
-  /** Asked before a reconnection: its 401 leads to the form, which a refused WebSocket could not. */
+  /** Asked before each connection: its 401 leads to the form, which a refused WebSocket could not. */
   readonly probe: string;
 }
 
@@ -57,7 +57,6 @@ function connect({ stream, probe }: EventSource, withToken: string): () => void 
   let ended = false;
 
   const open = (): void => {
-    timer = undefined;
     socket = new WebSocket(`ws://${location.host}${stream}`, ['runnel', `token.${withToken}`]);
     socket.addEventListener('open', () => {
       wait = FIRST_WAIT_MS;
@@ -71,10 +70,10 @@ function connect({ stream, probe }: EventSource, withToken: string): () => void 
     if (ended) return;
     connection.value = 'lost';
     // Not all tabs of a node at once.
-    timer = setTimeout(tryAgain, wait * (0.75 + Math.random() / 2));
+    timer = setTimeout(attempt, wait * (0.75 + Math.random() / 2));
     wait = Math.min(wait * 2, LONGEST_WAIT_MS);
   };
-  const tryAgain = (): void => {
+  const attempt = (): void => {
     timer = undefined;
     send('GET', probe).then(
       () => ended || open(),
@@ -84,13 +83,13 @@ function connect({ stream, probe }: EventSource, withToken: string): () => void 
   const hurry = (): void => {
     if (document.hidden || timer === undefined) return;
     clearTimeout(timer);
-    tryAgain();
+    attempt();
   };
 
   connection.value = 'connecting';
   document.addEventListener('visibilitychange', hurry);
   window.addEventListener('online', hurry);
-  open();
+  attempt();
   return () => {
     ended = true;
     clearTimeout(timer);

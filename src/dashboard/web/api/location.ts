@@ -1,9 +1,13 @@
 /** The page's address as a signal. */
 import { computed, signal } from '@preact/signals';
 import { formatRoute, parseRoute, type Route } from '../lib/route.ts';
+import { takeTokenFromAddress } from './session.ts';
 
+// Before anything reads the address.
+takeTokenFromAddress();
 const hash = signal(location.hash);
 window.addEventListener('hashchange', () => {
+  takeTokenFromAddress();
   hash.value = location.hash;
 });
 

@@ -27,7 +27,7 @@ export type ColumnTitle = string | { readonly number: string };
 export function Table(props: { readonly label: string; readonly head: readonly ColumnTitle[]; readonly children: ComponentChildren }) {
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard
-    <div class="table" role="region" aria-label={props.label} tabIndex={0}>
+    <div class="table" role="group" aria-label={props.label} tabIndex={0}>
       <table>
         <thead>
           <tr>

@@ -78,7 +78,8 @@ function Drawing({ chart, value, label }: Props & { readonly chart: LaidOutChart
           Fit
         </button>
       </div>
-      <div class="chart-scroll" ref={scroller}>
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
+      <div class="chart-scroll" ref={scroller} role="group" aria-label={`${label}, drawn`} tabIndex={0}>
         <ChartSvg chart={chart} active={active} chosen={chosen.value} scale={scale.value} label={label} onChoose={(id) => (chosen.value = id)} />
       </div>
       <StateText state={state} isActive={state !== undefined && active.has(state.id)} hasValue={value !== undefined} />

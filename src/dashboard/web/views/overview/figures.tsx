@@ -69,11 +69,11 @@ export function Figures({ overview }: { readonly overview: Output<'overview'> })
 
 export function Figure(props: { readonly title: string; readonly main: ComponentChildren; readonly children?: ComponentChildren }) {
   return (
-    <section class="panel figure" aria-label={props.title}>
+    <div class="panel figure">
       <h2>{props.title}</h2>
       <p class="main">{props.main}</p>
       <div class="more">{props.children}</div>
-    </section>
+    </div>
   );
 }
 

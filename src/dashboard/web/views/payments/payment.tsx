@@ -93,7 +93,7 @@ function Attempts(props: { readonly payment: Payment; readonly nameOf: (id: stri
             key={index}
             index={index}
             attempt={attempt}
-            payer={routeNode.value ?? nodeInfo.value?.alias ?? 'this node'}
+            payer={harmless(routeNode.value ?? nodeInfo.value?.alias ?? 'this node', 32)}
             nameOf={nameOf}
             isShown={shown.value === index}
             onShow={() => (shown.value = shown.value === index ? undefined : index)}
