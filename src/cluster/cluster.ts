@@ -13,6 +13,8 @@ import { forEachLimited } from './wait.ts';
 
 /** A daemon takes a core while it starts. */
 const STARTS_AT_ONCE = 2;
+/** All nodes together ask the chain at most 50 times a second, and each of few ten times. */
+const chainPollMs = (nodes: number): number => Math.max(100, 20 * nodes);
 
 export interface Cluster {
   readonly chain: ChainProcess;
@@ -54,6 +56,7 @@ export async function startCluster({
       port,
       apiPort: apiPorts[index] ?? 0,
       chain,
+      chainPollMs: chainPollMs(settings.nodes),
     });
     mkdirSync(dirname(state.commandPath(name)), { recursive: true });
     writeCommand(state.commandPath(name), programPath('runnel'), ['--datadir', dataDir]);

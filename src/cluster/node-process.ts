@@ -25,6 +25,8 @@ export interface NodeOptions {
   /** 0 takes any free one. */
   readonly apiPort: number;
   readonly chain: ChainProcess;
+  /** How often it asks the chain for blocks. */
+  readonly chainPollMs?: number;
   /** More of the daemon's flags. */
   readonly flags?: readonly string[];
 }
@@ -158,7 +160,7 @@ export class NodeProcess {
 
 function spawnDaemon(
   group: ProcessGroup,
-  { name, dataDir, logPath, port, apiPort, chain, flags = [] }: NodeOptions,
+  { name, dataDir, logPath, port, apiPort, chain, chainPollMs = CHAIN_POLL_MS, flags = [] }: NodeOptions,
 ): ManagedProcess {
   // One that was killed has left its own, which would pass for this one's.
   removeApiFile(dataDir);
@@ -170,7 +172,7 @@ function spawnDaemon(
     '--api-port': apiPort,
     '--chain-rpc-url': chain.url,
     '--chain-rpc-cookie-file': chain.cookieFile,
-    '--chain-poll-interval-ms': CHAIN_POLL_MS,
+    '--chain-poll-interval-ms': chainPollMs,
   };
   const args = Object.entries(config).flatMap(([flag, value]) => [flag, String(value)]);
   return group.start({ name, program: 'runneld', args: [...args, ...flags], logPath });
