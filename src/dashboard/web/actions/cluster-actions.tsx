@@ -13,7 +13,11 @@ async function control(path: string, body: unknown = {}): Promise<ClusterMesh> {
   return mesh;
 }
 
+/** While a cluster makes the payments that it checks to the msat, its server lets nobody else change anything. */
+const isPreparing = (): boolean => clusterMesh.value?.phase === 'preparing';
+
 export function NodeControls({ node: { name, state } }: { readonly node: ClusterNode }) {
+  if (isPreparing()) return null;
   const path = (what: string): string => `/cluster/nodes/${encodeURIComponent(name)}/${what}`;
   if (state !== 'up') {
     return (
@@ -64,6 +68,7 @@ export function NodeControls({ node: { name, state } }: { readonly node: Cluster
 
 export function LinkControl({ a, b }: { readonly a: string; readonly b: string }) {
   const isCut = clusterMesh.value?.links.some((link) => link.isCut && ((link.a === a && link.b === b) || (link.a === b && link.b === a))) === true;
+  if (isPreparing()) return null;
   return (
     <ActionButton
       act={async () => {
@@ -77,6 +82,7 @@ export function LinkControl({ a, b }: { readonly a: string; readonly b: string }
 }
 
 export function MineBlocks() {
+  if (isPreparing()) return null;
   return (
     <FormAction
       title="Mine blocks"
@@ -96,6 +102,7 @@ export function MineBlocks() {
 /** Payments at random, so that something moves. */
 export function TrafficControl() {
   const { perSecond = 0 } = clusterMesh.value?.traffic ?? {};
+  if (isPreparing()) return <p class="muted">The cluster makes payments that it checks: nothing else can be done until then.</p>;
   return (
     <FormAction
       title="Random payments"
