@@ -23,7 +23,8 @@ export function gossipService(topic: string): (components: GossipSubComponents) 
   return gossipsub({
     globalSignaturePolicy: 'StrictNoSign',
     msgIdFn: ({ data }) => contentHash(data),
-    fastMsgIdFn: ({ data }) => bytesToString(contentHash(data ?? new Uint8Array()), 'base64'),
+    msgIdToStrFn: idText,
+    fastMsgIdFn: ({ data }) => idText(contentHash(data ?? new Uint8Array())),
     allowedTopics: [topic],
     fallbackToFloodsub: false,
     allowPublishToZeroTopicPeers: true,
@@ -65,6 +66,11 @@ export interface GossipTopicOptions {
   onGossip(message: Uint8Array, from: NodeId): Promise<GossipVerdict>;
 }
 
+/** A part of gossipsub that it does not show, for want of a way to have it publish what it has seen. */
+interface SeenByGossipsub {
+  readonly seenCache: { readonly entries: Map<string, unknown> };
+}
+
 /**
  * The topic of one chain. Each new message goes through `onGossip`, some at a time, before it is passed on. Messages
  * that would have to wait behind too many others, of the same peer or of all, are ignored: gossipsub has no way to slow
@@ -90,9 +96,15 @@ export class GossipTopic {
     pubsub.subscribe(topic);
   }
 
-  /** @throws NetworkError `message_too_large` */
+  /**
+   * Also what was received before: what came too early was ignored, so that it went no further, and is published once its
+   * time has come. gossipsub itself publishes nothing that it has seen.
+   * @throws NetworkError `message_too_large`
+   */
   async publish(message: Uint8Array): Promise<void> {
     if (message.length > MAX_BOLT_MESSAGE_BYTES) throw messageTooLarge(message.length);
+    const { seenCache } = this.#options.pubsub as unknown as SeenByGossipsub;
+    seenCache.entries.delete(idText(contentHash(message)));
     await this.#options.pubsub.publish(this.#options.topic, message);
   }
 
@@ -135,6 +147,8 @@ const verdicts: Record<GossipVerdict, TopicValidatorResult> = {
   reject: TopicValidatorResult.Reject,
   ignore: TopicValidatorResult.Ignore,
 };
+
+const idText = (hash: Uint8Array): string => bytesToString(hash, 'base64');
 
 function contentHash(data: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(data).digest());

@@ -82,6 +82,20 @@ describe('gossip over libp2p', () => {
     expect(alice.gossip).not.toContain(`2.1.1 from ${bob.id}`);
   });
 
+  it('passes on what came too early once it is published for all that', async () => {
+    const [alice, bob, carol] = await line();
+    bob.verdict = 'ignore';
+    const message = bytes(9, 9, 9);
+    await alice.network.publishGossip(message);
+    await until(() => expect(bob.gossip).toContain(`9.9.9 from ${alice.id}`));
+    bob.verdict = 'accept';
+    await bob.network.publishGossip(message);
+    await until(() => expect(carol.gossip).toContain(`9.9.9 from ${bob.id}`));
+    // Nobody judges it twice.
+    for (const node of [alice, bob, carol]) expect(new Set(node.gossip).size).toBe(node.gossip.length);
+    expect(alice.gossip.filter((entry) => entry.startsWith('9.'))).toEqual([]);
+  });
+
   it('stops listening to a peer whose messages are rejected time and again', async () => {
     const [alice, bob, carol] = await line();
     bob.verdict = 'reject';
