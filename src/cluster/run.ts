@@ -9,6 +9,7 @@ import { openChannels, waitForChannels, waitForGossip } from './open-channels.ts
 import type { ClusterOptions } from './options.ts';
 import { planPayments } from './payment-plan.ts';
 import { makePayments } from './payments.ts';
+import { isPortFree } from './ports.ts';
 import { ProcessGroup, type ManagedProcess } from './process.ts';
 import { Progress } from './progress.ts';
 import { renderOutcome, renderReport, reportData, type Report } from './report.ts';
@@ -33,6 +34,9 @@ interface Running {
 export async function runCluster(options: ClusterOptions, signal: AbortSignal): Promise<boolean> {
   // Before anything is left behind.
   if (options.chain === 'bitcoind' && findBitcoind() === undefined) throw new NoBitcoindError();
+  if (options.dashboardPort !== 0 && !(await isPortFree(options.dashboardPort))) {
+    throw new RunnelError('no_ports', `port ${options.dashboardPort} is in use: choose another --dashboard-port, or leave it out`);
+  }
   const progress = new Progress((text) => (options.json ? process.stderr : process.stdout).write(text));
   const state = new StateFolder(options.keep);
   let onFailure: (failed: ManagedProcess) => void = () => {};
