@@ -18,8 +18,8 @@ export interface ClusterOptions {
   /** Payments a second that go on while the cluster stays up. */
   readonly traffic: number;
   readonly dashboard: boolean;
-  /** 0 for any free one. */
-  readonly dashboardPort: number;
+  /** Any free one where it is left out. */
+  readonly dashboardPort?: number;
   /** Whether the dashboard may be opened in the browser. */
   readonly open: boolean;
   readonly check: boolean;
@@ -79,7 +79,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     )
     .option('--block-interval <seconds>', 'mine a block so often once the payments are made, 0 for never', integer(0, 86_400), 5)
     .option('--traffic <n>', 'go on with so many random small payments a second, such as 2 or 0.5', perSecond, 0)
-    .option('--dashboard-port <port>', 'where the dashboard of the whole mesh is (default: any port that is free)', integer(1, 65_535), 0)
+    .option('--dashboard-port <port>', 'where the dashboard of the whole mesh is (default: any port that is free)', integer(1, 65_535))
     .option('--no-dashboard', 'leave the dashboard away')
     .option('--no-open', 'do not open the dashboard in the browser, which a terminal on a desktop does')
     .option('--check', 'end after the payments, with an exit status that tells whether all was right', false)

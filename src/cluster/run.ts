@@ -34,7 +34,7 @@ interface Running {
 export async function runCluster(options: ClusterOptions, signal: AbortSignal): Promise<boolean> {
   // Before anything is left behind.
   if (options.chain === 'bitcoind' && findBitcoind() === undefined) throw new NoBitcoindError();
-  if (options.dashboardPort !== 0 && !(await isPortFree(options.dashboardPort))) {
+  if (options.dashboardPort !== undefined && !(await isPortFree(options.dashboardPort))) {
     throw new RunnelError('no_ports', `port ${options.dashboardPort} is in use: choose another --dashboard-port, or leave it out`);
   }
   const progress = new Progress((text) => (options.json ? process.stderr : process.stdout).write(text));
@@ -120,7 +120,7 @@ async function bringUp({ options, settings, edges, group, state, progress }: Bri
     edges,
     traffic,
     blockIntervalSeconds: options.blockInterval,
-    port: options.dashboardPort,
+    port: options.dashboardPort ?? 0,
     logPath: state.logPath('dashboard'),
   });
   progress.say(`watch it at ${dashboard.link}`);
