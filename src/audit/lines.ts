@@ -41,13 +41,13 @@ function* linesOf(path: string, file: number): IterableIterator<Line> {
     try {
       return { text: decoder.decode(bytes), number: number++, bytesRead };
     } catch {
-      throw new AuditError('audit_not_canonical', `line ${number} is not UTF-8`);
+      throw new AuditError('audit_not_canonical', `line ${number} is not UTF-8`, { line: number });
     }
   };
   const keep = (bytes: Buffer): void => {
     length += bytes.length;
     bytesRead += bytes.length;
-    if (length > MAX_LINE_BYTES) throw new AuditError('audit_line_too_long', `line ${number} is longer than ${MAX_LINE_BYTES} bytes`);
+    if (length > MAX_LINE_BYTES) throw new AuditError('audit_line_too_long', `line ${number} is longer than ${MAX_LINE_BYTES} bytes`, { line: number });
     parts.push(Buffer.from(bytes));
   };
   try {
@@ -61,7 +61,7 @@ function* linesOf(path: string, file: number): IterableIterator<Line> {
       }
       if (from < read) keep(chunk.subarray(from, read));
     }
-    if (length > 0) throw new AuditError('audit_incomplete', `the file ends within line ${number}`);
+    if (length > 0) throw new AuditError('audit_incomplete', `the file ends within line ${number}`, { line: number });
   } finally {
     closeSync(file);
   }

@@ -127,9 +127,12 @@ class Audit {
 }
 
 /** What is wrong, whatever was thrown: a hostile journal may make a machine throw anything. */
-function failureOf(error: unknown): { readonly code: string; readonly reason: string } {
-  const reason = error instanceof Error ? error.message : String(error);
-  return { code: error instanceof RunnelError ? error.code : 'audit_replay', reason: reason.slice(0, MAX_REASON) };
+function failureOf(error: unknown): { readonly code: string; readonly reason: string; readonly line?: number } {
+  const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON);
+  if (!(error instanceof RunnelError)) return { code: 'audit_replay', reason };
+  // What cannot be read as a line is the one after the last that could.
+  const { line } = error.details;
+  return { code: error.code, reason, ...(error instanceof AuditError && typeof line === 'number' && { line }) };
 }
 
 const MAX_REASON = 2_000;

@@ -3,6 +3,7 @@ import type { ChannelData } from '../../machines/channel/data.ts';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import { localCommitment, remoteCommitment } from '../../machines/channel/requests.ts';
 import { buildCommitment } from '../../machines/commitment/commitment-transaction.ts';
+import { secretStoreOf, type SecretStore } from '../../machines/commitment/secrets.ts';
 import { verifyCommitmentSignatures } from '../../machines/commitment/signatures.ts';
 import type { HtlcTable } from '../../machines/htlc/htlc-table.ts';
 import { ReplayError } from './journal-keys.ts';
@@ -26,6 +27,16 @@ export function pointsOf(
 export function repeatedSignature(data: ChannelData, htlcs: HtlcTable): Extract<ChannelEffect, { type: 'sendSigned' }> | undefined {
   if (data.localSignatures === undefined) return undefined;
   return { type: 'sendSigned', message: 'commitment_signed', commitment: remoteCommitment(negotiated(data), htlcs) };
+}
+
+/** Throws unless both sides' revoked secrets are at the places that so many revocations give them. Whether they are right, later ones show. */
+export function expectSecretsInPlace({ localCommitmentNumber, remoteRevocations, remoteSecrets }: ChannelData, revokedSecrets: SecretStore): void {
+  const isInPlace = (store: SecretStore, count: number): boolean => {
+    const due = secretStoreOf(count, () => new Uint8Array(32));
+    return store.length === due.length && due.every(({ index }, position) => store[position]?.index === index);
+  };
+  if (isInPlace(revokedSecrets, localCommitmentNumber) && isInPlace(remoteSecrets, remoteRevocations)) return;
+  throw new ReplayError('the checkpoint has secrets of other commitments than those that are revoked');
 }
 
 /** Throws unless the peer's signatures for our latest commitment are right, where there are any. */

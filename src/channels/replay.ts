@@ -12,7 +12,7 @@ import { decodeJson, encodeJson } from '../../protocols/json.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../protocols/wire/messages.ts';
 import { wireMessage } from '../runtime/channel-wire.ts';
 import { rowText } from './channel-store.ts';
-import { expectLatestSigned, pointsOf, repeatedSignature } from './checkpoint.ts';
+import { expectLatestSigned, expectSecretsInPlace, pointsOf, repeatedSignature } from './checkpoint.ts';
 import { JournalKeys, ReplayError } from './journal-keys.ts';
 import {
   changedRegions, entryText, GENESIS, hashEntry, hashState, htlcChanges, type ChainedEntry, type Checkpoint, type JournalEntry,
@@ -189,6 +189,7 @@ export class ChannelReplay {
     const pointOf = (number: number): Uint8Array | undefined => this.#keys.pointOf(number);
     expectSame('checkpoint', this.snapshot, snapshot);
     expectSame('policy', this.#policy, policy);
+    expectSecretsInPlace(this.data, revokedSecrets);
     expectSame('revoked secrets', this.#keys.revokedSecrets, revokedSecrets);
     expectSame('points', pointsOf(this.data, pointOf), points);
     expectSame('transitions', {}, transitions);

@@ -167,7 +167,7 @@ const signers = new Map<string, Signer>();
 export function signerOf(name: string): Signer {
   let signer = signers.get(name);
   if (signer === undefined) {
-    const made = createSigner(sha512Of(name), 'regtest');
+    const made = createSigner(seedOf(name), 'regtest');
     const channels = new Map<number, ReturnType<Signer['channel']>>();
     signer = {
       ...made,
@@ -182,7 +182,8 @@ export function signerOf(name: string): Signer {
   return signer;
 }
 
-function sha512Of(name: string): Uint8Array {
+/** 64 bytes, as a BIP39 seed has. */
+export function seedOf(name: string): Uint8Array {
   const half = sha256(new TextEncoder().encode(name));
   return Uint8Array.from([...half, ...sha256(half)]);
 }
