@@ -1,10 +1,12 @@
 /** The main paths through the dashboard of a real cluster, as a person walks them: with eyes, mouse and keyboard. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { startDashboard, type Dashboard } from '../../src/cluster/dashboard.ts';
+import { programPath } from '../../src/cluster/programs.ts';
 import { SeededRandom } from '../../src/cluster/seeded-random.ts';
 import { Traffic } from '../../src/cluster/traffic.ts';
 import { describeInBrowser, startBrowser, Visitor } from '../harness/browser.ts';
@@ -84,7 +86,11 @@ describeInBrowser("a person at a cluster's dashboard", () => {
     await visitor.page.getByRole('rowheader').getByRole('link').first().click();
     await visitor.seesHeading(/^Payment/);
     const route = visitor.page.getByRole('list', { name: 'Route' });
-    expect(await route.getByRole('listitem').allTextContents()).toEqual([expect.stringMatching(/^bob.*keeps/), expect.stringMatching(/^carol/)]);
+    expect(await route.getByRole('listitem').allTextContents()).toEqual([
+      expect.stringMatching(/^alice.*pays/),
+      expect.stringMatching(/^bob.*keeps/),
+      expect.stringMatching(/^carol/),
+    ]);
     await visitor.sees('Learnt from it:');
   });
 
@@ -164,6 +170,27 @@ describeInBrowser("a person at a cluster's dashboard", () => {
     const gainedSat = after.onchain.confirmedSat - before.onchain.confirmedSat;
     // All of hers but what the commitment, its bump and the sweep cost.
     expect(Number(gainedSat)).toBeGreaterThan(950_000);
+  });
+
+  it('gives out its journals, of which a tampered one is found out', { timeout: TIMEOUT_MS }, async () => {
+    const runnel = (...args: readonly string[]) => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [programPath('runnel'), ...args], { encoding: 'utf8' });
+      return { status, text: stdout + stderr };
+    };
+    const { channels } = await cluster.nodes[alice]!.client.channels({ closed: true });
+    const { channelId } = channels.find(({ state }) => state === 'closed')!;
+    const files = [alice, bob].map((node) => {
+      const file = join(logs, `${node}.audit`);
+      expect(runnel('--datadir', cluster.nodes[node]!.options.dataDir, 'audit', 'export', channelId, '--out', file)).toMatchObject({ status: 0 });
+      expect(runnel('audit', 'verify', file)).toMatchObject({ status: 0 });
+      return file;
+    });
+    expect(runnel('audit', 'compare', ...files)).toMatchObject({ status: 0 });
+    const lines = readFileSync(files[0]!, 'utf8').split('\n');
+    const amount = lines.findIndex((line) => line.includes('"toLocalMsat"') && line.includes('"created"'));
+    lines[amount] = lines[amount]!.replace('"isOpener":true', '"isOpener":false');
+    writeFileSync(files[0]!, lines.join('\n'));
+    expect(runnel('audit', 'verify', files[0]!)).toMatchObject({ status: 1, text: expect.stringContaining('entry 0') });
   });
 
   it('found nothing that a page must not do', () => {

@@ -10,10 +10,13 @@ export function OpenChannel({ client, nodeId, name }: { readonly client: NodeCli
       button="Open channel"
       submit="Open"
       act={async (fields) => {
+        const amountSat = satField(fields, 'amountSat');
         const pushMsat = optionalMsat(fields, 'pushSat');
+        // A channel is opened over a connection; where there is one, that is all that is done.
+        await client.call('connect', { nodeId });
         await client.call('open', {
           nodeId,
-          amountSat: satField(fields, 'amountSat'),
+          amountSat,
           ...(pushMsat !== undefined && { pushMsat }),
           ...(fields.private === 'on' && { private: true }),
         });

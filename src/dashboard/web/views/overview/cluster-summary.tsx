@@ -75,7 +75,7 @@ export function ClusterSummary() {
         <Figure title="Cut links" main={mesh.links.filter(({ isCut }) => isCut).length} />
       </div>
       <Panel title="Nodes">
-        <Table label="Nodes" head={['Node', 'State', { number: 'Channels' }, { number: 'Can send' }, { number: 'Can receive' }, { number: 'On chain' }, { number: 'Earned' }, { number: 'Alarms' }, '']}>
+        <Table label="Nodes" head={['Node', 'State', { number: 'Channels' }, { number: 'Can send' }, { number: 'Can receive' }, { number: 'On chain' }, { number: 'Earned' }, { number: 'Alarms' }, 'Process']}>
           {mesh.nodes.map((node) => (
             <NodeRow key={node.name} node={node} view={views.value.get(node.name)} />
           ))}
