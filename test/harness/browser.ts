@@ -61,6 +61,8 @@ export class Visitor {
       reducedMotion: calm ? 'reduce' : 'no-preference',
     });
     const visitor = new Visitor(await context.newPage());
+    // Before a test's own time is up, so that it says what was waited for.
+    visitor.page.setDefaultTimeout(20_000);
     visitor.#watch(new URL(link).origin);
     await visitor.page.goto(link);
     return visitor;

@@ -15,7 +15,7 @@ import { leavesOf, mutated, rechained } from '../harness/journal-forger.ts';
 import { Seeded } from '../harness/seeded.ts';
 
 /** How many changes of each kind are tried; `RUNNEL_FORGERIES=20000` for more. */
-const CHANGES = Number(process.env['RUNNEL_FORGERIES'] ?? 700);
+const CHANGES = Number(process.env['RUNNEL_FORGERIES'] ?? 300);
 
 interface Segment {
   readonly end: Ends[0];

@@ -60,23 +60,27 @@ function Drawing({ chart, value, label }: Props & { readonly chart: LaidOutChart
   };
   return (
     <div class="chart">
-      {value !== undefined && (
-        <ul class="active-states" aria-label="Active states">
-          {activeWords(value).map((words) => (
-            <li key={words}>{words}</li>
-          ))}
-        </ul>
-      )}
-      <div class="chart-zoom">
-        <button type="button" aria-label={`Zoom into ${label}`} onClick={() => zoomBy(STEP)}>
-          +
-        </button>
-        <button type="button" aria-label={`Zoom out of ${label}`} onClick={() => zoomBy(1 / STEP)}>
-          −
-        </button>
-        <button type="button" onClick={() => (scale.value = undefined)}>
-          Fit
-        </button>
+      <div class="chart-bar">
+        {value === undefined ? (
+          <span />
+        ) : (
+          <ul class="active-states" aria-label="Active states">
+            {activeWords(value).map((words) => (
+              <li key={words}>{words}</li>
+            ))}
+          </ul>
+        )}
+        <div class="chart-zoom">
+          <button type="button" aria-label={`Zoom into ${label}`} onClick={() => zoomBy(STEP)}>
+            +
+          </button>
+          <button type="button" aria-label={`Zoom out of ${label}`} onClick={() => zoomBy(1 / STEP)}>
+            −
+          </button>
+          <button type="button" onClick={() => (scale.value = undefined)}>
+            Fit
+          </button>
+        </div>
       </div>
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
       <div class="chart-scroll" ref={scroller} role="group" aria-label={`${label}, drawn`} tabIndex={0}>

@@ -32,6 +32,17 @@ export function MeshView(props: {
   return (
     <div class="mesh">
       <canvas ref={element} role="img" aria-label={label} />
+      <ul class="mesh-legend" aria-label="Legend">
+        <li>
+          <span class="key-bar" aria-hidden="true" /> balances: each side's share lies on its side
+        </li>
+        <li>
+          <span class="key-line" aria-hidden="true" /> opening, offline or closing
+        </li>
+        <li>
+          <span class="key-dot" aria-hidden="true" /> HTLC <span class="key-dot back" aria-hidden="true" /> and its answer
+        </li>
+      </ul>
       <div class="mesh-zoom">
         <button type="button" aria-label="Zoom in" onClick={() => drawn.current?.zoomBy(1.4)}>
           +

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { MineBlocks, TrafficControl } from '../../actions/cluster-actions.tsx';
 import { replace, route } from '../../api/location.ts';
-import { isCluster } from '../../api/server.ts';
+import { clusterMesh, isCluster } from '../../api/server.ts';
 import { Problem } from '../../ui/states.tsx';
 import { useCalm } from '../../ui/use-calm.ts';
 import type { Hit } from './hit.ts';
@@ -47,6 +47,11 @@ export function MeshPage() {
         )}
       </div>
       {failure !== undefined && <Problem failure={failure} />}
+      {clusterMesh.value?.phase === 'preparing' && (
+        <p class="notice" role="status">
+          The cluster is being prepared, and makes the payments that it checks: until it is ready, it can only be looked at.
+        </p>
+      )}
       <div class="mesh-columns">
         <MeshView
           mesh={mesh}

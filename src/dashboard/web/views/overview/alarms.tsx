@@ -8,7 +8,7 @@ import { Ago } from '../../ui/time.tsx';
 export function Alarms({ alarms, node = routeNode.value }: { readonly alarms: Output<'overview'>['alarms']; readonly node?: string | undefined }) {
   if (alarms.length === 0) return null;
   return (
-    <section class="alarms" aria-label="Alarms">
+    <section class="alarms" aria-label={node === undefined ? 'Alarms' : `Alarms of ${node}`}>
       {alarms.map(({ code, message, channelId, sinceMs, advice }) => (
         <div key={`${code} ${channelId}`} class="alarm">
           <p>
