@@ -56,8 +56,10 @@ function live(ends: Ends): void {
   let done = 0;
   for (let round = 0; done < updates; round++) {
     const size = SIZES[round % SIZES.length] ?? 1;
-    // Every third batch is dust, which has no output and no signature of its own.
-    batch(ends, round % 2 === 0 ? 0 : 1, size, `round ${round}`, round % 3 === 0 ? 300_000n : 2_000_000n);
+    // Who has more pays, so that neither runs dry. Every third batch is dust, which has no output and no signature of its own.
+    const [alice, bob] = ends;
+    const payer = alice.channel.data.toLocalMsat >= bob.channel.data.toLocalMsat ? 0 : 1;
+    batch(ends, payer, size, `round ${round}`, round % 3 === 0 ? 300_000n : 2_000_000n);
     done += 2 * size;
     show(`${done} of ${updates} updates`);
   }
