@@ -82,6 +82,7 @@ describe.each(chartNames)('the drawing of %s', (name) => {
   it('is data for the dashboard', () => {
     const data = JSON.parse(dashboardData(all).get(`${name}.json`) ?? '') as LaidOutChart;
     expect(data).toMatchObject({ name, nodes: drawnOf(name).whole.nodes.map(({ id }) => ({ id })) });
+    expect(renderSvg(data) === renderSvg(drawnOf(name).whole), 'the same picture').toBe(true);
   });
 });
 
