@@ -8,11 +8,12 @@ import { channelBalance, takeSnapshot } from '../../src/cluster/snapshot.ts';
 import { TRUNK_SAT, range, type Edge } from '../../src/cluster/topology.ts';
 import { waitUntil } from '../../src/cluster/wait.ts';
 import { startTestCluster, type TestCluster } from '../harness/cluster.ts';
+import { effort } from '../harness/effort.ts';
 
-const KILLS = 20;
+/** `KILLS=…` for more, `KILL_SEED=…` for other moments. */
+const KILLS = effort('KILLS', { quick: 6, thorough: 20 });
 const PAYERS_A_SIDE = 6;
 const TIMEOUT_MS = 400_000;
-/** Another seed, other moments: KILL_SEED=… */
 const seed = process.env.KILL_SEED ?? '1';
 
 const edges: readonly Edge[] = [

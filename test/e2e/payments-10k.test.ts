@@ -10,8 +10,9 @@ import { takeSnapshot } from '../../src/cluster/snapshot.ts';
 import { range } from '../../src/cluster/topology.ts';
 import { forEachLimited, waitUntil } from '../../src/cluster/wait.ts';
 import { startTestCluster, type TestCluster } from '../harness/cluster.ts';
+import { effort } from '../harness/effort.ts';
 
-const PAYMENTS = 10_000;
+const PAYMENTS = effort('RUNNEL_PAYMENTS', { quick: 2_000, thorough: 10_000 });
 const AT_ONCE = 150;
 const CAPACITY_SAT = 10_000_000n;
 const TIMEOUT_MS = 400_000;
@@ -42,7 +43,7 @@ function amounts(): bigint[] {
   );
 }
 
-describe('ten thousand payments in one channel between two processes', () => {
+describe(`${PAYMENTS} payments in one channel between two processes`, () => {
   it(
     'all arrive without a transaction on the chain, and the mutual close pays both to the satoshi',
     async ({ annotate }) => {

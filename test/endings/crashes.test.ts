@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { live, type FlowEnd, type Mishap } from '../harness/crash-flow.ts';
 import { crashFlows } from '../harness/crash-flows.ts';
+import { isThorough } from '../harness/effort.ts';
 import { Seeded } from '../harness/seeded.ts';
 
 /**
@@ -10,7 +11,7 @@ import { Seeded } from '../harness/seeded.ts';
  * - `RUNNEL_CRASHES=all npx vitest run test/endings/crashes.test.ts` tries every boundary and every commit;
  * - `RUNNEL_CRASHES=40` as many of each flow as that, chosen from `RUNNEL_CRASHES_SEED`.
  */
-const CRASHES = process.env['RUNNEL_CRASHES'] ?? '6';
+const CRASHES = process.env['RUNNEL_CRASHES'] ?? (isThorough ? '6' : '3');
 const SEED = process.env['RUNNEL_CRASHES_SEED'] ?? '1';
 /** What a transaction more costs, or two. */
 const REGROUPED_SAT = 500n;

@@ -11,11 +11,12 @@ import { STANDARD_FLAGS } from '../../src/chain/embedded/script/flags.ts';
 import { verifyScript } from '../../src/chain/embedded/script/verify.ts';
 import { signedCommitment } from '../../src/runtime/channel-wire.ts';
 import { signerOf } from '../harness/channel-pair.ts';
+import { effort } from '../harness/effort.ts';
 import { Seeded } from '../harness/seeded.ts';
 import { Bench, benchWith, preimage, Remote } from '../unit/node-bench.ts';
 
 /** How many commitments the cheater revokes (`RUNNEL_REVOKED` for more). */
-const STATES = Number(process.env['RUNNEL_REVOKED'] ?? 2_000);
+const STATES = effort('RUNNEL_REVOKED', { quick: 400, thorough: 2_000 });
 const ANCHOR_SAT = 330n;
 
 /** A commitment of the cheater's as it had it: signed by both, with what it could go on with. */

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { effort } from '../harness/effort.ts';
 import type { Mesh } from '../harness/mesh.ts';
 import { faultsOf, journalFaults, journalHashes, paymentsOf } from '../harness/mesh-invariants.ts';
 import { play } from './scenario.ts';
@@ -11,7 +12,7 @@ import { play } from './scenario.ts';
  * - `RUNNEL_SEEDS=5000 npx vitest run test/simulation/mesh.test.ts` plays that many seeds.
  * - `RUNNEL_SEED=123 npx vitest run test/simulation/mesh.test.ts` plays that one, and prints all that happens in it.
  */
-const DEFAULT_SEEDS = 300;
+const SEEDS = effort('RUNNEL_SEEDS', { quick: 50, thorough: 300 });
 const SEEDS_PER_TEST = 25;
 /** To audit the journals of a life costs more than to live it: not each seed's are, and few seeds are played twice. */
 const REPLAY_EVERY = 10;
@@ -21,7 +22,7 @@ const SHOWN_LINES = 120;
 const TIMEOUT_MS = 10 * 60_000;
 
 const only = process.env['RUNNEL_SEED'];
-const seeds = Array.from({ length: Number(process.env['RUNNEL_SEEDS'] ?? DEFAULT_SEEDS) }, (_, index) => index + 1);
+const seeds = Array.from({ length: SEEDS }, (_, index) => index + 1);
 const tally = { succeeded: 0, failed: 0, crashes: 0, failedCommits: 0 };
 
 if (only !== undefined) {

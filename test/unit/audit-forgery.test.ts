@@ -11,11 +11,12 @@ import { verifyAudit } from '../../src/audit/verify.ts';
 import type { JournalEntry } from '../../src/channels/journal.ts';
 import { verifyTexts } from '../harness/audit-files.ts';
 import { auditedChannel, entriesOf, linesOf, type Ends } from '../harness/audited-channel.ts';
+import { effort } from '../harness/effort.ts';
 import { leavesOf, mutated, rechained } from '../harness/journal-forger.ts';
 import { Seeded } from '../harness/seeded.ts';
 
 /** How many changes of each kind are tried; `RUNNEL_FORGERIES=20000` for more. */
-const CHANGES = Number(process.env['RUNNEL_FORGERIES'] ?? 300);
+const CHANGES = effort('RUNNEL_FORGERIES', { quick: 100, thorough: 300 });
 
 interface Segment {
   readonly end: Ends[0];
