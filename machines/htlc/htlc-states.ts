@@ -76,5 +76,24 @@ export const isUncommitted = (state: HtlcState): boolean => factsOf(state).uncom
 /** Its removal is irrevocably committed on both sides. */
 export const isSettled = (state: HtlcState): boolean => factsOf(state).settled;
 
+/** The states that lead on from `beginning`, to the end of that HTLC's life. */
+function lifeFrom(beginning: 'offer' | 'receive'): ReadonlySet<string> {
+  const life = new Set<string>();
+  const { states } = htlcMachine.root;
+  const goOn = (key: string | undefined): void => {
+    const node = key === undefined || key === 'free' || life.has(key) ? undefined : states[key];
+    if (node === undefined) return;
+    life.add(node.key);
+    for (const transitions of node.transitions.values()) for (const { target } of transitions) goOn(target?.[0]?.key);
+  };
+  goOn(states.free?.transitions.get(beginning)?.[0]?.target?.[0]?.key);
+  return life;
+}
+
+const livesOf = { offered: lifeFrom('offer'), received: lifeFrom('receive') } as const;
+
+/** Whether an HTLC of that direction may be in `state`. */
+export const isStateOf = (direction: 'offered' | 'received', state: HtlcState): boolean => livesOf[direction].has(state);
+
 /** The step of the dance by which a side's commitment gets its next version. */
 export const signingStep = (side: Side): DanceStep => (side === 'local' ? 'commitReceived' : 'commitSent');

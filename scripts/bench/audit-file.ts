@@ -10,10 +10,10 @@ import type { ChannelEnd } from './channel-ends.ts';
 const PAGE = 500;
 
 export async function writeAudit({ store, signer }: ChannelEnd, path: string): Promise<void> {
-  const sources = { store, snapshot: mustLoad(store, 0), signer: signer.node, gossip: { announcement: undefined, updates: [] }, now: 0, software: 'bench' };
-  const { header, text, signature } = await makeHeader(sources);
+  const sources = { store, snapshot: mustLoad(store, 0), signer, gossip: { announcement: undefined, updates: [] }, now: 0, software: 'bench' };
+  const { header, text, signatures } = await makeHeader(sources);
   const file = openSync(path, 'w', 0o600);
-  writeSync(file, `${headerLine(text, signature)}\n`);
+  writeSync(file, `${headerLine(text, signatures)}\n`);
   const end = header.firstSequence + header.numEntries;
   for (let from = header.firstSequence; from < end; from += PAGE) {
     const entries = store.journal(0, from, Math.min(PAGE, end - from));

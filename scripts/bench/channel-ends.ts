@@ -26,6 +26,8 @@ export interface EndOptions {
   readonly peer: string;
   readonly database: string;
   readonly limits: JournalLimits;
+  /** Whether the opener has the channel announced, which it has by default. */
+  readonly announce?: boolean;
 }
 
 const signerOf = (name: string) => createSigner(Uint8Array.from([...digest(name), ...digest(`${name}'s`)]), 'regtest');
@@ -44,7 +46,7 @@ export class ChannelEnd {
   #scheduled: (() => void) | undefined;
   #time = 1_700_000_000_000;
 
-  constructor({ name, peer, database, limits }: EndOptions) {
+  constructor({ name, peer, database, limits, announce = true }: EndOptions) {
     this.signer = signerOf(name);
     this.database = openDatabase({ path: database });
     this.store = new ChannelStore(this.database);
@@ -68,7 +70,7 @@ export class ChannelEnd {
         chainHash: CHAIN_HASH,
         temporaryChannelId: digest('temporary'),
         fundingSatoshis: CAPACITY_SAT,
-        announce: name < peer,
+        announce: announce && name < peer,
         feeratePerKw: 1_000,
         openingFeeratePerKw: 1_000,
         shutdownScript: Uint8Array.from([0, 20, ...digest(name).subarray(0, 20)]),

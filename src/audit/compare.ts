@@ -1,8 +1,11 @@
 import { equals } from 'uint8arrays';
+import { encodeJson } from '../../protocols/json.ts';
+import type { SideParameters } from '../../machines/channel/data.ts';
 import type { Side } from '../../machines/htlc/htlc-states.ts';
 import { displayTxid } from '../sweep/sweep.ts';
 import { CommitmentLog, inOrder } from './commitment-log.ts';
 import type { Committed } from './committed.ts';
+import type { AuditHeader } from './header.ts';
 import type { AuditReport } from './report.ts';
 import type { VerifyOptions } from './verify.ts';
 
@@ -59,8 +62,11 @@ type Logs = Readonly<Record<Side, CommitmentLog>>;
 /** Verifies both files, and holds the commitments of each side as one has them against those that the other has. */
 export function compareAudits(verify: readonly [Verify, Verify]): CompareReport {
   const logs = [newLogs(), newLogs()] as const;
-  const files = [0, 1].map((index) => verify[index as 0 | 1]({ onCommitted: (each) => logs[index as 0 | 1][each.owner].add(each) })) as [AuditReport, AuditReport];
-  const failure = failureOf(files);
+  const headers: AuditHeader[] = [];
+  const files = [0, 1].map((index) =>
+    verify[index as 0 | 1]({ onHeader: (header) => void headers.push(header), onCommitted: (each) => logs[index as 0 | 1][each.owner].add(each) }),
+  ) as [AuditReport, AuditReport];
+  const failure = failureOf(files, headers);
   if (failure !== undefined) return { agrees: false, files, compared: [], failure };
   const sides = [sideOf(files, logs, 0), sideOf(files, logs, 1)] as const;
   const compared = sides.map(rangeOf);
@@ -74,19 +80,28 @@ export function compareAudits(verify: readonly [Verify, Verify]): CompareReport 
 
 const newLogs = (): Logs => ({ local: new CommitmentLog(), remote: new CommitmentLog() });
 
-function failureOf([a, b]: readonly [AuditReport, AuditReport]): CompareReport['failure'] {
+function failureOf([a, b]: CompareReport['files'], [mine, theirs]: readonly AuditHeader[]): CompareReport['failure'] {
   const broken = [a, b].find(({ holds }) => !holds);
-  if (broken !== undefined || a.channel === undefined || b.channel === undefined) {
+  if (broken !== undefined || mine === undefined || theirs === undefined) {
     return { code: 'audit_does_not_hold', reason: `one of the files does not hold by itself: ${broken?.failure?.reason ?? 'it is empty'}` };
   }
-  const { channel: mine } = a;
-  const { channel: theirs } = b;
-  if (mine.channelId !== theirs.channelId || mine.network !== theirs.network) return { code: 'audit_other_channel', reason: 'the files are of two channels' };
-  if (mine.nodeId !== theirs.peerId || mine.peerId !== theirs.nodeId) {
-    return { code: 'audit_other_channel', reason: 'the files are not of the two ends of the channel: one must be made by either node' };
+  if (!same(mine.channelId, theirs.channelId) || !same(mine.chainHash, theirs.chainHash)) return otherChannel('the files are of two channels');
+  if (!same(mine.localNodeId, theirs.remoteNodeId) || !same(mine.remoteNodeId, theirs.localNodeId)) {
+    return otherChannel('the files are not of the two ends of the channel: one must be made by either node');
   }
-  return undefined;
+  // Each file is signed with its node's own keys alone: those of the other end it could have made up.
+  const isOneChannel =
+    same([keysOf(mine.local), keysOf(mine.remote)], [keysOf(theirs.remote), keysOf(theirs.local)]) &&
+    same([mine.funding, mine.fundingSatoshis, mine.isOpener], [theirs.funding, theirs.fundingSatoshis, !theirs.isOpener]);
+  return isOneChannel ? undefined : otherChannel("the files name other keys or another capacity for the same channel: one of them is made up, and both prove nothing of the other's node. The chain shows whose funding keys are true");
 }
+
+const keysOf = ({ fundingPubkey, revocationBasepoint, paymentBasepoint, delayedPaymentBasepoint, htlcBasepoint }: SideParameters) => [
+  fundingPubkey, revocationBasepoint, paymentBasepoint, delayedPaymentBasepoint, htlcBasepoint,
+];
+
+const otherChannel = (reason: string): CompareReport['failure'] => ({ code: 'audit_other_channel', reason });
+const same = (a: unknown, b: unknown): boolean => encodeJson(a) === encodeJson(b);
 
 /** The commitments of one owner: as its own file has them, and as the other's has. */
 interface OwnersSide {

@@ -6,8 +6,8 @@ import { AuditError } from './errors.ts';
 
 /** The balances of a channel add up to its capacity, as soon as there are any. Throws `AuditError`. */
 export function expectWhole({ toLocalMsat, toRemoteMsat, fundingSatoshis, localSignatures, isRecovered }: ChannelData): void {
-  const isUnknown = isRecovered || localSignatures === undefined;
-  if (isUnknown && toLocalMsat === 0n && toRemoteMsat === 0n) return;
+  if ((isRecovered || localSignatures === undefined) && toLocalMsat === 0n && toRemoteMsat === 0n) return;
+  if (isRecovered) throw unbalanced(`expected no balances of a channel that came back from a backup, got ${toLocalMsat} and ${toRemoteMsat}`);
   const capacityMsat = fundingSatoshis * 1000n;
   if (toLocalMsat >= 0n && toRemoteMsat >= 0n && toLocalMsat + toRemoteMsat === capacityMsat) return;
   throw unbalanced(`expected balances that add up to ${capacityMsat} msat, got ${toLocalMsat} and ${toRemoteMsat}`);

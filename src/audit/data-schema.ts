@@ -18,11 +18,19 @@ import type { OutputHtlc, OutputKind, OutputRow, OutputSpend, OutputState } from
 export const object = <T extends object>(shape: { readonly [K in keyof T]-?: z.ZodType<T[K]> }): z.ZodType<T> =>
   z.strictObject(shape) as unknown as z.ZodType<T>;
 
-export const bytes = (length?: number): z.ZodType<Uint8Array> =>
-  z.custom<Uint8Array>(
-    (value) => value instanceof Uint8Array && (length === undefined || value.length === length),
-    { error: length === undefined ? 'expected bytes' : `expected ${length} bytes` },
-  );
+export const bytes = (length: number): z.ZodType<Uint8Array> =>
+  z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length, { error: `expected ${length} bytes` });
+
+/** What is hashed again with every line must not be long, or a small file would keep its reader busy for days. */
+export const bytesUpTo = (most: number): z.ZodType<Uint8Array> =>
+  z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= most, { error: `expected at most ${most} bytes` });
+
+/** BOLT 1: a message is of at most 65535 bytes after its type. */
+export const message = bytesUpTo(65_537);
+/** Bitcoin Core relays none that is larger. */
+export const transaction = bytesUpTo(400_000);
+/** A reason may quote what the peer wrote. */
+export const text = z.string().max(70_000);
 
 /** A field that an earlier version did not write. */
 const added = <T>(schema: z.ZodType<T>): z.ZodType<T> => schema.optional() as unknown as z.ZodType<T>;
@@ -32,11 +40,18 @@ export const amount = z.bigint().min(0n).max(0xffff_ffff_ffff_ffffn);
 export const count = z.int().min(0);
 /** Milliseconds since the Unix epoch, as far as dates go. */
 export const timeMs = z.int().min(0).max(8_640_000_000_000_000);
+/** BOLT 2, max_accepted_htlcs: 483 of either side. */
+const MAX_HTLCS = 966;
+/** Each with the output of an HTLC transaction upon it, and what else a commitment has. */
+const MAX_OUTPUTS = 2 * MAX_HTLCS + 4;
+/** One waits, and each that is signed is a step further in the dance. */
+const MAX_FEE_UPDATES = 20;
 const commitmentNumber = z.int().min(0).max(MAX_COMMITMENT_NUMBER);
 const hash = bytes(32);
 const point = bytes(33);
 const signature = bytes(64);
-const script = bytes();
+/** Bitcoin's own limit. */
+export const script = bytesUpTo(10_000);
 
 export const sideParameters = object<SideParameters>({
   dustLimitSatoshis: amount,
@@ -53,7 +68,8 @@ export const sideParameters = object<SideParameters>({
   upfrontShutdownScript: script,
 });
 
-export const funding = object<Funding>({ txid: hash, outputIndex: count });
+/** As BOLT 2's funding_created has it: 16 bits. */
+export const funding = object<Funding>({ txid: hash, outputIndex: z.int().min(0).max(0xffff) });
 
 export const policy = object<ChannelPolicy>({
   dustLimitSatoshis: amount,
@@ -90,7 +106,7 @@ const htlcDetails = object<HtlcDetails>({
 
 export const htlcRemoval: z.ZodType<HtlcRemoval> = z.union([
   object<Extract<HtlcRemoval, { kind: 'fulfilled' }>>({ kind: z.literal('fulfilled'), paymentPreimage: hash }),
-  object<Extract<HtlcRemoval, { kind: 'failed' }>>({ kind: z.literal('failed'), reason: bytes() }),
+  object<Extract<HtlcRemoval, { kind: 'failed' }>>({ kind: z.literal('failed'), reason: message }),
   object<Extract<HtlcRemoval, { kind: 'malformed' }>>({ kind: z.literal('malformed'), sha256OfOnion: hash, failureCode: count }),
 ]);
 
@@ -140,7 +156,7 @@ export const channelData = object<ChannelData>({
   remote: sideParameters.optional(),
   minimumDepth: count,
   funding: funding.optional(),
-  fundingTransaction: bytes().optional(),
+  fundingTransaction: transaction.optional(),
   confirmation: object<Confirmation>({ depth: count, blockHeight: count, transactionIndex: count, amountSat: amount, script }).optional(),
   localReady: z.boolean(),
   shortChannelId: amount.optional(),
@@ -148,7 +164,7 @@ export const channelData = object<ChannelData>({
   toLocalMsat: amount,
   toRemoteMsat: amount,
   feeratePerKw: count,
-  feeUpdates: z.array(object<FeeUpdate>({ feeratePerKw: count, state: htlcState })),
+  feeUpdates: z.array(object<FeeUpdate>({ feeratePerKw: count, state: htlcState })).max(MAX_FEE_UPDATES),
   nextLocalHtlcId: amount,
   nextRemoteHtlcId: amount,
   localCommitmentNumber: commitmentNumber,
@@ -157,14 +173,14 @@ export const channelData = object<ChannelData>({
   remoteCurrentPoint: point.optional(),
   remoteNextPoint: point.optional(),
   remoteSecrets: secretStore,
-  localSignatures: object<CommitmentSignatures>({ signature, htlcSignatures: z.array(signature) }).optional(),
+  localSignatures: object<CommitmentSignatures>({ signature, htlcSignatures: z.array(signature).max(MAX_HTLCS) }).optional(),
   remoteAnnouncement: object<AnnouncementSignatures>({ shortChannelId: amount, nodeSignature: signature, bitcoinSignature: signature }).optional(),
   saidAnnouncement: z.boolean(),
   localShutdownScript: script,
   remoteShutdownScript: script.optional(),
   closing: object<ClosingNegotiation>({ feeratePerKw: count, localFeeSatoshis: amount.optional(), remoteFeeSatoshis: amount.optional() }),
   agreedClosing: object<AgreedClosing>({ feeSatoshis: amount, remoteSignature: signature }).optional(),
-  fundingSpend: object<FundingSpend>({ transaction: bytes(), blockHeight: count }).optional(),
+  fundingSpend: object<FundingSpend>({ transaction, blockHeight: count }).optional(),
   ending: object<EndingCommitment>({
     txid: hash,
     owner: side,
@@ -172,11 +188,11 @@ export const channelData = object<ChannelData>({
     perCommitmentPoint: point.optional(),
     perCommitmentSecret: hash.optional(),
   }).optional(),
-  outputs: added(z.array(outputRow)),
-  failure: object<ChannelFailure>({ code: z.string(), reason: z.string(), by: side }).optional(),
+  outputs: added(z.array(outputRow).max(MAX_OUTPUTS)),
+  failure: object<ChannelFailure>({ code: text, reason: text, by: side }).optional(),
 });
 
 /** The chart's state is the chart's to judge. */
 const stateValue = z.record(z.string(), z.unknown()) as unknown as z.ZodType<ChannelSnapshot['value']>;
 
-export const channelSnapshot = object<ChannelSnapshot>({ value: stateValue, data: channelData, htlcs: z.array(htlcRow) });
+export const channelSnapshot = object<ChannelSnapshot>({ value: stateValue, data: channelData, htlcs: z.array(htlcRow).max(2 * MAX_HTLCS) });

@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import type { JournalEntry, JournalEvent } from '../channels/journal.ts';
 import { AuditError } from './errors.ts';
-import { amount, bytes, channelData, channelSnapshot, count, htlcRemoval, object, outputHtlc, policy, secretStore, timeMs } from './data-schema.ts';
+import {
+  amount, bytes, channelData, channelSnapshot, count, htlcRemoval, message, object, outputHtlc, policy, script, secretStore, text, timeMs, transaction,
+} from './data-schema.ts';
 
 type Type = JournalEvent['type'];
 type EventOf<T extends Type> = Extract<JournalEvent, { readonly type: T }>;
@@ -14,25 +16,25 @@ const events: { readonly [T in Type]: z.ZodType<EventOf<T>> } = {
   created: event('created', { data: channelData, policy }),
   checkpoint: event('checkpoint', { previous: bytes(32), snapshot: channelSnapshot, policy, revokedSecrets: secretStore }),
   restored: event('restored', { policy }),
-  message: event('message', { name: z.string() }),
+  message: event('message', { name: text }),
   connected: event('connected', {}),
   disconnected: event('disconnected', {}),
   openingTimedOut: event('openingTimedOut', {}),
   fundingTimedOut: event('fundingTimedOut', {}),
   open: event('open', { pushMsat: amount }),
   recover: event('recover', {}),
-  fundingReady: event('fundingReady', { transaction: bytes(), txid: bytes(32), outputIndex: count }),
-  fundingUnavailable: event('fundingUnavailable', { reason: z.string() }),
-  fundingDepth: event('fundingDepth', { depth: count, blockHeight: count, transactionIndex: count, amountSat: amount, script: bytes() }),
-  fundingSpent: event('fundingSpent', { transaction: bytes(), blockHeight: count, depth: count, pastHtlcs: z.array(outputHtlc).optional() }),
-  blockConnected: event('blockConnected', { height: count, transactions: z.array(bytes()), wasMissed: z.literal(true).optional() }),
+  fundingReady: event('fundingReady', { transaction, txid: bytes(32), outputIndex: count }),
+  fundingUnavailable: event('fundingUnavailable', { reason: text }),
+  fundingDepth: event('fundingDepth', { depth: count, blockHeight: count, transactionIndex: count, amountSat: amount, script }),
+  fundingSpent: event('fundingSpent', { transaction, blockHeight: count, depth: count, pastHtlcs: z.array(outputHtlc).optional() }),
+  blockConnected: event('blockConnected', { height: count, transactions: z.array(transaction), wasMissed: z.literal(true).optional() }),
   blockDisconnected: event('blockDisconnected', { height: count }),
   addHtlc: event('addHtlc', {
-    reference: z.string(), amountMsat: amount, paymentHash: bytes(32), cltvExpiry: count, onionRoutingPacket: bytes(1366),
+    reference: text, amountMsat: amount, paymentHash: bytes(32), cltvExpiry: count, onionRoutingPacket: bytes(1366),
   }),
   removeHtlc: event('removeHtlc', { id: amount, removal: htlcRemoval }),
   setFeerate: event('setFeerate', { feeratePerKw: count }),
-  close: event('close', { scriptpubkey: bytes().optional(), feeratePerKw: count }),
+  close: event('close', { scriptpubkey: script.optional(), feeratePerKw: count }),
   forceClose: event('forceClose', {}),
   turnEnded: event('turnEnded', {}),
 };
@@ -45,11 +47,11 @@ const journalEntry = object<JournalEntry>({
   sequence: count,
   time: timeMs,
   event: anyEvent,
-  wire: bytes().optional(),
-  signed: z.array(bytes()),
+  wire: message.optional(),
+  signed: z.array(message),
   points: z.record(z.string().regex(/^(?:0|[1-9][0-9]{0,14})$/), bytes(33)),
   transitions: z.record(z.string(), z.unknown()),
-  htlcs: z.record(z.string(), z.string()),
+  htlcs: z.record(z.string(), text),
   stateHash: bytes(32).optional(),
 });
 

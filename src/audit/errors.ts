@@ -14,6 +14,8 @@ export class AuditError extends RunnelError {
     | 'audit_replay'
     | 'audit_parameters'
     | 'audit_balance'
+    | 'audit_checkpoint'
+    | 'audit_spend'
     | 'audit_gossip'
     | 'audit_incomplete';
 }

@@ -1,5 +1,5 @@
 import { equals } from 'uint8arrays';
-import { unsignedAnnouncement } from '../../machines/channel/announcing.ts';
+import { announcementViolation, unsignedAnnouncement } from '../../machines/channel/announcing.ts';
 import type { NegotiatedChannel } from '../../machines/channel/data.ts';
 import { verifyChannelAnnouncement } from '../../protocols/gossip/channel-announcement.ts';
 import { updateDirection, verifyChannelUpdate } from '../../protocols/gossip/channel-update.ts';
@@ -21,6 +21,12 @@ export function checkGossip({ announcement, updates }: AuditGossip, channel: Neg
     if (error instanceof AuditError) throw error;
     throw new AuditError('audit_gossip', error instanceof Error ? error.message : String(error));
   }
+}
+
+/** The peer has signed, with its node key, that it is the peer, and which funding keys, network and short channel id are the channel's. */
+export function isPeerProven({ announcement }: AuditGossip, channel: NegotiatedChannel): boolean {
+  const { remoteAnnouncement } = channel;
+  return announcement !== undefined || (remoteAnnouncement !== undefined && announcementViolation(channel, remoteAnnouncement) === undefined);
 }
 
 function checkAnnouncement(raw: Uint8Array, channel: NegotiatedChannel): number {

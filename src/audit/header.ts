@@ -3,7 +3,7 @@ import type { Funding, SideParameters } from '../../machines/channel/data.ts';
 import { hash256 } from '../../protocols/crypto/hash.ts';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import { decodeJson, encodeJson } from '../../protocols/json.ts';
-import { amount, bytes, count, funding, object, sideParameters, timeMs } from './data-schema.ts';
+import { amount, bytes, count, funding, message, object, sideParameters, text, timeMs } from './data-schema.ts';
 import { checked } from './entry-schema.ts';
 import { AuditError } from './errors.ts';
 
@@ -58,7 +58,7 @@ const MAX_ENTRIES = 1_000_000_000;
 const auditHeader = object<AuditHeader>({
   format: z.literal(AUDIT_FORMAT),
   version: count,
-  software: z.string(),
+  software: text,
   createdAt: timeMs,
   chainHash: bytes(32),
   channelId: bytes(32),
@@ -74,30 +74,49 @@ const auditHeader = object<AuditHeader>({
   firstSequence: count,
   numEntries: z.int().min(1).max(MAX_ENTRIES),
   headHash: bytes(32),
-  gossip: object<AuditGossip>({ announcement: bytes().optional(), updates: z.array(bytes()).max(2) }),
-  withheld: object<Withheld>({ firstSequence: count, numEntries: count }).optional(),
+  gossip: object<AuditGossip>({ announcement: message.optional(), updates: z.array(message).max(2) }),
+  withheld: object<Withheld>({ firstSequence: count, numEntries: z.int().min(1).max(MAX_ENTRIES) }).optional(),
 });
 
-/** What the node signs of a header: the double SHA256 of BOLT 7's signatures, over its text. */
+const headerSignatures = object<HeaderSignatures>({ funding: bytes(64), node: bytes(64) });
+
+/** What both keys sign of a header: the double SHA256 of BOLT 7's signatures, over its text. */
 export const headerHash = (text: string): Uint8Array => hash256(new Uint8Array(Buffer.concat([DOMAIN, Buffer.from(text)])));
 
-/** The first line of a file, without its end. */
-export const headerLine = (text: string, signature: Uint8Array): string => `{"header":${text},"signature":${encodeJson(signature)}}`;
+/** Who made the file holds both keys: the node's, and its funding key of this very channel. */
+export interface HeaderSignatures {
+  readonly funding: Uint8Array;
+  readonly node: Uint8Array;
+}
 
-/** Reads a first line, whose signature the node's id must have made. Throws `AuditError`. */
+/** The first line of a file, without its end. */
+export const headerLine = (text: string, { funding, node }: HeaderSignatures): string => `{"header":${text},"signatures":${encodeJson({ funding, node })}}`;
+
+/** The longest header: two sets of keys, and gossip. Before it is read, nothing shows who made it. */
+const MAX_HEADER_BYTES = 1_000_000;
+
+/** Reads a first line, which both keys of the node must have signed. Throws `AuditError`. */
 export function readHeader(line: string): AuditHeader {
-  const { header, signature } = parts(line);
+  if (line.length > MAX_HEADER_BYTES) throw notOne(`its first line is longer than ${MAX_HEADER_BYTES} bytes`);
+  const { header, signatures } = parts(line);
   if (header.version !== AUDIT_VERSION) {
     throw new AuditError('audit_newer', `expected an audit of version ${AUDIT_VERSION}, got ${String(header.version)}: verify it with a later version of Runnel`);
   }
-  const text = encodeJson(header);
-  if (!(signature instanceof Uint8Array) || headerLine(text, signature) !== line) throw new AuditError('audit_not_canonical', 'the header is not written as Runnel writes it');
+  const written = encodeJson(header);
+  const { funding, node } = checked(headerSignatures, signatures, 'signatures');
+  if (headerLine(written, { funding, node }) !== line) throw new AuditError('audit_not_canonical', 'the header is not written as Runnel writes it');
   const read = checked(auditHeader, header, 'header');
-  if (!secp256k1.verify(signature, headerHash(text), read.localNodeId)) throw new AuditError('audit_signature', 'the header is not signed by the node that it names');
+  const { firstSequence, numEntries, withheld } = read;
+  if (withheld !== undefined && withheld.firstSequence !== firstSequence + numEntries) {
+    throw new AuditError('audit_parameters', `expected what is withheld to begin at entry ${firstSequence + numEntries}, got ${withheld.firstSequence}`);
+  }
+  const hash = headerHash(written);
+  if (!secp256k1.verify(node, hash, read.localNodeId)) throw new AuditError('audit_signature', 'the header is not signed by the node that it names');
+  if (!secp256k1.verify(funding, hash, read.local.fundingPubkey)) throw new AuditError('audit_signature', 'the header is not signed by the funding key that it names');
   return read;
 }
 
-function parts(line: string): { readonly header: Readonly<Record<string, unknown>>; readonly signature: unknown } {
+function parts(line: string): { readonly header: Readonly<Record<string, unknown>>; readonly signatures: unknown } {
   let value: unknown;
   try {
     value = decodeJson(line);
@@ -105,7 +124,7 @@ function parts(line: string): { readonly header: Readonly<Record<string, unknown
     throw notOne(error instanceof Error ? error.message : String(error));
   }
   if (!isObject(value) || !isObject(value.header) || value.header.format !== AUDIT_FORMAT) throw notOne('its first line is no header of one');
-  return { header: value.header, signature: value.signature };
+  return { header: value.header, signatures: value.signatures };
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;

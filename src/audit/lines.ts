@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { AuditError } from './errors.ts';
 
-/** The longest line that is read: a checkpoint with as many HTLCs as a channel may have, or a block's worth of transactions, is well below. */
-export const MAX_LINE_BYTES = 32 * 1024 * 1024;
+/** The longest line that is read: a checkpoint with as many HTLCs as a channel may have, each with its onion and its end, takes some 5 MB. */
+export const MAX_LINE_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 const NEWLINE = 0x0a;
 

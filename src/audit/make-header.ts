@@ -3,14 +3,14 @@ import type { ChannelSnapshot } from '../../machines/channel/channel.ts';
 import { RunnelError } from '../../protocols/errors.ts';
 import { encodeJson } from '../../protocols/json.ts';
 import type { ChannelStore } from '../channels/channel-store.ts';
-import type { NodeSigner } from '../keys/signer-api.ts';
-import { AUDIT_FORMAT, AUDIT_VERSION, headerHash, type AuditGossip, type AuditHeader, type Withheld } from './header.ts';
+import type { Signer } from '../keys/signer-api.ts';
+import { AUDIT_FORMAT, AUDIT_VERSION, headerHash, type AuditGossip, type AuditHeader, type HeaderSignatures, type Withheld } from './header.ts';
 import { firstWithPreimage, lastTurnBefore, preimagesNotGiven } from './withheld.ts';
 
 export interface HeaderSources {
   readonly store: ChannelStore;
   readonly snapshot: ChannelSnapshot;
-  readonly signer: Pick<NodeSigner, 'signAudit'>;
+  readonly signer: Pick<Signer, 'node' | 'channel'>;
   readonly gossip: AuditGossip;
   readonly now: number;
   readonly software: string;
@@ -20,7 +20,7 @@ export interface HeaderSources {
 export interface SignedHeader {
   readonly header: AuditHeader;
   readonly text: string;
-  readonly signature: Uint8Array;
+  readonly signatures: HeaderSignatures;
 }
 
 /** A channel has no journal that could be given out: `audit_unfunded`, `audit_withheld`. */
@@ -83,5 +83,6 @@ export function signedHeader(
     withheld,
   };
   const text = encodeJson(header);
-  return { header, text, signature: signer.signAudit(headerHash(text)) };
+  const hash = headerHash(text);
+  return { header, text, signatures: { funding: signer.channel(data.channelIndex).signAudit(hash), node: signer.node.signAudit(hash) } };
 }

@@ -8,16 +8,20 @@ import { committedIn, type Committed } from './committed.ts';
 import { expectConserved, expectWhole } from './conservation.ts';
 import { readEntryLine } from './entry-line.ts';
 import { AuditError } from './errors.ts';
-import { checkGossip } from './gossip.ts';
+import { expectProven } from './first-checkpoint.ts';
+import { checkGossip, isPeerProven } from './gossip.ts';
 import { readHeader, type AuditHeader } from './header.ts';
 import { openLines, type Line } from './lines.ts';
 import { expectFresh, expectSameChannel } from './parameters.ts';
 import { reportOf, type AuditReport } from './report.ts';
+import { expectSigned } from './spend.ts';
 import { Tally } from './tally.ts';
 
 export interface VerifyOptions {
   /** Told now and then how much of the file is read. */
   readonly onProgress?: (progress: { readonly bytesRead: number; readonly bytes: number; readonly entries: number }) => void;
+  /** Told of the header, once its signatures hold. */
+  readonly onHeader?: (header: AuditHeader) => void;
   /** Told of each commitment that holds. */
   readonly onCommitted?: (committed: Committed) => void;
 }
@@ -62,6 +66,7 @@ class Audit {
   readonly tally = new Tally();
   readonly #replay = new ChannelReplay();
   readonly #options: VerifyOptions;
+  #isPeerProven = false;
   #times: { readonly firstMs: number; readonly lastMs: number } | undefined;
 
   constructor(options: VerifyOptions) {
@@ -70,6 +75,7 @@ class Audit {
 
   begin(line: string): void {
     this.header = readHeader(line);
+    this.#options.onHeader?.(this.header);
   }
 
   take(line: string): void {
@@ -81,15 +87,18 @@ class Audit {
     const due = header.firstSequence + entries;
     if (entry.sequence !== due) throw new AuditError('audit_chain', `expected entry ${due}, got ${entry.sequence}`);
     if (entry.event.type === 'created') expectFresh(entry.event.data, entry.event.policy);
+    if (entries === 0 && entry.event.type === 'checkpoint') expectProven(entry.event.snapshot);
     this.#expectPreimage(entry);
     const step = this.#replay.step({ entry, hash }, text);
+    const { data } = this.#replay;
+    if (data.fundingSpend !== step.before?.fundingSpend) expectSigned(data);
     const commitments = committedIn(step, this.#replay);
-    expectWhole(this.#replay.data);
+    expectWhole(data);
     for (const committed of commitments) {
       expectConserved(committed.request.spec, committed.built);
       this.#options.onCommitted?.(committed);
     }
-    this.tally.take(step, this.#replay.data, commitments);
+    this.tally.take(step, data, commitments);
     this.#times = { firstMs: this.#times?.firstMs ?? entry.time, lastMs: entry.time };
   }
 
@@ -101,7 +110,9 @@ class Audit {
     const { data } = this.#replay.end();
     if (!equals(this.#replay.hash, header.headHash)) throw new AuditError('audit_chain', 'the last entry has another hash than the header names');
     expectSameChannel(header, data);
-    this.tally.counts.gossipSignatures += checkGossip(header.gossip, negotiated(data));
+    const channel = negotiated(data);
+    this.tally.counts.gossipSignatures += checkGossip(header.gossip, channel);
+    this.#isPeerProven = isPeerProven(header.gossip, channel);
   }
 
   /** The replay takes this node's word for a preimage that it has; the peer checks it, and so does this. */
@@ -121,6 +132,7 @@ class Audit {
       replay: entries > 0 ? this.#replay : undefined,
       checked: this.tally.counts,
       times: this.#times,
+      isPeerProven: this.#isPeerProven,
       failure: failure && { ...failure, ...(sequence !== undefined && { sequence }) },
     });
   }

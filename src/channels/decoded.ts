@@ -6,6 +6,7 @@ import { formatScid } from '../../protocols/gossip/short-channel-id.ts';
 import { failureFromMalformed } from '../../protocols/onion/failures.ts';
 import { bolt1Messages } from '../../protocols/wire/bolt1.ts';
 import { bolt2Messages } from '../../protocols/wire/bolt2.ts';
+import { WireError } from '../../protocols/wire/errors.ts';
 import { namedFeatures } from '../../protocols/wire/features.ts';
 import { decodeMessage, type Message } from '../../protocols/wire/messages.ts';
 import { printableText } from '../../protocols/wire/text.ts';
@@ -87,9 +88,19 @@ function bytesField(name: string, bytes: Uint8Array, message?: string): DecodedF
     case 'alias':
       return { name, type: 'text', value: decodeAlias(bytes) };
     case 'addresses':
-      return listField(name, decodeAddresses(bytes).addresses.map((address) => toMultiaddr(address) ?? `${address.host}:${address.port}`));
+      return addressesField(name, bytes);
     default:
       return { name, type: 'hex', value };
+  }
+}
+
+/** Addresses that cannot be read leave the rest of their message as readable as it is. */
+function addressesField(name: string, bytes: Uint8Array): DecodedField {
+  try {
+    return listField(name, decodeAddresses(bytes).addresses.map((address) => toMultiaddr(address) ?? `${address.host}:${address.port}`));
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    return { name, type: 'hex', value: toString(bytes, 'base16') };
   }
 }
 

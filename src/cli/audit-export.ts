@@ -16,7 +16,8 @@ const PAGE = 200;
 /** Writes the lines of a channel's audit file through `write`, one after the other. Throws `NotDoneError` where the journal changes meanwhile. */
 export async function exportLines(client: Client, input: Input<'audit'>, progress: Progress, write: (text: string) => void): Promise<Output<'audit'>> {
   const audit = await client.audit(input);
-  write(`${headerLine(audit.header, fromString(audit.signature, 'base16'))}\n`);
+  const { funding, node } = audit.signatures;
+  write(`${headerLine(audit.header, { funding: fromString(funding, 'base16'), node: fromString(node, 'base16') })}\n`);
   let previous: Uint8Array | undefined;
   for (let done = 0; done < audit.numEntries; ) {
     progress.show(`${done} of ${audit.numEntries} entries …`);

@@ -2,7 +2,7 @@
 import type { Output } from '../api/contract.ts';
 import type { CompareReport, ComparedRange, Divergence, Version } from '../audit/compare.ts';
 import type { AuditReport } from '../audit/report.ts';
-import { list, section, table, time } from './text.ts';
+import { harmless, list, section, table, time } from './text.ts';
 import { formatMsat } from '../api/amounts.ts';
 
 export function renderExport({ channelId, first, numEntries, headHash, numWithheld }: Output<'audit'>): string {
@@ -33,10 +33,13 @@ function channelText({ channel, state, entries }: AuditReport): string[] {
     channel: channel.channelId,
     'short channel id': channel.shortChannelId,
     funding: channel.fundingOutpoint,
+    'funding script': channel.fundingScript,
     network: channel.network,
     'capacity (sat)': channel.capacitySat,
     'node (made the file)': channel.nodeId,
+    'its funding key': channel.nodeFundingKey,
     peer: channel.peerId,
+    "the peer's funding key": channel.peerFundingKey,
     'opened by': channel.opener === 'local' ? 'the node' : 'the peer',
     'made at': `${time(channel.madeAtMs / 1_000) ?? '-'}, by Runnel ${channel.software}`,
     ...(entries && { entries: `${entries.first} to ${entries.last}, from ${stamp(entries.firstTimeMs)} to ${stamp(entries.lastTimeMs)}` }),
@@ -44,6 +47,7 @@ function channelText({ channel, state, entries }: AuditReport): string[] {
       'state at the end': state.lifecycle,
       "node's balance (sat)": formatMsat(BigInt(state.localMsat)),
       "peer's balance (sat)": formatMsat(BigInt(state.remoteMsat)),
+      'in HTLCs (sat)': formatMsat(BigInt(state.inHtlcsMsat)),
       'pending HTLCs': state.pendingHtlcs,
     }),
   });
@@ -77,7 +81,7 @@ export function renderCompare({ agrees, files, compared, divergence, failure }: 
   const rows = files.map(({ channel, entries, holds }, index) => [names[index], channel?.nodeId, entries && `${entries.first} to ${entries.last}`, holds ? 'holds' : 'does not hold']);
   return [
     headline,
-    ...(failure ? [section('WHY', failure.reason)] : []),
+    ...(failure ? [section('WHY', harmless(failure.reason))] : []),
     ...(divergence ? [section('FIRST DIFFERENCE', divergenceText(divergence))] : []),
     section('FILES', table(['FILE', 'NODE', 'ENTRIES', 'BY ITSELF'], rows, '')),
     ...files.flatMap((file, index) => (file.failure ? [section(`WHAT DOES NOT HOLD IN ${names[index]}`, failureText(file.failure))] : [])),

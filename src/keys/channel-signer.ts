@@ -89,6 +89,10 @@ export class SeedChannelSigner implements ChannelSigner, OutputSigner {
     return secp256k1.sign(sighash, this.#secrets.funding);
   }
 
+  signAudit(hash: Uint8Array): Uint8Array {
+    return secp256k1.sign(hash, this.#secrets.funding);
+  }
+
   signChannelAnnouncement(hash: Uint8Array): Uint8Array {
     return secp256k1.sign(hash, this.#secrets.funding);
   }

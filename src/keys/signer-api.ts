@@ -90,6 +90,8 @@ export interface ChannelSigner {
    */
   signLocalCommitment(sighash: Uint8Array, commitmentNumber: number, lowestUnrevoked: number): Uint8Array;
   signMutualClose(sighash: Uint8Array): Uint8Array;
+  /** `hash`: as of the node's `signAudit`. Signed with the funding key. */
+  signAudit(hash: Uint8Array): Uint8Array;
   /** The bitcoin_signature of BOLT 7's announcement_signatures. */
   signChannelAnnouncement(hash: Uint8Array): Uint8Array;
 }

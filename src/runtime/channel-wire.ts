@@ -19,7 +19,7 @@ export interface ChannelKeys {
 /** As much of a channel's keys as its messages take; a replay has them answered by the journal. */
 export interface WireKeys {
   readonly node: Pick<NodeSigner, 'signGossip'>;
-  readonly channel: Omit<ChannelSigner, 'channelIndex' | 'publicKeys' | 'signLocalCommitment'>;
+  readonly channel: Omit<ChannelSigner, 'channelIndex' | 'publicKeys' | 'signLocalCommitment' | 'signAudit'>;
 }
 
 /**

@@ -14,7 +14,7 @@ const NO_GOSSIP: AuditGossip = { announcement: undefined, updates: [] };
 export function auditLines(
   entries: readonly ChainedEntry[],
   data: ChannelData,
-  signer: Pick<Signer, 'node'>,
+  signer: Pick<Signer, 'node' | 'channel'>,
   gossip = NO_GOSSIP,
 ): string[] {
   const { channelId, funding, remote } = data;
@@ -30,8 +30,8 @@ export function auditLines(
     end: { sequence: last.entry.sequence, hash: last.hash },
     withheld: undefined,
   };
-  const { text, signature } = signedHeader({ ...data, channelId, funding, remote }, facts, signer.node);
-  return [headerLine(text, signature), ...entries.map(({ entry, hash }) => entryLine(entryText(entry), hash))];
+  const { text, signatures } = signedHeader({ ...data, channelId, funding, remote }, facts, signer);
+  return [headerLine(text, signatures), ...entries.map(({ entry, hash }) => entryLine(entryText(entry), hash))];
 }
 
 /** Verifies lines as if they stood in a file. */

@@ -79,10 +79,12 @@ function rowFaults(end: ChannelEnd, from: number): string[] {
   return isSame ? [] : [`${nameOf(end)} tells of another state than the one on disk`];
 }
 
-/** From the last checkpoint on, which is a small part of it. */
+/** From the last checkpoint on, which is a small part of it: as the node goes on from there, and as an auditor sees it whom the rest is not given. */
 function checkpointFaults(end: ChannelEnd): string[] {
   const { channelStore } = end.node.node;
-  return rowFaults(end, channelStore.lastCheckpoint(end.index, channelStore.journalHead(end.index)?.length ?? 0) ?? 0);
+  const from = channelStore.lastCheckpoint(end.index, channelStore.journalHead(end.index)?.length ?? 0) ?? 0;
+  const { failure } = from > 0 && end.snapshot.data.funding !== undefined ? verifyTexts(linesOf(end, from)) : {};
+  return [...rowFaults(end, from), ...(failure ? [`${nameOf(end)} does not verify from its checkpoint ${from} on, at entry ${failure.sequence}: ${failure.reason}`] : [])];
 }
 
 function wholeFaults(end: ChannelEnd): string[] {

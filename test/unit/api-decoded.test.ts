@@ -8,6 +8,8 @@ import { channelTypeAnchors } from '../../protocols/wire/features.ts';
 import { encodeMessage } from '../../protocols/wire/messages.ts';
 import { anyMessage } from './wire-arbitraries.ts';
 
+/** A point on the curve. */
+const NODE_ID = Uint8Array.from(Buffer.from('031b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f', 'hex'));
 const bytes = (length: number, fill = 0xab): Uint8Array => new Uint8Array(length).fill(fill);
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const valueOf = ({ fields }: Decoded, name: string) => fields.find((field) => field.name === name);
@@ -24,6 +26,16 @@ describe('a message by field', () => {
         z.decode(decodedSchema, decoded);
       }),
     );
+  });
+
+  it('has the rest of an announcement whose addresses cannot be read', () => {
+    const announcement = {
+      type: 'node_announcement', signature: bytes(64), features: bytes(0), timestamp: 1, nodeId: NODE_ID, rgbColor: bytes(3), alias: bytes(32, 0x61),
+      addresses: Uint8Array.of(1, 127),
+    } as const;
+    const decoded = decodeWire(encodeMessage(announcement));
+    expect(decoded.name).toBe('node_announcement');
+    expect(valueOf(decoded, 'addresses')).toEqual({ name: 'addresses', type: 'hex', value: '017f' });
   });
 
   it('gives amounts their unit, short channel ids and txids the form in which people know them', () => {

@@ -21,10 +21,10 @@ interface Export extends SignedHeader {
 /** What the bench gives out of its only channel. */
 async function exported({ store, clock }: Bench): Promise<Export> {
   const signed = await makeHeader({
-    store, snapshot: mustLoad(store, 0), signer: signerOf('bob').node, gossip: { announcement: undefined, updates: [] }, now: clock.now(), software: 'test',
+    store, snapshot: mustLoad(store, 0), signer: signerOf('bob'), gossip: { announcement: undefined, updates: [] }, now: clock.now(), software: 'test',
   });
   const entries = store.journal(0, signed.header.firstSequence, signed.header.numEntries);
-  const lines = [headerLine(signed.text, signed.signature), ...entries.map(({ entry, hash }) => entryLine(entryText(entry), hash))];
+  const lines = [headerLine(signed.text, signed.signatures), ...entries.map(({ entry, hash }) => entryLine(entryText(entry), hash))];
   return { ...signed, lines, text: lines.join('\n') };
 }
 

@@ -9,7 +9,7 @@ import { unsignedAnnouncement } from '../../machines/channel/announcing.ts';
 import { negotiated } from '../../machines/channel/context.ts';
 import { AuditError } from '../../src/audit/errors.ts';
 import { entryLine } from '../../src/audit/entry-line.ts';
-import { headerLine } from '../../src/audit/header.ts';
+import { headerLine, type HeaderSignatures } from '../../src/audit/header.ts';
 import { MAX_LINE_BYTES } from '../../src/audit/lines.ts';
 import { verifyAudit } from '../../src/audit/verify.ts';
 import { entryText, hashEntry } from '../../src/channels/journal.ts';
@@ -218,11 +218,11 @@ describe('a file that somebody else made', () => {
   it('with nonsense in its header is told so', () => {
     const [end] = ends;
     const [line, ...others] = linesOf(end);
-    const { header, signature } = decodeJson(line!) as { header: object; signature: Uint8Array };
+    const { header, signatures } = decodeJson(line!) as { header: object; signatures: HeaderSignatures };
     let count = 0;
     for (const changed of nonsense(header, (value) => value)) {
       if (count++ % 3 !== 0) continue;
-      const forged = [headerLine(encodeJson(changed), signature), ...others.slice(0, 1)];
+      const forged = [headerLine(encodeJson(changed), signatures), ...others.slice(0, 1)];
       let holds = false;
       try {
         ({ holds } = verifyTexts(forged));

@@ -27,12 +27,12 @@ async function startNode(end: Ends[0], { pruned = 0 } = {}): Promise<void> {
     end: { sequence: last.entry.sequence, hash: last.hash },
     withheld: undefined,
   };
-  const { text, signature } = signedHeader({ ...data, channelId: channelId!, funding: funding!, remote: remote! }, facts, end.signer.node);
+  const { text, signatures } = signedHeader({ ...data, channelId: channelId!, funding: funding!, remote: remote! }, facts, end.signer);
   await start({
     audit: async () => ({
       channelId: hexOf(channelId!),
       header: text,
-      signature: hexOf(signature),
+      signatures: { funding: hexOf(signatures.funding), node: hexOf(signatures.node) },
       first: facts.firstSequence,
       numEntries: entries.length,
       headHash: hexOf(last.hash),

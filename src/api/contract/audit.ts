@@ -16,7 +16,7 @@ export const auditMethods = {
     output: z.object({
       channelId,
       header: z.string().meta({ description: 'The header of the file, exactly as it is signed' }),
-      signature: hex.meta({ description: "The node's signature for the header" }),
+      signatures: z.object({ funding: hex, node: hex }).meta({ description: 'For the header, of the funding key and of the node key' }),
       first: count.meta({ description: 'The first entry of the file' }),
       numEntries: count.meta({ description: 'How many entries of the journal follow the header' }),
       headHash: hash32.meta({ description: 'The hash of the last of them' }),
@@ -25,7 +25,7 @@ export const auditMethods = {
     cli: { verb: 'audit export', args: ['channel'], writesFile: 'header', example: `runnel audit export ${SCID} --out channel.audit` },
     example: {
       input: { channel: SCID },
-      output: { channelId: CHANNEL, header: '{"format":"runnel-audit"}', signature: HASH.repeat(2), first: 0, numEntries: 127, headHash: HASH, numWithheld: 0 },
+      output: { channelId: CHANNEL, header: '{"format":"runnel-audit"}', signatures: { funding: HASH.repeat(2), node: HASH.repeat(2) }, first: 0, numEntries: 127, headHash: HASH, numWithheld: 0 },
     },
   }),
 };

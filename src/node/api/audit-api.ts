@@ -11,11 +11,11 @@ import { findChannel, type ShownChannel } from './shown-channel.ts';
 export function auditApi(node: Node): Pick<NodeApi, 'audit'> {
   return {
     audit: async ({ channel: ref }) => {
-      const { header, text, signature } = await headerOf(node, findChannel(node, ref));
+      const { header, text, signatures } = await headerOf(node, findChannel(node, ref));
       return {
         channelId: hexOf(header.channelId),
         header: text,
-        signature: hexOf(signature),
+        signatures: { funding: hexOf(signatures.funding), node: hexOf(signatures.node) },
         first: header.firstSequence,
         numEntries: header.numEntries,
         headHash: hexOf(header.headHash),
@@ -31,7 +31,7 @@ async function headerOf(node: Node, { snapshot, htlcs }: ShownChannel): Promise<
     return await makeHeader({
       store,
       snapshot: { ...snapshot, htlcs: [...htlcs.rows()] },
-      signer: signer.node,
+      signer,
       gossip: gossipOf(node, snapshot.data.shortChannelId),
       now: clock.now(),
       software: packageVersion(),
