@@ -171,7 +171,8 @@ export class LiveChannel {
     const isUnmoved = Object.keys(transitions).length === 0 && this.#actor.getSnapshot().context === before.context;
     if (isUnmoved && effects.length === 0) return { isInert: true, effects };
     this.#note(time, this.#journalEvent(event), {
-      wire,
+      // Without the unknown records that it may carry (BOLT 1, "Type-Length-Value Format"): with those, a peer could fill the disk.
+      wire: wire !== undefined && event.type === 'message' ? encodeMessage(event.message) : undefined,
       signed: effects.flatMap(({ effect, bytes }) => (bytes !== undefined && signerMade.has(effect.type) ? [bytes] : [])),
       points: this.#points,
       transitions,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeJson } from '../../protocols/json.ts';
+import { encodeMessage } from '../../protocols/wire/messages.ts';
 import { replayTo } from '../../src/channels/moment.ts';
 import { ChannelReplay, replayChannel } from '../../src/channels/replay.ts';
 import { rowText } from '../../src/channels/channel-store.ts';
@@ -156,5 +157,22 @@ describe('a moment', () => {
     expect(start).toBeGreaterThan(0);
     expect(await replayTo(store, index, start - 1)).toBeUndefined();
     expect(await replayTo(store, index, start)).toMatchObject({ entry: { event: { type: 'checkpoint' } } });
+  });
+});
+
+describe('a message with records that this node does not know', () => {
+  it('is kept without them: they are at the peer’s choice, and the disk is not', () => {
+    const limits = { checkpointEntries: 100, keepEntries: 0 };
+    const end = (name: string, peer: string): ChannelEnd => new ChannelEnd({ name, peer, database: ':memory:', limits });
+    const [alice, bob] = [end('alice', 'bob'), end('bob', 'alice')];
+    openChannel([alice, bob]);
+    const message = { type: 'update_fee', channelId: alice.channel.data.channelId!, feeratePerKw: 1_100 } as const;
+    const known = encodeMessage(message);
+    // BOLT 1: an odd type, and a length of two bytes.
+    const records = Uint8Array.of(0x65, 0xfd, 0xea, 0x60, ...new Uint8Array(60_000));
+    bob.receive([Uint8Array.of(...known, ...records)]);
+    const entries = bob.store.journal(0, 0, ALL);
+    expect(entries.find(({ entry: { event } }) => event.type === 'message' && event.name === 'update_fee')?.entry.wire).toEqual(known);
+    expect(replayChannel(entries).ok).toBe(true);
   });
 });

@@ -17,7 +17,8 @@ import { closingTree } from './closing-tree.ts';
 import { commitmentsOf } from './commitment-views.ts';
 import { hereOf, pendingOf, subjectOf } from './pending-api.ts';
 import { aliasOf, type ShownChannel } from './shown-channel.ts';
-import { endingEntries, whyOf } from './why.ts';
+import type { EndingEntries } from './ending-entries.ts';
+import { whyOf } from './why.ts';
 
 export { displayTxid };
 
@@ -80,14 +81,15 @@ export function htlcViews(htlcs: HtlcRows): ChannelDetail['htlcs'] {
   }));
 }
 
-export function detailOf(node: Node, shown: ShownChannel, journalTail: readonly JournalEntryView[]): ChannelDetail {
+/** `ended`: what its journal has of its end, where it has come to one. */
+export function detailOf(node: Node, shown: ShownChannel, journalTail: readonly JournalEntryView[], ended: EndingEntries | undefined): ChannelDetail {
   const { data, value } = shown.snapshot;
   const { htlcs, committed, live } = shown;
   const lifecycle = lifecycleOf(value);
   const here = hereOf(node);
   const pending = lifecycle === 'normal' || lifecycle === 'abandoned' ? undefined : pendingOf(node, shown, here).view;
   const tree = pending && closingTree(subjectOf(node, shown), here, pending);
-  const why = ENDING.has(lifecycle) ? whyOf(shown.snapshot, endingEntries(node.channelStore, data.channelIndex)) : undefined;
+  const why = ended && whyOf(shown.snapshot, ended);
   const commitments = commitmentsOf(data, committed, (number) => keysOf(node, data, live).perCommitmentPoint(number));
   return {
     ...summaryOf(node, shown, here),

@@ -9,8 +9,10 @@ import { COMMITMENT_TARGET_BLOCKS } from '../fee-updater.ts';
 import type { Node } from '../node.ts';
 import { detailOf, entryView, localPolicy, summaryOf } from './channel-views.ts';
 import { closeChannel } from './close-api.ts';
+import { EndingSearch } from './ending-entries.ts';
 import { hereOf } from './pending-api.ts';
 import { findChannel, shownEnded, shownLive } from './shown-channel.ts';
+import { isEnding } from './why.ts';
 
 const JOURNAL_TAIL = 10;
 const JOURNAL_PAGE = 100;
@@ -22,6 +24,7 @@ type Methods = Pick<NodeApi, 'open' | 'channels' | 'channel' | 'journal' | 'setp
 /** Channels through the API. */
 export function channelsApi(node: Node): Methods {
   const { chain } = node.options;
+  const endings = new EndingSearch();
 
   const findLive = (ref: string): LiveChannel => {
     const { live, snapshot } = findChannel(node, ref);
@@ -53,11 +56,13 @@ export function channelsApi(node: Node): Methods {
     },
 
     async channel({ channel: ref }) {
+      const { value, data: { channelIndex: index } } = findChannel(node, ref).snapshot;
+      const ended = isEnding(value.lifecycle) ? await endings.of(node.channelStore, index) : undefined;
+      // As it is by now.
       const shown = findChannel(node, ref);
-      const index = shown.snapshot.data.channelIndex;
       const length = node.channelStore.journalHead(index)?.length ?? 0;
       const tail = node.channelStore.journal(index, Math.max(0, length - JOURNAL_TAIL), JOURNAL_TAIL);
-      return detailOf(node, shown, tail.map((entry) => entryView(entry)));
+      return detailOf(node, shown, tail.map((entry) => entryView(entry)), ended);
     },
 
     async journal({ channel: ref, from, limit, decode }) {

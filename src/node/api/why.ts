@@ -1,47 +1,29 @@
 import { Transaction } from 'bitcoinjs-lib';
-import { equals } from 'uint8arrays';
+import { toString } from 'uint8arrays';
 import type { ChannelData, ChannelFailure } from '../../../machines/channel/data.ts';
 import { decodeMessage } from '../../../protocols/wire/messages.ts';
 import { printableText } from '../../../protocols/wire/text.ts';
 import type { Output } from '../../api/contract.ts';
-import type { ChannelStore } from '../../channels/channel-store.ts';
 import type { JournalEntry } from '../../channels/journal.ts';
+import type { EndingEntries } from './ending-entries.ts';
 import { closingKindOf, closingText, type PendingSubject } from './pending-channel-view.ts';
 
 export type Why = NonNullable<Output<'channel'>['why']>;
 type Evidence = Why['evidence'][number];
 
-/** Entries of a journal that are looked through at a time, and at most. */
-const CHUNK = 500;
-const MAX_SEARCHED = 5_000;
-
 /** The lifecycle's states from the end on. */
 const ENDING: ReadonlySet<string> = new Set(['shuttingDown', 'negotiatingClose', 'failed', 'fallenBehind', 'closing', 'closed', 'abandoned']);
 
-/** Why a channel failed, closes or is closed, and what shows it; `entries` are those of its journal from before its end on. */
-export function whyOf(snapshot: PendingSubject['snapshot'], entries: readonly JournalEntry[]): Why | undefined {
-  if (!ENDING.has(stateOf(snapshot.value.lifecycle))) return undefined;
-  const moves = entries.filter(({ transitions }) => ENDING.has(stateOf(transitions.lifecycle)));
+/** Why a channel failed, closes or is closed, and what shows it in its journal. */
+export function whyOf(snapshot: PendingSubject['snapshot'], { moves, revocations }: EndingEntries): Why | undefined {
+  if (!isEnding(snapshot.value.lifecycle)) return undefined;
   return {
     text: `${sentence(snapshot, moves)}.`,
-    evidence: [...revocationIn(snapshot.data, entries), ...moves.map((entry) => evidenceOf(entry, snapshot))],
+    evidence: [...revocationIn(snapshot.data, revocations), ...moves.map((entry) => evidenceOf(entry, snapshot))],
   };
 }
 
-/** The end of a channel's journal, back to before its lifecycle came to an end; within bounds. */
-export function endingEntries(store: ChannelStore, channelIndex: number): JournalEntry[] {
-  const found: JournalEntry[] = [];
-  let end = store.journalHead(channelIndex)?.length ?? 0;
-  while (end > 0 && found.length < MAX_SEARCHED) {
-    const from = Math.max(0, end - CHUNK);
-    const chunk = store.journal(channelIndex, from, end - from).map(({ entry }) => entry);
-    found.unshift(...chunk);
-    end = from;
-    // The last move before the end is where the channel became usable, or where its opening began.
-    if (chunk.length === 0 || chunk.some(({ transitions }) => 'lifecycle' in transitions && !ENDING.has(stateOf(transitions.lifecycle)))) break;
-  }
-  return found;
-}
+export const isEnding = (lifecycle: unknown): boolean => ENDING.has(stateOf(lifecycle));
 
 /** The first step of the lifecycle's path. */
 function stateOf(lifecycle: unknown): string {
@@ -131,14 +113,9 @@ function messageText(name: string, wire: Uint8Array | undefined, state: string, 
 }
 
 /** The message with which a cheater had revoked what it broadcast. */
-function revocationIn({ ending }: ChannelData, entries: readonly JournalEntry[]): Evidence[] {
+function revocationIn({ ending }: ChannelData, revocations: EndingEntries['revocations']): Evidence[] {
   const secret = ending?.perCommitmentSecret;
-  if (secret === undefined) return [];
-  const entry = entries.find(({ event, wire }) => {
-    if (event.type !== 'message' || event.name !== 'revoke_and_ack' || wire === undefined) return false;
-    const message = decodeMessage(wire);
-    return message.type === 'revoke_and_ack' && equals(message.perCommitmentSecret, secret);
-  });
-  if (entry === undefined) return [];
-  return [{ text: `the peer's revoke_and_ack gave the secret of its commitment ${ending?.commitmentNumber ?? ''}`, sequence: entry.sequence }];
+  const sequence = secret === undefined ? undefined : revocations.get(toString(secret, 'base16'));
+  if (sequence === undefined) return [];
+  return [{ text: `the peer's revoke_and_ack gave the secret of its commitment ${ending?.commitmentNumber ?? ''}`, sequence }];
 }
