@@ -8,5 +8,7 @@ export default defineConfig({
     setupFiles: process.env.RUNNEL_CHAIN === 'bitcoind' ? ['test/harness/on-bitcoind.ts'] : [],
     pool: 'forks',
     maxWorkers: 2,
+    // Nothing here keeps state in a module: files share what they import, which costs a third of all tests' time otherwise.
+    isolate: false,
   },
 });

@@ -21,6 +21,16 @@ export interface PlacedChannel extends SimulationLinkDatum<PlacedNode> {
 
 /** The golden angle: a spiral of it spreads nodes evenly, and the same mesh always begins the same. */
 const ANGLE = Math.PI * (3 - Math.sqrt(5));
+/** So few begin as a ring, in which a mesh that is mostly one lies untangled. */
+const MOST_IN_RING = 24;
+
+/** Where one of so many nodes begins. */
+function beginning(index: number, count: number): { readonly x: number; readonly y: number } {
+  const isRing = count <= MOST_IN_RING;
+  const radius = isRing ? 20 * count : 18 * Math.sqrt(index + 0.5);
+  const angle = isRing ? (2 * Math.PI * index) / count - Math.PI / 2 : index * ANGLE;
+  return { x: radius * Math.cos(angle), y: radius * Math.sin(angle) };
+}
 
 export class Layout {
   readonly nodes: PlacedNode[] = [];
@@ -78,10 +88,7 @@ export class Layout {
       const known = this.#byId.get(node.id);
       if (known !== undefined) known.node = node;
       else {
-        const index = this.#byId.size;
-        const radius = 18 * Math.sqrt(index + 0.5);
-        const [x, y] = [radius * Math.cos(index * ANGLE), radius * Math.sin(index * ANGLE)];
-        this.#byId.set(node.id, { id: node.id, node, degree: 0, x, y });
+        this.#byId.set(node.id, { id: node.id, node, degree: 0, ...beginning(this.#byId.size, mesh.nodes.size) });
         isChanged = true;
       }
     }

@@ -18,6 +18,8 @@ export interface Marks {
 /** What layout may take of a frame. */
 const LAYOUT_MS = 9;
 const MARGIN = 48;
+/** Below, where the legend and the buttons are. */
+const FOOT = 90;
 const NO_ROUTE: ReadonlySet<string> = new Set();
 
 export class MeshCanvas {
@@ -141,8 +143,8 @@ export class MeshCanvas {
       top = Math.min(top, y);
       bottom = Math.max(bottom, y);
     }
-    const k = Math.min(2.2, (width - 2 * MARGIN) / (right - left || 1), (height - 2 * MARGIN) / (bottom - top || 1));
-    const [x, y] = [width / 2 - ((left + right) / 2) * k, height / 2 - ((top + bottom) / 2) * k];
+    const k = Math.min(2.2, (width - 2 * MARGIN) / (right - left || 1), (height - MARGIN - FOOT) / (bottom - top || 1));
+    const [x, y] = [width / 2 - ((left + right) / 2) * k, (height + MARGIN - FOOT) / 2 - ((top + bottom) / 2) * k];
     const now = this.#transform;
     if (now.k === k && now.x === x && now.y === y) return;
     select(this.#canvas).call(this.#zoom.transform, zoomIdentity.translate(x, y).scale(k));
