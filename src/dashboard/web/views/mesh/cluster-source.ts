@@ -33,7 +33,8 @@ export function ofCluster(): MeshSource {
   };
   const gate = new Gate(async (name, abort) => {
     try {
-      answers.set(name, (await nodeClient(name).call('channels', {}, abort)).channels);
+      const answer = await nodeClient(name).call('channels', {}, abort);
+      answers.set(name, answer.channels);
       failure.value = undefined;
       later();
     } catch (error) {
