@@ -80,7 +80,8 @@ export function reportOf({ header, replay, checked, times, isPeerProven, failure
       },
     }),
     checked,
-    notChecked: header === undefined || replay === undefined ? [] : notChecked(header, replay.data, isPeerProven),
+    // Of a file that does not hold, nothing is shown.
+    notChecked: header === undefined || replay === undefined || failure !== undefined ? [] : notChecked(header, replay.data, isPeerProven),
     ...(failure && { failure }),
   };
 }

@@ -1,6 +1,6 @@
 /** Opening, connecting and closing. */
 import type { NodeClient } from '../api/types.ts';
-import { ActionButton, Field, FormAction } from '../ui/action.tsx';
+import { Field, FormAction } from '../ui/action.tsx';
 import { satField, optionalMsat } from './fields.ts';
 
 export function OpenChannel({ client, nodeId, name }: { readonly client: NodeClient; readonly nodeId: string; readonly name: string }) {
@@ -68,37 +68,47 @@ interface Closing {
   readonly client: NodeClient;
   readonly channelId: string;
   readonly peerName: string;
+  /** Who closes, where the page is not about one node. */
+  readonly actor?: string | undefined;
 }
 
-export function CloseChannel({ client, channelId, peerName }: Closing) {
+const who = (actor: string | undefined): string => (actor === undefined ? '' : `${actor}: `);
+
+export function CloseChannel({ client, channelId, peerName, actor }: Closing) {
   return (
-    <ActionButton
+    <FormAction
+      title={`${who(actor)}Close the channel together with ${peerName}?`}
+      button="Close …"
+      submit="Close"
       act={async () => {
         await client.call('close', { channel: channelId });
-        return `Closing the channel with ${peerName} together`;
+        return `${who(actor)}Closing the channel together with ${peerName}`;
       }}
     >
-      Close
-    </ActionButton>
+      <p>
+        Both sign a transaction that pays to each what it has, less a fee that the opener pays. Payments through the channel end, and it
+        cannot be taken back.
+      </p>
+    </FormAction>
   );
 }
 
-export function ForceClose({ client, channelId, peerName }: Closing) {
+export function ForceClose({ client, channelId, peerName, actor }: Closing) {
   return (
     <FormAction
-      title={`Close the channel with ${peerName} by force?`}
+      title={`${who(actor)}Close the channel with ${peerName} by force?`}
       button="Force close …"
       class="danger"
       submit="Force close"
       isDangerous
       act={async () => {
         await client.call('close', { channel: channelId, force: true });
-        return `The channel with ${peerName} is being closed without it`;
+        return `${who(actor)}The channel with ${peerName} is being closed without it`;
       }}
     >
       <p>
-        Our commitment transaction goes to the chain. Our money comes back only after the delay that the peer asked for, HTLCs in
-        flight are resolved on chain, and all of that costs fees. It cannot be taken back.
+        {actor === undefined ? 'Our' : `${actor}’s`} commitment transaction goes to the chain. What {actor ?? 'we'} {actor === undefined ? 'have' : 'has'} comes back only
+        after the delay that the peer asked for, HTLCs in flight are resolved on chain, and all of that costs fees. It cannot be taken back.
       </p>
       <p>Where the peer answers, closing together is cheaper and quicker.</p>
     </FormAction>

@@ -3,15 +3,26 @@ import type { NodeClient } from '../api/types.ts';
 import { ApiFailure } from '../api/failure.ts';
 import type { Output } from '../api/types.ts';
 import { formatMsat, msatOf } from '../lib/amounts.ts';
+import { harmless } from '../lib/text.ts';
+import { dateTime } from '../lib/time.ts';
 import { Field, FormAction } from '../ui/action.tsx';
+import { Sat } from '../ui/amount.tsx';
+import { Id } from '../ui/id.tsx';
+import { Facts } from '../ui/panel.tsx';
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { msatField, optionalMsat } from './fields.ts';
 
+/** The node and the page may disagree on the time by so much. */
+const CLOCKS_APART_MS = 5_000;
+
 /** What to say of a payment that has come back; throws for one that failed. */
-function outcomeOf({ status, amountMsat, feeMsat, failure }: Output<'payment'>): string {
+function outcomeOf({ status, amountMsat, feeMsat, failure, finishedAt }: Output<'payment'>, startedMs = 0): string {
   if (status === 'failed') throw new ApiFailure(failure?.code ?? 'payment_failed', `the payment failed: ${failure?.message ?? 'no reason is known'}`);
   const amount = `${formatMsat(msatOf(amountMsat))} sat`;
   if (status === 'inFlight') return `${amount} are still in flight: do not pay again before the payment has ended`;
+  // An invoice is paid once: what came back is the payment of then.
+  if (finishedAt !== undefined && finishedAt * 1_000 < startedMs - CLOCKS_APART_MS) return `It was paid already, ${dateTime(finishedAt * 1_000)}: nothing was sent`;
   return `${amount} paid, for a fee of ${formatMsat(msatOf(feeMsat))} sat`;
 }
 
@@ -56,12 +67,45 @@ export function PayInvoice({ client }: { readonly client: NodeClient }) {
       act={async (fields) => {
         const amountMsat = optionalMsat(fields, 'amountSat');
         const invoice = (fields.invoice ?? '').trim();
-        return outcomeOf(await client.call('pay', { invoice, ...(amountMsat !== undefined && { amountMsat }) }));
+        const startedMs = Date.now();
+        return outcomeOf(await client.call('pay', { invoice, ...(amountMsat !== undefined && { amountMsat }) }), startedMs);
       }}
     >
-      <Field name="invoice" label="Invoice" required hint="It begins with ln." />
+      <InvoiceField client={client} />
       <Field name="amountSat" label="Amount in sat" inputMode="decimal" hint="Only for an invoice that names none." />
     </FormAction>
+  );
+}
+
+/** An invoice, and what it says: seen before it is paid. */
+function InvoiceField({ client }: { readonly client: NodeClient }) {
+  const read = useSignal<Output<'decode'> | undefined>(undefined);
+  const last = useRef('');
+  const decode = async (text: string): Promise<void> => {
+    const invoice = text.trim();
+    last.current = invoice;
+    const decoded = invoice === '' ? undefined : await client.call('decode', { invoice }).catch(() => undefined);
+    if (last.current === invoice) read.value = decoded;
+  };
+  return (
+    <>
+      <Field name="invoice" label="Invoice" required hint="It begins with ln." onText={(text) => void decode(text)} />
+      {read.value !== undefined && <InvoiceFacts invoice={read.value} />}
+    </>
+  );
+}
+
+function InvoiceFacts({ invoice }: { readonly invoice: Output<'decode'> }) {
+  const { amountMsat, payee, description, createdAt, expirySeconds, expired } = invoice;
+  return (
+    <Facts
+      pairs={{
+        Amount: amountMsat === undefined ? 'up to you' : <Sat msat={msatOf(amountMsat)} />,
+        To: <Id of={payee} what="node id" />,
+        'What for': harmless(description ?? '', 200),
+        [expired ? 'Expired' : 'Until']: dateTime((createdAt + expirySeconds) * 1_000),
+      }}
+    />
   );
 }
 

@@ -11,6 +11,8 @@ export interface Action {
   readonly failure: ReadonlySignal<ApiFailure | undefined>;
   /** Ignored while it runs. `act` resolves with what to say of its success. Tells whether it succeeded. */
   run(act: () => Promise<string>): Promise<boolean>;
+  /** Its last error is of no interest any more. */
+  forget(): void;
 }
 
 export function useAction(): Action {
@@ -30,7 +32,10 @@ export function useAction(): Action {
       isBusy.value = false;
     }
   };
-  return { isBusy, failure, run };
+  const forget = (): void => {
+    failure.value = undefined;
+  };
+  return { isBusy, failure, run, forget };
 }
 
 /** A button that does one thing. */
@@ -74,10 +79,19 @@ export function FormAction(props: {
     event.preventDefault();
     const fields = Object.fromEntries([...new FormData(event.currentTarget as HTMLFormElement)].map(([name, value]) => [name, String(value)]));
     if (await action.run(() => props.act(fields))) dialog.current?.close();
+    // Somebody may have closed the dialog meanwhile.
+    else if (!isOpen.value && action.failure.value !== undefined) toast(action.failure.value.message, 'bad');
   };
   return (
     <>
-      <button type="button" class={props.class} onClick={() => (isOpen.value = true)}>
+      <button
+        type="button"
+        class={props.class}
+        onClick={() => {
+          action.forget();
+          isOpen.value = true;
+        }}
+      >
         {props.button ?? props.title}
       </button>
       <dialog
@@ -115,6 +129,7 @@ export function Field(props: {
   readonly value?: string;
   readonly required?: boolean;
   readonly inputMode?: 'decimal' | 'numeric';
+  readonly onText?: (text: string) => void;
 }) {
   const id = `field-${props.name}`;
   return (
@@ -126,6 +141,7 @@ export function Field(props: {
         defaultValue={props.value}
         required={props.required}
         inputMode={props.inputMode}
+        onInput={({ currentTarget }) => props.onText?.(currentTarget.value)}
         autocomplete="off"
         spellcheck={false}
         aria-describedby={props.hint === undefined ? undefined : `${id}-hint`}

@@ -19,6 +19,7 @@ export function BalanceBar(props: { readonly localMsat: bigint; readonly remoteM
   return (
     <span class="bar" role="img" aria-label={label}>
       <span class="bar-local" style={{ width: `${local * 100}%` }} />
+      <span class="bar-between" style={{ width: `${Math.max(0, 1 - local - remote) * 100}%` }} />
       <span class="bar-remote" style={{ width: `${remote * 100}%` }} />
     </span>
   );

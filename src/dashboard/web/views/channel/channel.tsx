@@ -38,7 +38,9 @@ export function ChannelPage() {
 function Channel({ client, detail }: { readonly client: NodeClient; readonly detail: Detail }) {
   const { channelId } = detail;
   const moments = useMemo(() => new Moments(client, channelId), [client, channelId]);
-  const at = route.value?.at;
+  const moment = moments.shown.value;
+  const last = Math.max(detail.journalTail.at(-1)?.sequence ?? 0, (moment?.total ?? 1) - 1);
+  const at = route.value?.at === undefined ? undefined : Math.min(route.value.at, last);
   useEffect(() => {
     if (at === undefined) moments.leave();
     else moments.show(at);
@@ -48,10 +50,8 @@ function Channel({ client, detail }: { readonly client: NodeClient; readonly det
     const id = route.value?.id ?? channelId;
     replace({ view: 'channel', id, ...(node !== undefined && { node }), ...(sequence !== undefined && { at: sequence }) });
   };
-  const moment = moments.shown.value;
   const isPast = at !== undefined && moment !== undefined;
   const shown = isPast ? shownThen(moment) : shownNow(detail);
-  const last = Math.max(0, (detail.journalTail.at(-1)?.sequence ?? 0), (moment?.total ?? 1) - 1);
   return (
     <div class={`stack ${isPast ? 'past' : ''}`}>
       <Head client={client} detail={detail} />

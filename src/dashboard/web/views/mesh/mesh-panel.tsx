@@ -67,23 +67,7 @@ function ActOn({ node }: { readonly node: MeshNode }) {
   const client = nodeClient(actor);
   return (
     <>
-      {isCluster.value && (
-        <label class="actor">
-          From{' '}
-          <select
-            value={actor}
-            onChange={({ currentTarget }) => {
-              chosen.value = currentTarget.value;
-            }}
-          >
-            {others.map(({ name }) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
+      {isCluster.value && <Actor names={others.map(({ name }) => name)} chosen={actor ?? ''} onChoose={(name) => (chosen.value = name)} />}
       <div class="buttons">
         {isCluster.value && <InvoiceAndPay payer={client} payee={nodeClient(node.name)} payeeName={node.name} />}
         <Keysend client={client} nodeId={node.id} name={node.name} />
@@ -94,11 +78,30 @@ function ActOn({ node }: { readonly node: MeshNode }) {
   );
 }
 
+/** Which node of the cluster does what is asked for. */
+function Actor(props: { readonly names: readonly string[]; readonly chosen: string; readonly onChoose: (name: string) => void }) {
+  const { names, chosen, onChoose } = props;
+  return (
+    <label class="actor">
+      From{' '}
+      <select value={chosen} onChange={({ currentTarget }) => onChoose(currentTarget.value)}>
+        {names.map((name) => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 function ChannelPanel({ channel, mesh }: { readonly channel: MeshChannel; readonly mesh: Mesh }) {
   const { a, b, balance, capacityMsat, channelId, key, state, look } = channel;
   const ends = [a, b].map((id) => mesh.nodes.get(id)).filter((node) => node !== undefined);
   const [nameA = '', nameB = ''] = ends.map(({ name }) => name);
-  const owner = isCluster.value ? ends.find((end) => end.state === 'up') : ends.find(({ isOwn }) => isOwn);
+  const chosen = useSignal<string | undefined>(undefined);
+  const ups = ends.filter((end) => end.state === 'up');
+  const owner = isCluster.value ? (ups.find((end) => end.name === chosen.value) ?? ups[0]) : ends.find(({ isOwn }) => isOwn);
   const ownerName = isCluster.value ? owner?.name : undefined;
   const peerName = ends.find((end) => end !== owner)?.name ?? '';
   return (
@@ -124,13 +127,14 @@ function ChannelPanel({ channel, mesh }: { readonly channel: MeshChannel; readon
         </>
       )}
       <Facts pairs={{ Channel: key, Capacity: capacityMsat > 0n ? <Sat msat={capacityMsat} /> : undefined }} />
+      {isCluster.value && owner !== undefined && <Actor names={ups.map(({ name }) => name)} chosen={owner.name} onChoose={(name) => (chosen.value = name)} />}
       {channelId !== undefined && owner !== undefined && (
         <div class="buttons">
           <a class="button" href={formatRoute({ view: 'channel', id: channelId, ...(ownerName !== undefined && { node: ownerName }) })}>
             Look inside
           </a>
-          {state === 'normal' && <CloseChannel client={nodeClient(ownerName)} channelId={channelId} peerName={peerName} />}
-          {state !== 'closing' && state !== 'closed' && <ForceClose client={nodeClient(ownerName)} channelId={channelId} peerName={peerName} />}
+          {state === 'normal' && <CloseChannel client={nodeClient(ownerName)} channelId={channelId} peerName={peerName} actor={ownerName} />}
+          {state !== 'closing' && state !== 'closed' && <ForceClose client={nodeClient(ownerName)} channelId={channelId} peerName={peerName} actor={ownerName} />}
           {isCluster.value && <LinkControl a={nameA} b={nameB} />}
         </div>
       )}

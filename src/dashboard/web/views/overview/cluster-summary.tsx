@@ -50,6 +50,7 @@ export function ClusterSummary() {
   if (mesh === undefined) return <Waiting />;
   const known = [...views.value.values()];
   const sum = (amountOf: (view: View) => bigint): bigint => known.reduce((total, view) => total + amountOf(view), 0n);
+  const unheard = mesh.nodes.filter(({ name }) => !views.value.has(name)).map(({ name }) => name);
   const down = mesh.nodes.filter(({ state }) => state === 'down').length;
   return (
     <div class="stack">
@@ -66,6 +67,7 @@ export function ClusterSummary() {
       {[...views.value].map(([name, { alarms }]) => (
         <Alarms key={name} alarms={alarms} node={name} />
       ))}
+      {unheard.length > 0 && known.length > 0 && <p class="muted">Without {unheard.length > 5 ? `${unheard.length} nodes` : unheard.join(', ')}, not heard of yet.</p>}
       <div class="figures six">
         <Figure title="Nodes up" main={`${mesh.nodes.length - down} of ${mesh.nodes.length}`} />
         <Figure title="In channels" main={<Sat msat={sum((view) => msatOf(view.localMsat))} whole />} />
