@@ -1,4 +1,5 @@
 /** What stands around every view: where one can go, how the node is, and who one is. */
+import { useEffect, useRef } from 'preact/hooks';
 import { connection } from '../api/events.ts';
 import { go, hrefOf, route } from '../api/location.ts';
 import { clusterMesh, isCluster, viewedNode } from '../api/server.ts';
@@ -49,8 +50,13 @@ export function Header() {
 
 function PageLink(props: { readonly view: View; readonly title: string; readonly isHere: boolean; readonly node?: string | undefined }) {
   const href = formatRoute({ view: props.view, ...(props.node !== undefined && { node: props.node }) });
+  const link = useRef<HTMLAnchorElement>(null);
+  // Where the bar is narrower than its links, the one that is lit is in view.
+  useEffect(() => {
+    if (props.isHere) link.current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [props.isHere]);
   return (
-    <a href={href} aria-current={props.isHere ? 'page' : undefined}>
+    <a ref={link} href={href} aria-current={props.isHere ? 'page' : undefined}>
       {props.title}
     </a>
   );

@@ -14,7 +14,7 @@ export function Terms({ detail }: { readonly detail: Detail }) {
           pairs={{
             Peer: <Id of={nodeId} what="node id" />,
             Funding: fundingOutpoint === undefined ? undefined : <Id of={fundingOutpoint} what="outpoint" />,
-            Confirmations: `${fundingConfirmations} of ${minimumDepth}`,
+            Confirmations: fundingConfirmations < minimumDepth ? `${fundingConfirmations} of ${minimumDepth}` : `${fundingConfirmations} (${minimumDepth} were needed)`,
             'Opened by': opener === 'local' ? 'us' : 'the peer',
             Announced: announced ? 'yes' : 'no',
             'Commitment feerate': `${feeratePerKw} sat per kw`,

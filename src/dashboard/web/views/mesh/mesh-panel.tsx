@@ -63,6 +63,7 @@ function ActOn({ node }: { readonly node: MeshNode }) {
   const others = (clusterMesh.value?.nodes ?? []).filter(({ nodeId, state }) => nodeId !== node.id && state === 'up');
   const chosen = useSignal<string | undefined>(undefined);
   const actor = chosen.value ?? others[0]?.name;
+  if (node.state === 'down' && isCluster.value) return <p class="muted">It is down: start it first.</p>;
   if (isCluster.value && actor === undefined) return <p class="muted">No other node is up to act on it.</p>;
   const client = nodeClient(actor);
   return (

@@ -37,7 +37,7 @@ export function MeshPage() {
       <div class="page-head">
         <h1>Mesh</h1>
         <p class="muted">
-          {mesh.nodes.size} nodes, {mesh.channels.size} channels
+          {countOf(mesh.nodes.size, 'node')}, {countOf(mesh.channels.size, 'channel')}
         </p>
         {isCluster.value && (
           <div class="end buttons">
@@ -72,6 +72,8 @@ export function MeshPage() {
     </div>
   );
 }
+
+const countOf = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 function selectionOf(query: Readonly<Record<string, string>> = {}): Selection | undefined {
   if (query.node !== undefined) return { node: query.node };
