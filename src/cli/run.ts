@@ -42,9 +42,11 @@ export async function runVerb(call: VerbCall, settings: Settings): Promise<void>
   };
 
   if (call.name === 'pay' || call.name === 'keysend') {
+    const startedMs = Date.now();
     const payment = await runPayment(client, progress, call.name, call.input);
     print(call.name, payment);
     checkPayment(payment);
+    if (call.name === 'pay' && !settings.json && isRepeated(payment, startedMs)) settings.surroundings.err('It was paid already: nothing was sent.\n');
   } else if (call.waiting !== undefined && call.name === 'open') {
     print('channel', await openAndWait(client, progress, call.input as Input<'open'>));
   } else if (call.waiting !== undefined && call.name === 'close') {
@@ -87,6 +89,12 @@ async function runPayment(
   const { paymentHash } = await client.decode({ invoice: request.invoice });
   return followPayment(client, progress, paymentHash, () => client.pay(request));
 }
+
+/** An invoice is paid once: what came back is the payment of then. */
+const isRepeated = ({ finishedAt }: Output<'payment'>, startedMs: number): boolean => finishedAt !== undefined && finishedAt * 1_000 < startedMs - CLOCKS_APART_MS;
+
+/** The node may be on another machine, whose clock is another. */
+const CLOCKS_APART_MS = 5_000;
 
 function checkPayment({ status, failure, paymentHash }: Output<'payment'>): void {
   if (status === 'failed') {

@@ -6,13 +6,16 @@ import { waitForChannels } from '../../src/cluster/open-channels.ts';
 import { SeededRandom } from '../../src/cluster/seeded-random.ts';
 import { channelBalance, takeSnapshot } from '../../src/cluster/snapshot.ts';
 import { TRUNK_SAT, range, type Edge } from '../../src/cluster/topology.ts';
-import { waitUntil } from '../../src/cluster/wait.ts';
+import { forEachLimited, waitUntil } from '../../src/cluster/wait.ts';
 import { startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { effort } from '../harness/effort.ts';
 
 /** `KILLS=…` for more, `KILL_SEED=…` for other moments. */
 const KILLS = effort('KILLS', { quick: 6, thorough: 20 });
 const PAYERS_A_SIDE = 6;
+/** Before somebody who was refused tries again. */
+const REFUSED_MS = 200;
+const ASKED_AT_ONCE = 40;
 const TIMEOUT_MS = 400_000;
 const seed = process.env.KILL_SEED ?? '1';
 
@@ -73,6 +76,7 @@ class Traffic {
       } catch (error) {
         // Refused before it was tried, as with no route while Bob is down.
         if (!(error instanceof ApiError) || error.kind === 'internal') throw error;
+        await sleep(REFUSED_MS);
       } finally {
         this.inFlight--;
       }
@@ -109,7 +113,8 @@ describe('a forwarding node that is killed while payments flow through it', () =
       });
       const after = await takeSnapshot(cluster);
 
-      const outcomes = await Promise.all(traffic.tried.map(outcomeOf));
+      const outcomes: Awaited<ReturnType<typeof outcomeOf>>[] = [];
+      await forEachLimited(traffic.tried, ASKED_AT_ONCE, async (tried) => void outcomes.push(await outcomeOf(tried)));
       const paid = outcomes.filter(({ isPaid }) => isPaid);
       await annotate(
         `${outcomes.length} payments tried, ${paid.length} arrived; ${KILLS} kills caught ${caught} in flight`,

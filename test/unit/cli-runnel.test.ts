@@ -45,7 +45,8 @@ describe('every verb', () => {
       expect(json.stderr, name).toBe('');
       expect(json.status, name).toBe(0);
       expect(JSON.parse(json.stdout), name).toEqual(JSON.parse(JSON.stringify(contract[name].example.output)));
-      expect([people.status, people.stderr], name).toEqual([0, '']);
+      // The example's payment is one of long ago.
+      expect([people.status, people.stderr], name).toEqual([0, name === 'pay' ? 'It was paid already: nothing was sent.\n' : '']);
       expect(people.stdout.length, name).toBeGreaterThan(5);
       expect(people.stdout, name).not.toMatch(/undefined|\[object|NaN/);
     }

@@ -25,6 +25,15 @@ describe('payments', () => {
     expect(JSON.parse(stderr)).toMatchObject({ code: 'no_route', message: 'the payment failed: nobody there' });
   });
 
+  it('that were made before are not taken for new ones', async () => {
+    await start({ pay: async () => payment });
+    expect(await runnel(...pay)).toMatchObject({ status: 0, stderr: 'It was paid already: nothing was sent.\n' });
+    await stop();
+    makeFolder();
+    await start({ pay: async () => ({ ...payment, finishedAt: Math.floor(Date.now() / 1_000) }) });
+    expect(await runnel(...pay)).toMatchObject({ status: 0, stderr: '' });
+  });
+
   it('show their attempts on a terminal, and only there', async () => {
     await start({
       pay: async () => {
@@ -50,7 +59,7 @@ describe('payments', () => {
         });
         // The events go out over their own connection: the answer follows once they had time to arrive.
         await shown;
-        return payment;
+        return { ...payment, finishedAt: Math.floor(Date.now() / 1_000) };
       },
     });
     let screen = '';

@@ -67,6 +67,9 @@ function CurrentView() {
     }
     isFirst.current = false;
   }, [view, id, node]);
+  useEffect(() => {
+    document.title = [view, node, 'Runnel'].filter((part) => part !== undefined).join(' – ');
+  }, [view, node]);
   // In a cluster these are some node's, which the address must name.
   const owner = viewedNode.value;
   useEffect(() => {

@@ -127,8 +127,8 @@ export function MakeInvoice({ client }: { readonly client: NodeClient }) {
         <Field name="description" label="Description" hint="The payer sees it." />
       </FormAction>
       {made.value !== undefined && (
-        <p class="made wrap mono" role="status">
-          {made}
+        <p class="made" role="status">
+          <Id of={made.value} what="invoice" />
         </p>
       )}
     </>

@@ -4,6 +4,7 @@ import { keepConnected, onMesh } from './events.ts';
 import { routeNode } from './location.ts';
 import { createNodeClient } from './node-client.ts';
 import { send } from './request.ts';
+import { shortId } from '../lib/text.ts';
 import type { ClusterMesh, NodeClient } from './types.ts';
 
 export interface Served {
@@ -15,6 +16,9 @@ export const served = signal<Served | undefined>(undefined);
 export const isCluster = computed(() => served.value?.kind === 'cluster');
 /** A cluster's nodes and links, as the stream tells them; undefined for a plain node. */
 export const clusterMesh = signal<ClusterMesh | undefined>(undefined);
+
+/** A node of the cluster is called by its name; of the ids of others only an end is shown. */
+export const nameOfNode = (nodeId: string): string => clusterMesh.value?.nodes.find((node) => node.nodeId === nodeId)?.name ?? shortId(nodeId);
 
 let lastViewed: string | undefined;
 

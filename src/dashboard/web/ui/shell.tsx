@@ -9,6 +9,7 @@ import { nodeInfo } from '../state/node-info.ts';
 import { harmless } from '../lib/text.ts';
 import { Badge, type Tone } from './badge.tsx';
 import { ThemeChooser } from './theme.tsx';
+import { clearToasts } from './toasts.tsx';
 
 const pages: readonly { readonly view: View; readonly title: string; readonly below: readonly View[] }[] = [
   { view: 'overview', title: 'Overview', below: [] },
@@ -40,7 +41,14 @@ export function Header() {
       <div class="top-end">
         <NodeState />
         <ThemeChooser />
-        <button type="button" class="quiet" onClick={() => signOut()}>
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => {
+            clearToasts();
+            signOut();
+          }}
+        >
           Sign out
         </button>
       </div>

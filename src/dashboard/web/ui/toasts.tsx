@@ -21,6 +21,11 @@ export function toast(text: string, tone: Tone = 'idle'): void {
   setTimeout(() => dismiss(id), SHOWN_MS);
 }
 
+/** What was said is for those who were here. */
+export function clearToasts(): void {
+  toasts.value = [];
+}
+
 function dismiss(id: number): void {
   toasts.value = toasts.value.filter((shown) => shown.id !== id);
 }

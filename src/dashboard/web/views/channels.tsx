@@ -10,7 +10,7 @@ import { Table } from '../ui/panel.tsx';
 import { Loaded } from '../ui/states.tsx';
 import { useLoader } from '../ui/use-loader.ts';
 
-const HEAD = ['Peer', 'Channel', 'State', { number: 'Capacity' }, { number: 'Ours' }, 'Balance', { number: 'Theirs' }, { number: 'HTLCs' }, 'What is up'];
+const HEAD = ['Peer', 'Channel', 'State', { number: 'Capacity, sat' }, { number: 'Ours, sat' }, 'Balance', { number: 'Theirs, sat' }, { number: 'HTLCs' }, 'What is up'];
 
 export function Channels() {
   const client = currentClient();

@@ -104,16 +104,16 @@ function ChannelPanel({ channel, mesh }: { readonly channel: MeshChannel; readon
   const ups = ends.filter((end) => end.state === 'up');
   const owner = isCluster.value ? (ups.find((end) => end.name === chosen.value) ?? ups[0]) : ends.find(({ isOwn }) => isOwn);
   const ownerName = isCluster.value ? owner?.name : undefined;
-  const peerName = ends.find((end) => end !== owner)?.name ?? '';
+  const peer = ends.find((end) => end !== owner);
+  const peerName = peer?.name ?? '';
   return (
     <>
       <header>
         <h2>
           {nameA} – {nameB}
         </h2>
-        {channelId === undefined ? <Badge tone="idle">announced</Badge> : <ChannelState state={state} />}
+        {channelId === undefined ? <Badge tone="idle">announced</Badge> : look === 'offline' || look === 'cut' ? <Badge tone="warn">{words(look)}</Badge> : <ChannelState state={state} />}
       </header>
-      {look !== 'open' && look !== 'closing' && <p class="muted">The channel is {words(look)}.</p>}
       {balance !== undefined && (
         <>
           <BalanceBar localMsat={balance.aMsat} remoteMsat={balance.bMsat} label="Balances" />
@@ -136,6 +136,7 @@ function ChannelPanel({ channel, mesh }: { readonly channel: MeshChannel; readon
           </a>
           {state === 'normal' && <CloseChannel client={nodeClient(ownerName)} channelId={channelId} peerName={peerName} actor={ownerName} />}
           {state !== 'closing' && state !== 'closed' && <ForceClose client={nodeClient(ownerName)} channelId={channelId} peerName={peerName} actor={ownerName} />}
+          {look === 'offline' && ups.length === 2 && peer !== undefined && <ConnectPeer client={nodeClient(ownerName)} nodeId={peer.id} name={peerName} />}
           {isCluster.value && <LinkControl a={nameA} b={nameB} />}
         </div>
       )}

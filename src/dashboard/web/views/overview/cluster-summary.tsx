@@ -77,7 +77,7 @@ export function ClusterSummary() {
         <Figure title="Cut links" main={mesh.links.filter(({ isCut }) => isCut).length} />
       </div>
       <Panel title="Nodes">
-        <Table label="Nodes" head={['Node', 'State', { number: 'Channels' }, { number: 'Can send' }, { number: 'Can receive' }, { number: 'On chain' }, { number: 'Earned' }, { number: 'Alarms' }, 'Process']}>
+        <Table label="Nodes" head={['Node', 'State', { number: 'Channels' }, { number: 'Can send, sat' }, { number: 'Can receive, sat' }, { number: 'On chain, sat' }, { number: 'Earned, sat' }, { number: 'Alarms' }, 'Process']}>
           {mesh.nodes.map((node) => (
             <NodeRow key={node.name} node={node} view={views.value.get(node.name)} />
           ))}
@@ -105,7 +105,7 @@ function NodeRow({ node, view }: { readonly node: ClusterNode; readonly view: Vi
       {amount(view && msatOf(view.fees.totalMsat))}
       <td class="number">{view?.alarms.length}</td>
       <td>
-        <span class="buttons">
+        <span class="buttons in-row">
           <NodeControls node={node} />
         </span>
       </td>

@@ -6,7 +6,7 @@ import { BalanceBar, Sat } from '../../ui/amount.tsx';
 import { ChannelState } from '../../ui/badge.tsx';
 import { Panel, Table } from '../../ui/panel.tsx';
 
-const HEAD = ['Peer', 'Channel', 'State', { number: 'Ours' }, 'Balance', { number: 'Theirs' }, { number: 'Can send' }, { number: 'Can receive' }];
+const HEAD = ['Peer', 'Channel', 'State', { number: 'Ours, sat' }, 'Balance', { number: 'Theirs, sat' }, { number: 'Can send, sat' }, { number: 'Can receive, sat' }];
 
 /** Who has how much of each channel, and of all together. */
 export function Liquidity({ overview }: { readonly overview: Output<'overview'> }) {

@@ -14,7 +14,7 @@ export function RecentPayments({ payments }: { readonly payments: Output<'paymen
       {payments.length === 0 ? (
         <p class="muted">None yet.</p>
       ) : (
-        <Table label="Recent payments" head={['When', 'Payment', { number: 'Amount' }, { number: 'Fee' }, 'Status']}>
+        <Table label="Recent payments" head={['When', 'Payment', { number: 'Amount, sat' }, { number: 'Fee, sat' }, 'Status']}>
           {payments.map(({ paymentHash, createdAt, amountMsat, feeMsat, status, description }) => (
             <tr key={paymentHash}>
               <td>
@@ -46,7 +46,7 @@ export function RecentInvoices({ invoices }: { readonly invoices: Output<'invoic
       {invoices.length === 0 ? (
         <p class="muted">None yet.</p>
       ) : (
-        <Table label="Recent invoices" head={['When', 'Invoice', { number: 'Amount' }, 'Status']}>
+        <Table label="Recent invoices" head={['When', 'Invoice', { number: 'Amount, sat' }, 'Status']}>
           {invoices.map(({ paymentHash, createdAt, amountMsat, receivedMsat, status, description, invoice }) => (
             <tr key={paymentHash}>
               <td>
@@ -73,7 +73,7 @@ export function RecentForwards({ forwards }: { readonly forwards: Output<'forwar
       {forwards.length === 0 ? (
         <p class="muted">None yet.</p>
       ) : (
-        <Table label="Recent forwards" head={['When', 'From', 'To', { number: 'Amount' }, { number: 'Fee' }, 'Status']}>
+        <Table label="Recent forwards" head={['When', 'From', 'To', { number: 'Amount, sat' }, { number: 'Fee, sat' }, 'Status']}>
           {forwards.map(({ incoming, outgoing, createdAtMs, feeMsat, status, failureCode }) => (
             <tr key={`${incoming.channelId} ${incoming.htlcId}`}>
               <td>

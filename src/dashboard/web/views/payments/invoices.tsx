@@ -16,7 +16,7 @@ export function Invoices() {
       title="Invoices"
       type="invoice"
       action={<MakeInvoice client={client} />}
-      head={['When', 'Payment hash', 'What for', { number: 'Asked' }, { number: 'Received' }, 'Status', 'Invoice']}
+      head={['When', 'Payment hash', 'What for', { number: 'Asked, sat' }, { number: 'Received, sat' }, 'Status', 'Invoice']}
       load={async (page, abort) => {
         const { total, invoices } = await client.call('invoices', page, abort);
         return { total, items: invoices };

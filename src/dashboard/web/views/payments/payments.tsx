@@ -1,6 +1,6 @@
 import { PayInvoice } from '../../actions/payment-actions.tsx';
 import { hrefOf } from '../../api/location.ts';
-import { currentClient } from '../../api/server.ts';
+import { currentClient, nameOfNode } from '../../api/server.ts';
 import type { Output } from '../../api/types.ts';
 import { msatOf } from '../../lib/amounts.ts';
 import { harmless, shortId } from '../../lib/text.ts';
@@ -16,7 +16,7 @@ export function Payments() {
       title="Payments"
       type="payment"
       action={<PayInvoice client={client} />}
-      head={['When', 'Payment', 'What for', 'To', { number: 'Amount' }, { number: 'Fee' }, { number: 'Attempts' }, 'Status']}
+      head={['When', 'Payment', 'What for', 'To', { number: 'Amount, sat' }, { number: 'Fee, sat' }, { number: 'Attempts' }, 'Status']}
       load={async (page, abort) => {
         const { total, payments } = await client.call('payments', page, abort);
         return { total, items: payments };
@@ -39,7 +39,7 @@ function Row({ of }: { readonly of: Output<'payments'>['payments'][number] }) {
         </a>
       </th>
       <td class="long">{keysend ? 'keysend' : harmless(description ?? '', 80)}</td>
-      <td class="mono">{shortId(destination)}</td>
+      <td title={destination}>{nameOfNode(destination)}</td>
       <td class="number">
         <Sat msat={msatOf(amountMsat)} unit={false} />
       </td>
