@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bitcoind } from '../harness/bitcoind.ts';
 import { ClusterRun, allGone, processesOf } from '../harness/cluster-run.ts';
 import { isAlive } from '../harness/cluster.ts';
+import { isThorough } from '../harness/effort.ts';
 
 const TIMEOUT_MS = 180_000;
 
@@ -21,7 +22,8 @@ const start = (...args: readonly string[]): ClusterRun => new ClusterRun(folder,
 /** The process id of the bitcoind of the cluster in `state`. */
 const bitcoindOf = (state: string): number => Number(readFileSync(join(state, 'chain/regtest/bitcoind.pid'), 'utf8'));
 
-describe.skipIf(bitcoind === undefined)('scripts/cluster --chain bitcoind', () => {
+// On the embedded chain, test/e2e/cluster.test.ts has the same each time.
+describe.skipIf(bitcoind === undefined || !isThorough)('scripts/cluster --chain bitcoind', () => {
   it('--check pays to the msat, and leaves nothing behind', async () => {
     const run = start('--check', '--json', '--nodes', '3', '--topology', 'line', '--payments', '6');
     expect(await run.ended, run.stderr).toBe(0);

@@ -11,7 +11,7 @@ import { startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { effort } from '../harness/effort.ts';
 
 /** `KILLS=…` for more, `KILL_SEED=…` for other moments. */
-const KILLS = effort('KILLS', { quick: 6, thorough: 20 });
+const KILLS = effort('KILLS', { quick: 4, thorough: 20 });
 const PAYERS_A_SIDE = 6;
 /** Before somebody who was refused tries again. */
 const REFUSED_MS = 200;

@@ -12,7 +12,7 @@ import { forEachLimited, waitUntil } from '../../src/cluster/wait.ts';
 import { startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { effort } from '../harness/effort.ts';
 
-const PAYMENTS = effort('RUNNEL_PAYMENTS', { quick: 2_000, thorough: 10_000 });
+const PAYMENTS = effort('RUNNEL_PAYMENTS', { quick: 1_000, thorough: 10_000 });
 const AT_ONCE = 150;
 const CAPACITY_SAT = 10_000_000n;
 const TIMEOUT_MS = 400_000;

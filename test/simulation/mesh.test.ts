@@ -12,7 +12,7 @@ import { play } from './scenario.ts';
  * - `RUNNEL_SEEDS=5000 npx vitest run test/simulation/mesh.test.ts` plays that many seeds.
  * - `RUNNEL_SEED=123 npx vitest run test/simulation/mesh.test.ts` plays that one, and prints all that happens in it.
  */
-const SEEDS = effort('RUNNEL_SEEDS', { quick: 50, thorough: 300 });
+const SEEDS = effort('RUNNEL_SEEDS', { quick: 25, thorough: 300 });
 const SEEDS_PER_TEST = 25;
 /** To audit the journals of a life costs more than to live it: not each seed's are, and few seeds are played twice. */
 const REPLAY_EVERY = 10;
