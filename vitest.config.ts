@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
+    hookTimeout: 60_000,
     // The same tests on a real bitcoind: see there.
     setupFiles: process.env.RUNNEL_CHAIN === 'bitcoind' ? ['test/harness/on-bitcoind.ts'] : [],
     pool: 'forks',
