@@ -6,6 +6,7 @@ const MAX_DEPTH = 256;
 /** More digits than any amount has; reading millions of them takes a minute. */
 const MAX_DIGITS = 80;
 const TOO_LARGE = 10n ** BigInt(MAX_DIGITS);
+const NUMBER = new RegExp(`^(?:0|-?[1-9]\\d{0,${MAX_DIGITS - 1}})$`);
 
 /**
  * A value that has no JSON form here (`json_unsupported`), or a text that `encodeJson` did not write
@@ -104,7 +105,7 @@ function revive(value: unknown, depth: number): unknown {
 function reviveTagged(object: Record<string, unknown>, keys: readonly string[]): bigint | Uint8Array {
   const { $n, $x } = object;
   if (keys.length === 1) {
-    if (typeof $n === 'string' && $n.length <= MAX_DIGITS + 1 && /^(?:0|-?[1-9]\d{0,79})$/.test($n)) return BigInt($n);
+    if (typeof $n === 'string' && NUMBER.test($n)) return BigInt($n);
     if (typeof $x === 'string' && /^(?:[0-9a-f]{2})*$/.test($x)) return hexToBytes($x);
   }
   throw malformed(`an object with the keys ${keys.map((key) => JSON.stringify(key)).join(', ')}`);

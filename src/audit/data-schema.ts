@@ -27,8 +27,9 @@ export const bytesUpTo = (most: number): z.ZodType<Uint8Array> =>
 
 /** BOLT 1: a message is of at most 65535 bytes after its type. */
 export const message = bytesUpTo(65_537);
-/** Bitcoin Core relays none that is larger. */
-export const transaction = bytesUpTo(400_000);
+/** Bitcoin's own limit, which a peer with a miner may go to; what this node makes itself is no larger than what Bitcoin Core relays. */
+export const transaction = bytesUpTo(4_000_000);
+const ownTransaction = bytesUpTo(400_000);
 /** A reason may quote what the peer wrote. */
 export const text = z.string().max(70_000);
 
@@ -156,7 +157,7 @@ export const channelData = object<ChannelData>({
   remote: sideParameters.optional(),
   minimumDepth: count,
   funding: funding.optional(),
-  fundingTransaction: transaction.optional(),
+  fundingTransaction: ownTransaction.optional(),
   confirmation: object<Confirmation>({ depth: count, blockHeight: count, transactionIndex: count, amountSat: amount, script }).optional(),
   localReady: z.boolean(),
   shortChannelId: amount.optional(),

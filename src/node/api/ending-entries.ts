@@ -37,7 +37,7 @@ export class EndingSearch {
       const page = store.journal(channelIndex, found.searched, PAGE);
       for (const { entry } of page) take(found, entry);
       // What is dropped meanwhile is passed over.
-      found.searched = (page.at(-1)?.entry.sequence ?? length) + 1;
+      found.searched = (page.at(-1)?.entry.sequence ?? length - 1) + 1;
       await setImmediate();
     }
     this.#found.delete(channelIndex);
