@@ -7,10 +7,11 @@ import { waitUntil } from '../../src/cluster/wait.ts';
 import { Bitcoind, bitcoind } from '../harness/bitcoind.ts';
 import { compilePrograms } from '../harness/cluster.ts';
 import { Daemons, type Daemon } from '../harness/daemon.ts';
+import { isThorough } from '../harness/effort.ts';
 
 const TIMEOUT_MS = 120_000;
 
-describe.skipIf(bitcoind === undefined)('a daemon on a real bitcoind', () => {
+describe.skipIf(bitcoind === undefined || !isThorough)('a daemon on a real bitcoind', () => {
   let daemons: Daemons;
   let shared: Bitcoind;
 

@@ -87,11 +87,14 @@ describeInBrowser("a person at a cluster's dashboard", () => {
     await visitor.page.getByRole('rowheader').getByRole('link').first().click();
     await visitor.seesHeading(/^Payment/);
     const route = visitor.page.getByRole('list', { name: 'Route' });
-    expect(await route.getByRole('listitem').allTextContents()).toEqual([
-      expect.stringMatching(/^alice.*pays/),
-      expect.stringMatching(/^bob.*keeps/),
-      expect.stringMatching(/^carol/),
-    ]);
+    // The hops come with the payment, their names with the mesh.
+    await vi.waitFor(async () => {
+      expect(await route.getByRole('listitem').allTextContents()).toEqual([
+        expect.stringMatching(/^alice.*pays/),
+        expect.stringMatching(/^bob.*keeps/),
+        expect.stringMatching(/^carol/),
+      ]);
+    }, TIMEOUT_MS / 3);
     await visitor.sees('Learnt from it:');
   });
 

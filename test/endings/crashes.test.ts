@@ -11,7 +11,7 @@ import { Seeded } from '../harness/seeded.ts';
  * - `RUNNEL_CRASHES=all npx vitest run test/endings/crashes.test.ts` tries every boundary and every commit;
  * - `RUNNEL_CRASHES=40` as many of each flow as that, chosen from `RUNNEL_CRASHES_SEED`.
  */
-const CRASHES = process.env['RUNNEL_CRASHES'] ?? (isThorough ? '6' : '3');
+const CRASHES = process.env['RUNNEL_CRASHES'] ?? (isThorough ? '6' : '2');
 const SEED = process.env['RUNNEL_CRASHES_SEED'] ?? '1';
 /** What a transaction more costs, or two. */
 const REGROUPED_SAT = 500n;

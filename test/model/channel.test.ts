@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { channelMachine } from '../../machines/channel/channel.machine.ts';
+import { effort } from '../harness/effort.ts';
 import { walkOf, type Walk } from './commands.ts';
 import { World } from './world.ts';
 
@@ -9,12 +10,12 @@ import { World } from './world.ts';
  * do: `commands.ts` has the moves, `world.ts` makes them and looks at the outcome, `invariants.ts` and `ledger.ts` say
  * what must hold after each.
  *
- * RUNNEL_MODEL_WALKS: how many walks, of up to 500 moves each (default 40). RUNNEL_MODEL_SEED: another set of them
+ * RUNNEL_MODEL_WALKS: how many walks, of up to 500 moves each (default 15, or 40 of a thorough run). RUNNEL_MODEL_SEED: another set of them
  * (default 1). A failure prints the shortest walk to it that was found, as data: it can be pasted into `regressions`
  * below as it stands.
  */
-const DEFAULT_WALKS = 40;
-const WALKS = Number(process.env['RUNNEL_MODEL_WALKS'] ?? DEFAULT_WALKS);
+const ALL_WALKS = 40;
+const WALKS = effort('RUNNEL_MODEL_WALKS', { quick: 15, thorough: ALL_WALKS });
 const SEED = Number(process.env['RUNNEL_MODEL_SEED'] ?? 1);
 const MOVES = 500;
 
@@ -109,7 +110,7 @@ describe('walks of two honest nodes', () => {
     fc.assert(fc.property(walkOf(MOVES), replay), { numRuns: WALKS, seed: SEED });
   });
 
-  it.skipIf(WALKS < DEFAULT_WALKS)('came to every state that honest nodes come to', () => {
+  it.skipIf(WALKS < ALL_WALKS)('came to every state that honest nodes come to', () => {
     expect(atomicStates().filter((state) => !visited.has(state)).sort()).toEqual(Object.keys(unreachable).sort());
   });
 });

@@ -116,6 +116,7 @@ describe('payments in any order, over nodes that stop at any time', () => {
   }
 
   it('settle once, on both sides alike, and every book agrees with the channels to the msat', () => {
+    const numRuns = Number(process.env['RUNNEL_RUNS'] ?? 20);
     let paidTotal = 0;
     let failedTotal = 0;
     let partsTotal = 0n;
@@ -160,11 +161,11 @@ describe('payments in any order, over nodes that stop at any time', () => {
         partsTotal += fulfilledBy(net.node(erin));
         finish(net);
       }),
-      { numRuns: Number(process.env['RUNNEL_RUNS'] ?? 20), endOnFailure: true },
+      { numRuns, endOnFailure: true },
     );
-    // The property is worth nothing if nothing happens in it.
-    expect(paidTotal).toBeGreaterThan(50);
-    expect(failedTotal).toBeGreaterThan(5);
+    // The property is worth nothing if nothing happens in it. (A run pays three invoices on average, and fails to pay four.)
+    expect(paidTotal).toBeGreaterThan(numRuns / 2);
+    expect(failedTotal).toBeGreaterThan(numRuns / 2);
     expect(partsTotal).toBeGreaterThan(0n);
   });
 });
