@@ -53,18 +53,17 @@ describeInBrowser("a person at a cluster's dashboard", () => {
   const listed = (list: 'Nodes' | 'Channels', name: RegExp) => visitor.find('listbox', list).getByRole('option', { name });
 
   async function mine(blocks: number): Promise<void> {
+    const goal = (await cluster.chain.height()) + blocks;
     await visitor.goTo('#/mesh');
     await visitor.clicks('button', 'Mine blocks');
     await visitor.fills('Blocks', String(blocks));
     await visitor.clicks('button', /^Mine$/);
-    await visitor.sees(`The chain has ${await height()}`);
+    await visitor.sees(`The chain has ${goal}`);
     await vi.waitFor(async () => {
       const infos = await Promise.all(cluster.nodes.map(({ client }) => client.getinfo()));
-      for (const { blockHeight } of infos) expect(blockHeight).toBe(await cluster.chain.height());
+      for (const { blockHeight } of infos) expect(blockHeight).toBe(goal);
     }, TIMEOUT_MS);
   }
-
-  const height = (): Promise<number> => cluster.chain.height();
 
   it('comes in by the link, whose token is not left in the address', { timeout: TIMEOUT_MS }, async () => {
     await visitor.seesHeading('Cluster');
