@@ -12,7 +12,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { u64, type Database, type StorageError } from '../storage/database.ts';
 import type { GossipLimits } from './limits.ts';
 import { gossipMigrations } from './schema.ts';
-import { WriteBehind } from './write-behind.ts';
+import { WriteBehind } from '../storage/write-behind.ts';
 
 /** What the chain said of a channel when it was accepted, and since. */
 export interface ChannelFacts {

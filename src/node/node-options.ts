@@ -7,6 +7,7 @@ import type { AnnouncerTimes } from '../gossip/announcer.ts';
 import type { Signer } from '../keys/signer-api.ts';
 import type { Logger } from '../logging.ts';
 import type { Network } from '../network/network.ts';
+import type { Weights } from '../routing/weights.ts';
 import type { Clock, RandomBytes } from '../runtime/clock.ts';
 import type { Database } from '../storage/database.ts';
 import type { BackupFile } from '../backup/backup-file.ts';
@@ -29,6 +30,8 @@ export interface NodeOptions {
   readonly channelPolicy: ChannelPolicy;
   readonly forwardingPolicy: ChosenPolicy;
   readonly journalLimits?: JournalLimits;
+  /** What routes are chosen by (default `DEFAULT_WEIGHTS`). */
+  readonly weights?: Weights;
   readonly profile: { readonly alias: string; readonly rgbColor: Uint8Array; readonly announce: readonly string[] };
   readonly peerTiming?: Partial<PeerTiming>;
   readonly announcerTimes?: Partial<AnnouncerTimes>;

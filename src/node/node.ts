@@ -10,6 +10,7 @@ import { PeerManager } from '../peers/peer-manager.ts';
 import { PeerStore } from '../peers/peer-store.ts';
 import { ChannelGraph } from '../routing/graph.ts';
 import { Liquidity } from '../routing/liquidity.ts';
+import { LiquidityStore } from '../routing/liquidity-store.ts';
 import { Router } from '../routing/router.ts';
 import { Dispatcher } from '../runtime/dispatcher.ts';
 import { StorageError } from '../storage/database.ts';
@@ -56,6 +57,8 @@ export class Node {
   readonly policies: ForwardingPolicies;
   readonly graph = new ChannelGraph();
   readonly router: Router;
+  readonly liquidity: Liquidity;
+  readonly liquidityStore: LiquidityStore;
   readonly gossip: GossipService;
   readonly announcer: Announcer;
   readonly payments: PaymentHub;
@@ -90,11 +93,15 @@ export class Node {
     this.policies = new ForwardingPolicies(database, options.forwardingPolicy);
     this.updates = new ChannelUpdates({ self: this.nodeId, chainHash, channels: this.channels });
     this.ownChannels = new OwnChannels(this.channels, this.policies);
+    this.liquidity = new Liquidity(clock);
+    const onStorageError = (error: StorageError): void => logger.warn({ err: error }, 'what was learned of the network is not saved');
+    this.liquidityStore = new LiquidityStore({ database, clock, onStorageError });
     this.router = new Router({
       self: this.nodeId,
       chainHash,
       graph: this.graph,
-      liquidity: new Liquidity(clock),
+      liquidity: this.liquidity,
+      ...(options.weights && { weights: options.weights }),
       localChannels: () => this.ownChannels.forRouting(),
     });
     this.gossip = new GossipService({
@@ -230,6 +237,7 @@ export class Node {
   async start(): Promise<void> {
     const { network } = this.options;
     this.gossip.start();
+    this.liquidityStore.attach(this.liquidity);
     this.funding.releaseAllBut((index) => this.channels.get(index) !== undefined);
     // Before channels repeat what they told: what they were asked last must be known by then.
     await this.payments.start();
@@ -264,6 +272,7 @@ export class Node {
     await this.sweeper.stop();
     await this.options.network.stop();
     this.gossip.stop();
+    this.liquidityStore.stop();
   }
 
   /** The chain backend stopped answering, for that reason, or answers again. */

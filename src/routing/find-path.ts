@@ -1,24 +1,27 @@
 import type { NodeId } from '../network/network.ts';
-import type { ChannelGraph } from './graph.ts';
-import type { Liquidity } from './liquidity.ts';
+import { RoutingError } from './errors.ts';
+import { explainNoRoute } from './explain.ts';
 import { clampMsat, MAX_AMOUNT_MSAT, toMsat } from './msat.ts';
 import { noRoute, type NoRoute } from './no-route.ts';
+import { walkBack, type Step } from './path.ts';
 import {
   checkRouteRequest, DEFAULT_EXPIRY_MARGIN, DEFAULT_FINAL_EXTRA_BYTES, MAX_HOPS, MAX_HTLC_CLTV,
   type LocalChannel, type RouteRequest,
 } from './request.ts';
+import type { Roads } from './roads.ts';
 import { maxHopsInOnion, type Route, type RouteHop } from './route.ts';
-import { Search, type SearchLimits, type SearchOutcome } from './search.ts';
+import type { SearchLimits, SearchStart } from './search.ts';
+import { searchFrom } from './cheapest-way.ts';
 import { Terrain } from './terrain.ts';
+import { DEFAULT_WEIGHTS, Prices, type Weights } from './weights.ts';
 
 /** What a search reads beside the request. It changes none of it. */
 export interface PathContext {
-  readonly graph: ChannelGraph;
-  readonly liquidity: Liquidity;
+  readonly roads: Roads;
   readonly self: NodeId;
   readonly localChannels: readonly LocalChannel[];
-  /** Defaults to `DEFAULT_TIME_VALUE_PPB`. */
-  readonly timeValuePpb?: number;
+  /** Those of a request without its own (default `DEFAULT_WEIGHTS`). */
+  readonly weights?: Weights;
   /** Bounds a search's memory, about 50 bytes each (default `DEFAULT_MAX_LABELS`). */
   readonly maxLabels?: number;
 }
@@ -32,59 +35,68 @@ export interface FoundRoute {
 
 export type RouteResult = FoundRoute | NoRoute;
 
-/**
- * Billionths of the amount a block: about 0.08 % a year, as lnd has it. Fees decide, and between equal fees the shorter
- * lock.
- */
-export const DEFAULT_TIME_VALUE_PPB = 15;
-export const DEFAULT_MAX_LABELS = 1_000_000;
+export const DEFAULT_MAX_LABELS = 20_000;
 
 /**
- * The cheapest path from us to the payee, searched backwards, since what a hop receives follows from what it forwards.
+ * The cheapest path from us to the payee.
  *
  * - Amounts: the payee receives the amount exactly; each node before it receives what it forwards and the fee of the
  *   channel it forwards over (BOLT 7, "HTLC Fees"), fees upon fees; our own channel costs nothing.
  * - Expiries: the payee's HTLC expires at blockHeight + finalCltvDelta + expiryMargin; each HTLC before it later by the
  *   `cltv_expiry_delta` of the channel after it; our own channel adds nothing.
  *
- * **What is exact.** A node may have several labels, for a cheaper way may need a longer lock or more hops than the
- * limits allow. A first search ignores the limits on lock and hops, which leaves few labels; if its best path keeps to
- * them, no other path is cheaper, and if it finds none, none exists. Otherwise a second search keeps to them and holds
- * on to every label that is best in some respect (amount, risk, lock or hops: `Labels.add`). So within the bound on
- * labels the result is the cheapest path that satisfies all limits, and "no route" means that there is none; past the
- * bound it is `search_exhausted`. Not exact are: the limit on the onion's bytes, taken as one on hops
- * (`maxHopsInOnion`), and whatever the graph does not know.
+ * **How.** What a hop receives follows from what it forwards, so that an exact search runs backwards; and since the
+ * cheaper of two ways may be the one with the larger amount, the longer lock or more hops, a node may need several labels
+ * in it. A search forwards with the payee's amount comes first (`Reach`): it finds a way that is the best but for the
+ * fees on fees, and tells how far each node is from us at least. The exact search (`Search`) then looks at nothing but
+ * what may still be cheaper than that way.
+ *
+ * **What is exact.** Within the bound on labels the result is the cheapest path that satisfies all limits, and "no route"
+ * means that there is none; past the bound it is `search_exhausted`. Not exact are: the limit on the onion's bytes, taken
+ * as one on hops (`maxHopsInOnion`), and whatever the graph does not know.
  *
  * Throws `RoutingError` for a request that means nothing.
  */
 export function findPath(context: PathContext, request: RouteRequest): RouteResult {
-  checkRouteRequest(request);
-  const { graph, liquidity, self, localChannels } = context;
-  const { payee, amountMsat } = request;
-  const refuse = (reason: NoRoute['reason'], outcome?: SearchOutcome): NoRoute =>
-    noRoute(reason, payee, amountMsat, outcome?.tally);
+  return withTerrain(context, request, (terrain, limits) => {
+    const found = searchFrom(terrain, limits, startAtPayee(terrain, limits));
+    if (found.edges !== undefined) return foundRoute(terrain, limits, request, found.edges);
+    return found.exhausted ? noRoute('search_exhausted', request) : explainNoRoute(terrain, limits, request, found.broken);
+  });
+}
 
-  if (payee === self) return refuse('payee_is_self');
+/** Lays the request over the graph, for as long as `work` takes; answers by itself what no search can. */
+export function withTerrain<Result>(
+  context: PathContext, request: RouteRequest, work: (terrain: Terrain, limits: SearchLimits) => Result,
+): Result | NoRoute {
+  checkRouteRequest(request);
+  const { roads, self, localChannels } = context;
+  const refuse = (reason: NoRoute['reason']): NoRoute => noRoute(reason, request);
+
+  if (request.payee === self && request.circular !== true) return refuse('payee_is_self');
   if (localChannels.length === 0) return refuse('no_local_channels');
   const limits = limitsOf(context, request);
   if (limits.finalCltvDelta > limits.maxCltvDelta) return refuse('expiry_limit');
   if (limits.maxHops === 0) return refuse('onion_size');
   if (limits.amount === MAX_AMOUNT_MSAT) return refuse('constrained');
 
-  const terrain = new Terrain(graph, liquidity, self, localChannels, request);
-  const payeeKnown = terrain.payee < terrain.graphNodes;
-  if (!payeeKnown && terrain.extraInto(terrain.payee) === undefined) return refuse('payee_unknown');
-  // BOLT 7: unless an invoice says otherwise, nothing is sent to a node with unknown even features.
-  if (payeeKnown && request.invoiced !== true && terrain.arrays.nodeUsable[terrain.payee] === 0) {
-    return refuse('payee_features');
+  const terrain = new Terrain(roads, self, localChannels, request);
+  try {
+    const payeeKnown = terrain.payee < terrain.graphNodes;
+    if (!payeeKnown && terrain.extraInto(terrain.payee).length === 0) return refuse('payee_unknown');
+    // BOLT 7: unless an invoice says otherwise, nothing is sent to a node with unknown even features.
+    if (payeeKnown && request.invoiced !== true && terrain.arrays.nodeUsable[terrain.payee] === 0) {
+      return refuse('payee_features');
+    }
+    return work(terrain, limits);
+  } finally {
+    terrain.leave();
   }
+}
 
-  const relaxed = new Search(terrain, liquidity, limits, false).run();
-  if (relaxed.best !== -1 && isWithin(relaxed, limits)) return found(terrain, relaxed, request, limits);
-  if (relaxed.best === -1 && !relaxed.exhausted) return refuse(reasonOf(relaxed), relaxed);
-  const exact = new Search(terrain, liquidity, limits, true).run();
-  if (exact.best !== -1) return found(terrain, exact, request, limits);
-  return refuse(exact.exhausted ? 'search_exhausted' : reasonOf(exact), exact);
+/** The payee's own label. */
+export function startAtPayee({ payee }: Terrain, { amount, finalCltvDelta }: SearchLimits): SearchStart {
+  return { node: payee, amount, risk: 0, cltv: finalCltvDelta, hops: 0 };
 }
 
 function limitsOf(context: PathContext, request: RouteRequest): SearchLimits {
@@ -101,49 +113,42 @@ function limitsOf(context: PathContext, request: RouteRequest): SearchLimits {
     maxHops: Math.min(
       maxHops, maxHopsInOnion(toMsat(maxAmount), blockHeight + maxTotalCltvDelta, finalPayloadExtraBytes),
     ),
-    timeValuePpb: context.timeValuePpb ?? DEFAULT_TIME_VALUE_PPB,
+    prices: new Prices(request.weights ?? context.weights ?? DEFAULT_WEIGHTS),
     maxLabels: context.maxLabels ?? DEFAULT_MAX_LABELS,
   };
 }
 
-function isWithin({ labels, best }: SearchOutcome, limits: SearchLimits): boolean {
-  return (labels.cltv[best] ?? 0) <= limits.maxCltvDelta && (labels.hops[best] ?? 0) <= limits.maxHops;
-}
-
-function reasonOf({ tally }: SearchOutcome): NoRoute['reason'] {
-  return Object.values(tally.counts()).some((count) => count > 0) ? 'constrained' : 'disconnected';
-}
-
-/** Walks from our label to the payee's. */
-function found(
-  terrain: Terrain, { labels, best }: SearchOutcome, request: RouteRequest, limits: SearchLimits,
+/** The way as a route, with what it is chosen by. `edges` come from a search. */
+export function foundRoute(
+  terrain: Terrain, limits: SearchLimits, { blockHeight }: RouteRequest, edges: readonly number[],
 ): FoundRoute {
-  const hops: RouteHop[] = [];
-  for (let label = best; labels.parent[label] !== -1; label = labels.parent[label] as number) {
-    const next = labels.parent[label] as number;
-    const isPayee = labels.parent[next] === -1;
-    const forwarded = labels.sent[next] as number;
-    const outgoingDelta = labels.cltv[isPayee ? next : (labels.parent[next] as number)] as number;
-    hops.push({
-      nodeId: terrain.nodeId(labels.node[next] as number),
-      shortChannelId: terrain.shortChannelId(labels.edge[label] as number),
-      amountToForwardMsat: toMsat(forwarded),
-      outgoingCltvExpiry: request.blockHeight + outgoingDelta,
-      feeMsat: toMsat(labels.sent[label] as number) - toMsat(forwarded),
-    });
-  }
-  const total = toMsat(labels.amount[best] as number);
-  const totalCltvDelta = labels.cltv[best] as number;
+  const walked = walkBack(terrain, limits.prices, edges, startAtPayee(terrain, limits));
+  if (walked === undefined) throw new RoutingError('invalid_route', 'expected edges that carry what the search says');
+  const { steps, amount, risk, cltv } = walked;
+  let delta = cltv;
+  const hops = edges.map((edge, index): RouteHop => {
+    const next = steps[index + 1];
+    // A node is told the expiry of what it sends on; the payee that of its own HTLC.
+    delta -= next?.blocks ?? 0;
+    const amountToForward = next?.sent ?? limits.amount;
+    return {
+      nodeId: terrain.nodeId(terrain.toOf(edge)),
+      shortChannelId: terrain.shortChannelId(edge),
+      amountToForwardMsat: toMsat(amountToForward),
+      outgoingCltvExpiry: blockHeight + delta,
+      feeMsat: toMsat((steps[index] as Step).sent) - toMsat(amountToForward),
+    };
+  });
   return {
     found: true,
-    costMsat: total - toMsat(limits.amount) + toMsat(labels.risk[best] as number),
+    costMsat: toMsat(amount) - toMsat(limits.amount) + toMsat(risk),
     route: {
       hops,
       amountMsat: toMsat(limits.amount),
-      totalAmountMsat: total,
-      totalFeeMsat: total - toMsat(limits.amount),
-      cltvExpiry: request.blockHeight + totalCltvDelta,
-      totalCltvDelta,
+      totalAmountMsat: toMsat(amount),
+      totalFeeMsat: toMsat(amount) - toMsat(limits.amount),
+      cltvExpiry: blockHeight + cltv,
+      totalCltvDelta: cltv,
     },
   };
 }

@@ -1,40 +1,9 @@
 import type { NodeId } from '../network/network.ts';
 import { checkChannel, checkPolicy, type EdgePolicy, type Direction, type GraphChannel } from './channel.ts';
 import { RoutingError } from './errors.ts';
+import { POLICY_CONTRADICTORY, POLICY_DISABLED, POLICY_KNOWN, type GraphArrays, type GraphListener } from './graph-arrays.ts';
 import { clampMsat, toMsat } from './msat.ts';
 import { grown } from './typed-arrays.ts';
-
-/** Bits of `GraphArrays.policyFlags`. */
-export const POLICY_KNOWN = 1;
-export const POLICY_DISABLED = 2;
-/**
- * BOLT 7: a channel whose `htlc_maximum_msat` is below its minimum or above its capacity is not considered for routes.
- */
-export const POLICY_CONTRADICTORY = 4;
-
-/**
- * The graph as a search reads it. A channel has an index `c`; its two directed edges are `2c` (direction 0) and `2c +
- * 1`. An edge belongs to the list of the node that it leads *into*, since the search runs backwards: `firstInto[node]`,
- * then `nextInto[edge]`, until -1. Indices are reused after removals and the arrays are replaced when they grow: read
- * them afresh for each search.
- */
-export interface GraphArrays {
-  readonly shortChannelId: BigUint64Array;
-  /** The nodes at the two ends, at `2c` and `2c + 1`: edge `e` starts at `ends[e]` and leads into `ends[e ^ 1]`. */
-  readonly ends: Uint32Array;
-  readonly capacity: Float64Array;
-  readonly channelUsable: Uint8Array;
-  readonly policyFlags: Uint8Array;
-  readonly timestamp: Uint32Array;
-  readonly cltvExpiryDelta: Uint16Array;
-  readonly htlcMinimum: Float64Array;
-  readonly htlcMaximum: Float64Array;
-  readonly feeBase: Uint32Array;
-  readonly feePpm: Uint32Array;
-  readonly nextInto: Int32Array;
-  readonly firstInto: Int32Array;
-  readonly nodeUsable: Uint8Array;
-}
 
 /**
  * The channels and policies known from gossip, in flat typed arrays, updated in place: about 100 bytes a channel,
@@ -47,6 +16,7 @@ export class ChannelGraph {
   readonly #nodeIds: NodeId[] = [];
   readonly #freeChannels: number[] = [];
   readonly #freeNodes: number[] = [];
+  readonly #listeners = new Set<GraphListener>();
   #channelSlots = 0;
 
   #shortChannelId = new BigUint64Array(0);
@@ -82,6 +52,10 @@ export class ChannelGraph {
   /** Likewise for channels; edges are twice as many. */
   get channelSlots(): number {
     return this.#channelSlots;
+  }
+
+  listen(listener: GraphListener): void {
+    this.#listeners.add(listener);
   }
 
   arrays(): GraphArrays {
@@ -196,6 +170,7 @@ export class ChannelGraph {
       this.#timestamp[e] = 0;
       this.#link(e);
     }
+    this.#tell(2 * c);
     return true;
   }
 
@@ -224,6 +199,7 @@ export class ChannelGraph {
     this.#htlcMaximum[e] = htlcMaximum;
     this.#feeBase[e] = policy.feeBaseMsat;
     this.#feePpm[e] = policy.feeProportionalMillionths;
+    this.#tell(e);
     return 'applied';
   }
 
@@ -235,6 +211,7 @@ export class ChannelGraph {
     this.#unlink(2 * c + 1);
     this.#channels.delete(shortChannelId);
     this.#freeChannels.push(c);
+    this.#tell(2 * c);
     return true;
   }
 
@@ -243,6 +220,7 @@ export class ChannelGraph {
     const c = this.#channels.get(shortChannelId);
     if (c === undefined) return false;
     this.#channelUsable[c] = usable ? 1 : 0;
+    this.#tell(2 * c);
     return true;
   }
 
@@ -255,6 +233,10 @@ export class ChannelGraph {
     if (node === undefined) return false;
     this.#nodeUsable[node] = usable ? 1 : 0;
     return true;
+  }
+
+  #tell(edge: number): void {
+    for (const listener of this.#listeners) listener.edgeChanged(edge);
   }
 
   #ensureNode(nodeId: NodeId): number {

@@ -8,6 +8,8 @@ export class TypedHeap {
   #keys = new Float64Array(1024);
   #values = new Int32Array(1024);
   #size = 0;
+  /** The key of what was popped last. */
+  poppedKey = 0;
 
   get size(): number {
     return this.#size;
@@ -44,6 +46,7 @@ export class TypedHeap {
     const keys = this.#keys;
     const values = this.#values;
     const top = values[0] as number;
+    this.poppedKey = keys[0] as number;
     const size = --this.#size;
     const key = keys[size] as number;
     const value = values[size] as number;

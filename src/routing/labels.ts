@@ -10,8 +10,6 @@ export class Labels {
   node = new Uint32Array(INITIAL);
   /** What the node must receive. */
   amount = new Float64Array(INITIAL);
-  /** What it sends on (of the payee: what it keeps). */
-  sent = new Float64Array(INITIAL);
   /** The price of locked time and of likely failures on the way, in msat. */
   risk = new Float64Array(INITIAL);
   /** How many blocks from now the HTLC that it receives must expire, at the earliest. */
@@ -38,7 +36,7 @@ export class Labels {
    * channel is no exception, since smaller amounts are raised to it.)
    */
   add(
-    node: number, amount: number, sent: number, risk: number, cltv: number, hops: number, edge: number, parent: number,
+    node: number, amount: number, risk: number, cltv: number, hops: number, edge: number, parent: number,
     bounded: boolean,
   ): number {
     let previous = -1;
@@ -64,7 +62,6 @@ export class Labels {
     if (label === this.node.length) this.#grow();
     this.node[label] = node;
     this.amount[label] = amount;
-    this.sent[label] = sent;
     this.risk[label] = risk;
     this.cltv[label] = cltv;
     this.hops[label] = hops;
@@ -80,7 +77,6 @@ export class Labels {
     const size = 2 * this.node.length;
     this.node = grown(this.node, size);
     this.amount = grown(this.amount, size);
-    this.sent = grown(this.sent, size);
     this.risk = grown(this.risk, size);
     this.cltv = grown(this.cltv, size);
     this.hops = grown(this.hops, size);
@@ -91,4 +87,4 @@ export class Labels {
   }
 }
 
-const INITIAL = 4096;
+const INITIAL = 256;

@@ -101,13 +101,19 @@ class Teacher {
     this.learnt.push({ kind: 'settled', ...ends(edge), amountMsat: edge.amountMsat });
   }
 
-  failed(edge: RouteEdge, amountMsat: bigint, lesson: FailureLesson = {}): void {
-    this.#liquidity.failed(edge, amountMsat, lesson);
+  /** It holds too little for the amount. */
+  lacked(edge: RouteEdge): void {
+    this.#liquidity.lacked(edge, edge.amountMsat);
+    this.learnt.push({ kind: 'failed', ...ends(edge), amountMsat: edge.amountMsat });
+  }
+
+  failed(edge: RouteEdge, lesson: FailureLesson = {}): void {
+    this.#liquidity.failed(edge, lesson);
     const { permanent = false, certainty = 1 } = lesson;
     this.learnt.push({
       kind: 'failed',
       ...ends(edge),
-      amountMsat,
+      amountMsat: 1n,
       ...(permanent && { isPermanent: true }),
       ...(certainty < 1 && { isSuspicion: true }),
     });
@@ -218,23 +224,24 @@ function fromForwarder(
   }
   // The node after it could not read the onion: one of the two has garbled it.
   if (badOnion) {
-    teacher.failed(edge, 1n, { certainty: 0.5 });
+    teacher.failed(edge, { certainty: 0.5 });
     return { retry: true, exclude };
   }
   if (POLICY_FAILURES.has(failure.type)) {
     const policyOverride = freshPolicy(context, node.nodeId, edge, failure, policyOverrides);
     if (policyOverride !== undefined) return { retry: true, exclude: {}, policyOverride };
-    teacher.failed(edge, 1n);
+    teacher.failed(edge);
     return { retry: true, exclude };
   }
   // `temporary_channel_failure` and whatever is not known: it may pass later, or a smaller amount now.
-  teacher.failed(edge, perm ? 1n : edge.amountMsat, { permanent: perm });
+  if (perm) teacher.failed(edge, { permanent: true });
+  else teacher.lacked(edge);
   return { retry: true, exclude };
 }
 
 function fromUnreadable(teacher: Teacher, edges: readonly RouteEdge[]): Verdict {
   if (edges.length === 0) return DONE;
-  for (const edge of edges) teacher.failed(edge, edge.amountMsat, { certainty: 0.5 });
+  for (const edge of edges) teacher.failed(edge, { certainty: 0.5 });
   // The last channel may be the payee's only one: it is spared as long as others can be suspected.
   const suspects = edges.length > 1 ? edges.slice(0, -1) : edges;
   return { retry: true, exclude: { directions: suspects.map(bare) } };

@@ -29,13 +29,16 @@ export function toMsat(amount: number): bigint {
  * BOLT 7, "HTLC Fees": the base fee plus the proportional part of the amount forwarded, the division rounded down.
  *
  * Exact whenever the result is at most `MAX_AMOUNT_MSAT`, and above `MAX_AMOUNT_MSAT` whenever the true fee is (so that
- * a limit always catches it), for `amount` <= 2^53 - 1 and `base`, `ppm` < 2^32. Proof: `amount` = q·10^6 + r, so the
+ * a limit always catches it), for `amount` <= 2^53 - 1 and `base`, `ppm` < 2^32. Proof: where amount·ppm is below 2^53
+ * it is exact, and so is the floor of its quotient, by the argument below. Else `amount` = q·10^6 + r, so the
  * fee is base + q·ppm + ⌊r·ppm / 10^6⌋. r·ppm < 10^6·2^32 < 2^53 is exact. Both quotients are below 2^34, where
  * rounding moves a value by at most 2^-20 < 10^-6, less than the distance of a non-multiple of 10^6 to the next
  * integer: the floors are exact. q·ppm and the sums are exact below 2^53, and since rounding is monotone and 2^53 is
  * representable, what is truly at or above 2^53 stays so.
  */
 export function forwardingFeeMsat(amount: number, base: number, ppm: number): number {
+  const product = amount * ppm;
+  if (product <= MAX_AMOUNT_MSAT) return base + Math.floor(product / MILLION);
   const q = Math.floor(amount / MILLION);
   const r = amount - q * MILLION;
   return base + q * ppm + Math.floor((r * ppm) / MILLION);

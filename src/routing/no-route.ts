@@ -1,6 +1,7 @@
-import type { NodeId } from '../network/network.ts';
+import { formatMsat } from '../api/amounts.ts';
+import { MAX_HOPS, MAX_HTLC_CLTV, type RouteRequest } from './request.ts';
 
-/** What can rule out a channel in one direction. The bits of `ConstraintTally` follow this order. */
+/** What can rule out a channel in one direction. */
 export const CONSTRAINTS = [
   'excluded',
   'features',
@@ -21,13 +22,14 @@ export const CONSTRAINTS = [
 export type Constraint = (typeof CONSTRAINTS)[number];
 
 /**
- * - `payee_is_self`: we do not pay ourselves
+ * - `payee_is_self`: we do not pay ourselves, unless a circle is asked for
  * - `payee_unknown`: no channel leads to the payee, neither in the graph nor in a hint nor of our own
  * - `payee_features`: the payee announces a feature that it demands and we do not know
  * - `no_local_channels`: we have no channel to send from
  * - `expiry_limit`: the payee's own delta is beyond the limit
  * - `onion_size`: what the payee is to be told does not fit into the onion
- * - `constrained`: ways exist, and each is ruled out somewhere
+ * - `constrained`: ways exist, and each has a channel that does not carry the amount
+ * - `limited`: ways carry the amount, and each breaks the limit on fees, on the time lock or on hops
  * - `disconnected`: nothing that is known connects us with the payee
  * - `search_exhausted`: the search gave up at its bound; there may be a route
  */
@@ -39,62 +41,54 @@ export type NoRouteReason =
   | 'expiry_limit'
   | 'onion_size'
   | 'constrained'
+  | 'limited'
   | 'disconnected'
   | 'search_exhausted';
+
+/** What could be sent to the payee, fees not taken off. */
+export interface Sendable {
+  /** All that our own channels could send to whomever. */
+  readonly localMsat: bigint;
+  /** The largest single HTLC that all channels on some way take. */
+  readonly onePartMsat: bigint;
+}
+
+/** The least that any way asks for, each by a way of its own. */
+export interface LeastOfAnyWay {
+  readonly feeMsat: bigint;
+  readonly blocks: number;
+  readonly hops: number;
+}
 
 /** Why there is no route. */
 export interface NoRoute {
   readonly found: false;
   readonly reason: NoRouteReason;
   /**
-   * How many directions of channels the search looked at, and how many of those each constraint ruled out (one may be
-   * in several).
+   * How many directions of channels the search looked at, and how many of those each constraint ruled out: the first that
+   * holds, for those that do not carry the amount.
    */
   readonly examined: number;
   readonly ruledOut: Readonly<Record<Constraint, number>>;
-  /** One sentence for a person. */
+  readonly sendable?: Sendable;
+  readonly least?: LeastOfAnyWay;
+  /** For a person, without the payee's name. */
   readonly message: string;
 }
 
-/** Counts, for each constraint, the edges that it ruled out, each edge once. */
+/** Counts, for each constraint, the edges that it ruled out. */
 export class ConstraintTally {
-  readonly #seen: Uint16Array;
-  readonly #counts = new Uint32Array(CONSTRAINTS.length);
-  #examined = 0;
+  readonly #counts = new Map<Constraint, number>();
+  examined = 0;
 
-  constructor(edgeCount: number) {
-    this.#seen = new Uint16Array(edgeCount);
-  }
-
-  /** `edge` was looked at. */
-  examine(edge: number): void {
-    const seen = this.#seen[edge] as number;
-    if ((seen & EXAMINED) !== 0) return;
-    this.#seen[edge] = seen | EXAMINED;
-    this.#examined++;
-  }
-
-  /** `constraint` is an index into `CONSTRAINTS`. */
-  ruleOut(edge: number, constraint: number): void {
-    const seen = this.#seen[edge] as number;
-    const bit = 1 << constraint;
-    if ((seen & bit) !== 0) return;
-    this.#seen[edge] = seen | bit;
-    this.#counts[constraint] = (this.#counts[constraint] as number) + 1;
-  }
-
-  get examined(): number {
-    return this.#examined;
+  ruleOut(constraint: Constraint): void {
+    this.#counts.set(constraint, (this.#counts.get(constraint) ?? 0) + 1);
   }
 
   counts(): Record<Constraint, number> {
-    return Object.fromEntries(
-      CONSTRAINTS.map((name, index) => [name, this.#counts[index] ?? 0]),
-    ) as Record<Constraint, number>;
+    return Object.fromEntries(CONSTRAINTS.map((name) => [name, this.#counts.get(name) ?? 0])) as Record<Constraint, number>;
   }
 }
-
-const EXAMINED = 1 << 15;
 
 /** The same for a person: of what kind, and what to do. */
 const EXPLANATIONS: Readonly<Record<Constraint, string>> = {
@@ -123,21 +117,56 @@ const REASONS: Readonly<Record<NoRouteReason, string>> = {
   no_local_channels: 'this node has no channel to send from (open one first)',
   expiry_limit: "the payee's own expiry delta is beyond the limit on the time lock",
   onion_size: 'what the payee must be told does not fit into the onion',
-  constrained: 'no path satisfies all limits',
+  constrained: 'every way is ruled out somewhere',
+  limited: 'no way keeps to all limits at once',
   disconnected: 'no known path connects this node with the payee',
   search_exhausted: 'the search reached its bound before an end (try a higher fee or time lock limit)',
 };
 
-/** Builds the result and its sentence. */
-export function noRoute(reason: NoRouteReason, payee: NodeId, amountMsat: bigint, tally?: ConstraintTally): NoRoute {
-  const ruledOut = (tally ?? new ConstraintTally(0)).counts();
+export interface NoRouteEvidence {
+  readonly tally?: ConstraintTally;
+  readonly sendable?: Sendable;
+  readonly least?: LeastOfAnyWay;
+}
+
+/** Builds the result and its sentences. */
+export function noRoute(reason: NoRouteReason, request: RouteRequest, { tally, sendable, least }: NoRouteEvidence = {}): NoRoute {
+  const ruledOut = (tally ?? new ConstraintTally()).counts();
   const examined = tally?.examined ?? 0;
+  const sentences = [
+    `No route for ${formatMsat(request.amountMsat)} sat: ${REASONS[reason]}`,
+    ...(sendable === undefined ? [] : [couldSend(sendable)]),
+    ...(reason === 'limited' && least !== undefined ? [asksFor(least, request)] : []),
+    ...(examined === 0 ? [] : [`Of ${examined} channel directions looked at, ${listed(ruledOut)}`]),
+  ];
+  return {
+    found: false,
+    reason,
+    examined,
+    ruledOut,
+    ...(sendable !== undefined && { sendable }),
+    ...(least !== undefined && { least }),
+    message: `${sentences.join('. ')}.`,
+  };
+}
+
+function couldSend({ localMsat, onePartMsat }: Sendable): string {
+  const local = `Our channels can send ${formatMsat(localMsat)} sat in all`;
+  return onePartMsat === 0n ? `${local}, and nothing of it to this payee` : `${local}, and to this payee ${formatMsat(onePartMsat)} sat at once by what channels announce`;
+}
+
+function asksFor({ feeMsat, blocks, hops }: LeastOfAnyWay, { maxFeeMsat, maxTotalCltvDelta, maxHops }: RouteRequest): string {
+  const limits = [
+    `fees from ${formatMsat(feeMsat)} sat (the limit is ${formatMsat(maxFeeMsat)})`,
+    `a time lock from ${blocks} blocks (${maxTotalCltvDelta ?? MAX_HTLC_CLTV})`,
+    `${hops} hops or more (${maxHops ?? MAX_HOPS})`,
+  ];
+  return `Ways to it ask for ${limits.join(', ')}`;
+}
+
+function listed(ruledOut: Readonly<Record<Constraint, number>>): string {
   const parts = (Object.keys(EXPLANATIONS) as Constraint[])
     .filter((constraint) => ruledOut[constraint] > 0)
     .map((constraint) => `${ruledOut[constraint]} ${EXPLANATIONS[constraint]}`);
-  const details = parts.length === 0 ? '' : `: of ${examined} channel directions examined, ${parts.join(', ')}`;
-  return {
-    found: false, reason, examined, ruledOut,
-    message: `No route for ${amountMsat} msat to ${payee}: ${REASONS[reason]}${details}.`,
-  };
+  return parts.length === 0 ? 'none is ruled out by itself' : parts.join(', ');
 }

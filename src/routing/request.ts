@@ -2,6 +2,7 @@ import type { NodeId } from '../network/network.ts';
 import { checkNodeId, checkPolicy, type EdgePolicy } from './channel.ts';
 import { RoutingError } from './errors.ts';
 import type { ChannelDirection } from './liquidity.ts';
+import type { Weights } from './weights.ts';
 
 /** One of our own channels as it stands now, announced or not. */
 export interface LocalChannel {
@@ -77,6 +78,10 @@ export interface RouteRequest {
    * 7).
    */
   readonly invoiced?: boolean;
+  /** The payee is this node itself: out over one of our channels, and back over another, which the caller sees to. */
+  readonly circular?: boolean;
+  /** What the route is chosen by beside its fees (default: the node's). */
+  readonly weights?: Weights;
 }
 
 /** lnd's "block padding": three blocks on the way are as good as never exceeded. */
@@ -87,6 +92,8 @@ export const MAX_HTLC_CLTV = 2016;
 export const MAX_HOPS = 20;
 /** A `payment_data` record: type, length, 32 bytes of secret, and an amount of up to eight. */
 export const DEFAULT_FINAL_EXTRA_BYTES = 42;
+/** Of any weight: a million sat for a failed attempt, or a whole amount for a failed attempt or a locked block. */
+export const MAX_WEIGHT = 1_000_000_000;
 /** More than any invoice carries; a bound against hostile ones. */
 const MAX_HINT_HOPS = 400;
 
@@ -109,6 +116,7 @@ export function checkRouteRequest(request: RouteRequest): void {
     checkPolicy(policyOfHint(hop));
   }
   for (const { policy } of request.policyOverrides ?? []) checkPolicy(policy);
+  for (const [field, value] of Object.entries(request.weights ?? {})) checkCount(field, value as number, MAX_WEIGHT);
 }
 
 /** A hint's channel as an edge: any amount, as far as we know. */

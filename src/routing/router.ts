@@ -1,10 +1,12 @@
 import type { NodeId } from '../network/network.ts';
-import { findPath, type RouteResult } from './find-path.ts';
+import { findPath, type PathContext, type RouteResult } from './find-path.ts';
 import { applyGraphChange, type GraphChange } from './graph-change.ts';
 import type { ChannelGraph } from './graph.ts';
 import { learn, type AttemptOutcome, type Lesson } from './lesson.ts';
 import type { Liquidity } from './liquidity.ts';
 import type { LocalChannel, RouteRequest } from './request.ts';
+import { Roads } from './roads.ts';
+import type { Weights } from './weights.ts';
 
 /** What the router is made of. It holds no other state. */
 export interface RouterOptions {
@@ -13,11 +15,10 @@ export interface RouterOptions {
   readonly chainHash: Uint8Array;
   readonly graph: ChannelGraph;
   readonly liquidity: Liquidity;
+  /** What routes are chosen by, where a request does not say (default `DEFAULT_WEIGHTS`). */
+  readonly weights?: Weights;
   /** Our own channels at this moment. */
   readonly localChannels: () => readonly LocalChannel[];
-  /** See `PathContext`. */
-  readonly timeValuePpb?: number;
-  readonly maxLabels?: number;
 }
 
 /**
@@ -26,15 +27,16 @@ export interface RouterOptions {
  */
 export class Router {
   readonly #options: RouterOptions;
+  readonly #roads: Roads;
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    this.#roads = new Roads(options.graph, options.liquidity);
   }
 
   /** See `findPath`. "No route" is a result; throws `RoutingError` only for a request that means nothing. */
   findRoute(request: RouteRequest): RouteResult {
-    const { localChannels, ...context } = this.#options;
-    return findPath({ ...context, localChannels: localChannels() }, request);
+    return findPath(this.#context(), request);
   }
 
   /** Learns from how an attempt ended, and says whether and how its payment may go on. */
@@ -45,5 +47,10 @@ export class Router {
   /** Takes over what `src/gossip/` has accepted. */
   applyGossip(change: GraphChange): void {
     applyGraphChange(this.#options.graph, change);
+  }
+
+  #context(): PathContext {
+    const { self, localChannels, weights } = this.#options;
+    return { roads: this.#roads, self, localChannels: localChannels(), ...(weights && { weights }) };
   }
 }

@@ -1,23 +1,53 @@
-import { POLICY_DISABLED, POLICY_KNOWN } from './graph.ts';
 import { TypedHeap } from './heap.ts';
 import { Labels } from './labels.ts';
-import type { Liquidity, LiquidityBounds } from './liquidity.ts';
-import { forwardingFeeMsat } from './msat.ts';
-import { CONSTRAINTS, ConstraintTally, type Constraint } from './no-route.ts';
-import { MASK_EXCLUDED, type ExtraEdge, type Terrain } from './terrain.ts';
+import { stepOver } from './path.ts';
+import type { Surcharge } from './frontier.ts';
+import type { Reach } from './reach.ts';
+import { NODE_HAS_EXTRA, type Terrain } from './terrain.ts';
+import type { Prices } from './weights.ts';
 
 /** The limits of one search, as the arithmetic of the router has them. */
 export interface SearchLimits {
+  /** What the payee receives. */
   readonly amount: number;
   /** The most that the first HTLC may carry: the amount and the fee limit. */
   readonly maxAmount: number;
   readonly finalCltvDelta: number;
   readonly maxCltvDelta: number;
   readonly maxHops: number;
-  /** The price of locking an amount for one block, in billionths of it. */
-  readonly timeValuePpb: number;
+  readonly prices: Prices;
   readonly maxLabels: number;
 }
+
+/** Where a search begins, backwards: at the payee, or where the end of the way is settled already. */
+export interface SearchStart {
+  readonly node: number;
+  /** What the node must receive. */
+  readonly amount: number;
+  /** The price of locked time and likely failures from there on, in msat. */
+  readonly risk: number;
+  /** How many blocks from now the HTLC that it receives must expire, at the earliest. */
+  readonly cltv: number;
+  readonly hops: number;
+}
+
+/** How far each node is from us at least, by each of the limits, and by the cost. */
+export interface LimitBounds {
+  readonly cost: Reach;
+  readonly fee: Reach;
+  readonly blocks: Reach;
+  readonly hops: Reach;
+}
+
+/** What is known before the exact search. */
+export type LowerBounds = { readonly knownCost: number } & (
+  /** The limits do not matter, as it seems: how far each node is from us at least, by cost. */
+  | { readonly kind: 'cost'; readonly cost: Reach }
+  /** They matter, and the cost of a way that keeps to them is known: distances by the cost with a surcharge. */
+  | { readonly kind: 'mixed'; readonly mixed: Reach; readonly surcharge: Surcharge }
+  /** They matter, and no way is known. */
+  | { readonly kind: 'limits'; readonly limits: LimitBounds }
+);
 
 /** The labels of a finished search and the one at our own node: -1 if there is none. */
 export interface SearchOutcome {
@@ -25,173 +55,131 @@ export interface SearchOutcome {
   readonly best: number;
   /** The search stopped at its bound on labels. */
   readonly exhausted: boolean;
-  readonly tally: ConstraintTally;
+  readonly broken: BrokenLimits;
 }
 
-const [
-  EXCLUDED, FEATURES, NO_UPDATE, CONTRADICTORY, DISABLED, CAPACITY, HTLC_MINIMUM, HTLC_MAXIMUM, FEE_LIMIT, CLTV_LIMIT,
-  HOP_LIMIT, LOCAL_OFFLINE, LOCAL_BALANCE, LOCAL_HTLC_LIMITS,
-] = CONSTRAINTS.map((_: Constraint, index) => index) as [
-  number, number, number, number, number, number, number, number, number, number, number, number, number, number,
-];
+/** The edges over which no way keeps to a limit, as far as the search had to look. */
+export interface BrokenLimits {
+  /** The fee limit, by raising the amount to a minimum. */
+  readonly htlc_minimum: ReadonlySet<number>;
+  readonly fee_limit: ReadonlySet<number>;
+  readonly cltv_limit: ReadonlySet<number>;
+  readonly hop_limit: ReadonlySet<number>;
+}
 
 /**
- * One search backwards from the payee, label by label in the order of their cost (fees, the price of locked time, the
- * price of likely failures). The first label to reach our node is the cheapest path. See `findPath` for what `bounded`
- * is about.
+ * The exact search: backwards from the payee, label by label in the order of what a way through the label costs at
+ * least. The first label to reach our node is the cheapest path. It looks only at ways that may still be cheaper than
+ * one that is known, which at mainnet's size leaves some dozens of labels. See `findPath`.
  */
 export class Search {
   readonly #terrain: Terrain;
-  readonly #liquidity: Liquidity;
   readonly #limits: SearchLimits;
-  readonly #bounded: boolean;
+  readonly #bounds: LowerBounds;
   readonly #labels: Labels;
-  readonly #tally: ConstraintTally;
   readonly #heap = new TypedHeap();
+  readonly #broken = {
+    htlc_minimum: new Set<number>(), fee_limit: new Set<number>(), cltv_limit: new Set<number>(), hop_limit: new Set<number>(),
+  };
   #best = -1;
-  #bestCost = Infinity;
+  /** What is as dear is still looked at: the known way is found once more. */
+  #highestCost: number;
 
-  constructor(terrain: Terrain, liquidity: Liquidity, limits: SearchLimits, bounded: boolean) {
+  constructor(terrain: Terrain, limits: SearchLimits, bounds: LowerBounds) {
     this.#terrain = terrain;
-    this.#liquidity = liquidity;
     this.#limits = limits;
-    this.#bounded = bounded;
+    this.#bounds = bounds;
     this.#labels = new Labels(terrain.nodeSlots);
-    this.#tally = new ConstraintTally(terrain.edgeSlots);
+    this.#highestCost = bounds.knownCost;
   }
 
-  run(): SearchOutcome {
-    const { amount, finalCltvDelta, maxLabels } = this.#limits;
+  run({ node, amount, risk, cltv, hops }: SearchStart): SearchOutcome {
     const labels = this.#labels;
-    const start = labels.add(this.#terrain.payee, amount, amount, 0, finalCltvDelta, 0, -1, -1, this.#bounded);
-    this.#heap.push(amount, start);
+    this.#heap.push(0, labels.add(node, amount, risk, cltv, hops, -1, -1, this.#isBounded));
     let exhausted = false;
     for (let label = this.#heap.pop(); label !== -1; label = this.#heap.pop()) {
       if (label === this.#best) break;
       if (labels.dead[label] === 1) continue;
-      if (labels.count > maxLabels) {
+      if (labels.count > this.#limits.maxLabels) {
         exhausted = true;
         break;
       }
       this.#expand(label);
     }
-    return { labels, best: this.#best, exhausted, tally: this.#tally };
+    return { labels, best: this.#best, exhausted, broken: this.#broken };
+  }
+
+  get #isBounded(): boolean {
+    return this.#bounds.kind !== 'cost';
+  }
+
+  /** What a way through the node costs at least, if from there on it costs and needs so much. */
+  #atLeast(node: number, cost: number, amount: number, cltv: number): number {
+    const bounds = this.#bounds;
+    if (bounds.kind === 'cost') return cost + bounds.cost.atLeast(node);
+    if (bounds.kind === 'limits') return cost + bounds.limits.cost.atLeast(node);
+    // A way within the limits costs what it costs with the surcharge, less the surcharge on all that the limits allow at most.
+    const { ofFee, ofBlock } = bounds.surcharge;
+    const spared = ofFee * (this.#limits.maxAmount - amount) + ofBlock * (this.#limits.maxCltvDelta - cltv);
+    // Surcharges are no integers, costs are: what is rounded is far less than 1.
+    return cost + Math.max(bounds.mixed.atLeast(node) - spared - 1, 0);
   }
 
   /** Puts every edge that leads into the label's node before it. */
   #expand(label: number): void {
     const terrain = this.#terrain;
     const node = this.#labels.node[label] as number;
-    const extra = terrain.extraInto(node);
-    if (extra !== undefined) for (const edge of extra) this.#considerExtra(label, edge);
+    if (((terrain.nodeMask[node] as number) & NODE_HAS_EXTRA) !== 0) {
+      for (const { id, from } of terrain.extraInto(node)) this.#extend(label, id, from);
+    }
     if (node >= terrain.graphNodes) return;
     const { nextInto, firstInto, ends } = terrain.arrays;
+    const cost = this.#costOf(label);
+    const amount = this.#labels.amount[label] as number;
+    const cltv = this.#labels.cltv[label] as number;
     for (let edge = firstInto[node] as number; edge !== -1; edge = nextInto[edge] as number) {
       const from = ends[edge] as number;
+      if (this.#atLeast(from, cost, amount, cltv) > this.#highestCost) continue;
       // Our own channels are among the extra edges, with what they really hold; and no path leads through us.
-      if (from !== terrain.source) this.#considerGraph(label, edge, from);
+      if (from !== terrain.source) this.#extend(label, edge, from);
     }
   }
 
-  #considerGraph(label: number, edge: number, from: number): void {
-    const terrain = this.#terrain;
-    const {
-      channelUsable, policyFlags, htlcMinimum, htlcMaximum, capacity, feeBase, feePpm, cltvExpiryDelta,
-    } = terrain.arrays;
-    const mask = terrain.mask[edge] as number;
-    if (mask !== 0 && mask !== MASK_EXCLUDED) return;
-    this.#tally.examine(edge);
-    if (mask === MASK_EXCLUDED) return this.#tally.ruleOut(edge, EXCLUDED);
-    const c = edge >> 1;
-    if (channelUsable[c] === 0) return this.#tally.ruleOut(edge, FEATURES);
-    const flags = policyFlags[edge] as number;
-    if (flags !== POLICY_KNOWN) {
-      return this.#tally.ruleOut(
-        edge, (flags & POLICY_KNOWN) === 0 ? NO_UPDATE : (flags & POLICY_DISABLED) !== 0 ? DISABLED : CONTRADICTORY,
-      );
-    }
-    this.#extend(
-      label, edge, from, htlcMinimum[edge] as number, htlcMaximum[edge] as number, capacity[c] as number,
-      feeBase[edge] as number, feePpm[edge] as number, cltvExpiryDelta[edge] as number, terrain.boundsOf(edge),
-    );
-  }
-
-  #considerExtra(label: number, edge: ExtraEdge): void {
-    const tally = this.#tally;
-    const isLocal = edge.from === this.#terrain.source;
-    tally.examine(edge.id);
-    if (edge.excluded) return tally.ruleOut(edge.id, EXCLUDED);
-    if (edge.disabled) return tally.ruleOut(edge.id, isLocal ? LOCAL_OFFLINE : DISABLED);
-    if (isLocal) return this.#arrive(label, edge);
-    if (edge.htlcMaximum < edge.htlcMinimum) return tally.ruleOut(edge.id, CONTRADICTORY);
-    this.#extend(
-      label, edge.id, edge.from, edge.htlcMinimum, edge.htlcMaximum, edge.capacity,
-      edge.feeBase, edge.feePpm, edge.cltvExpiryDelta, edge.bounds,
-    );
-  }
-
-  /** The node `from` forwards over `edge` to the label's node, and takes its fee. */
-  #extend(
-    label: number, edge: number, from: number, minimum: number, maximum: number, capacity: number,
-    feeBase: number, feePpm: number, cltvExpiryDelta: number, bounds: LiquidityBounds | undefined,
-  ): void {
-    const { maxAmount, maxCltvDelta, maxHops, timeValuePpb } = this.#limits;
-    const terrain = this.#terrain;
+  /** The node `from` sends over `edge` to the label's node. */
+  #extend(label: number, edge: number, from: number): void {
     const labels = this.#labels;
-    const tally = this.#tally;
-    // BOLT 7: no payment is routed through a node with unknown even features.
-    if (from < terrain.graphNodes && terrain.arrays.nodeUsable[from] === 0) return tally.ruleOut(edge, FEATURES);
-    if (terrain.excludedNodes.has(from)) return tally.ruleOut(edge, EXCLUDED);
-
+    const { maxAmount, maxCltvDelta, maxHops, prices } = this.#limits;
     const needed = labels.amount[label] as number;
-    // A smaller amount is raised to the channel's minimum, and the node after it keeps the difference as a larger fee
-    // (BOLT 7 asks for a fee "equal to or greater"). But the payee gets what it asked for and not more.
-    if (minimum > needed && labels.parent[label] === -1) return tally.ruleOut(edge, HTLC_MINIMUM);
-    const sent = Math.max(needed, minimum);
-    if (sent > capacity) return tally.ruleOut(edge, CAPACITY);
-    if (sent > maximum) return tally.ruleOut(edge, HTLC_MAXIMUM);
-    const received = sent + forwardingFeeMsat(sent, feeBase, feePpm);
-    if (received > maxAmount) return tally.ruleOut(edge, sent > needed ? HTLC_MINIMUM : FEE_LIMIT);
-    const cltv = (labels.cltv[label] as number) + cltvExpiryDelta;
+    const step = stepOver(this.#terrain, prices, edge, needed);
+    if (step === undefined) return;
+    const amount = step.received;
+    const risk = (labels.risk[label] as number) + step.risk;
+    const cltv = (labels.cltv[label] as number) + step.blocks;
     const hops = (labels.hops[label] as number) + 1;
-    if (this.#bounded) {
-      if (cltv > maxCltvDelta) return tally.ruleOut(edge, CLTV_LIMIT);
-      // One more is needed for the way from us to this node.
-      if (hops + 1 > maxHops) return tally.ruleOut(edge, HOP_LIMIT);
+    const atLeast = this.#atLeast(from, amount + risk - this.#limits.amount, amount, cltv);
+    if (atLeast > this.#highestCost) return;
+    const limits = this.#bounds.kind === 'limits' ? this.#bounds.limits : undefined;
+    if (amount + (limits?.fee.atLeast(from) ?? 0) > maxAmount) {
+      return this.#breaks(step.sent > needed ? 'htlc_minimum' : 'fee_limit', edge);
     }
-    const nodeProbability = terrain.nodeProbability.size === 0 ? 1 : (terrain.nodeProbability.get(from) ?? 1);
-    const risk = (labels.risk[label] as number)
-      + Math.floor((received * cltvExpiryDelta * timeValuePpb) / 1e9)
-      + this.#liquidity.penaltyMsat(bounds, sent, capacity, nodeProbability);
-    this.#add(from, received, sent, risk, cltv, hops, edge, label);
+    if (this.#isBounded) {
+      if (cltv + (limits?.blocks.atLeast(from) ?? 0) > maxCltvDelta) return this.#breaks('cltv_limit', edge);
+      if (hops + (limits?.hops.atLeast(from) ?? 0) > maxHops) return this.#breaks('hop_limit', edge);
+    }
+    const added = labels.add(from, amount, risk, cltv, hops, edge, label, this.#isBounded);
+    if (added === -1) return;
+    if (from === this.#terrain.source && (this.#best === -1 || this.#costOf(added) < this.#costOf(this.#best))) {
+      this.#best = added;
+      this.#highestCost = Math.min(this.#highestCost, this.#costOf(added));
+    }
+    this.#heap.push(atLeast, added);
   }
 
-  /** One of our own channels leads to the label's node: no fee, no delta, no doubt about the balance. */
-  #arrive(label: number, edge: ExtraEdge): void {
-    const labels = this.#labels;
-    const tally = this.#tally;
-    const needed = labels.amount[label] as number;
-    if (edge.htlcMinimum > needed && labels.parent[label] === -1) return tally.ruleOut(edge.id, LOCAL_HTLC_LIMITS);
-    const sent = Math.max(needed, edge.htlcMinimum);
-    if (sent > edge.htlcMaximum) return tally.ruleOut(edge.id, LOCAL_HTLC_LIMITS);
-    if (sent > edge.capacity) return tally.ruleOut(edge.id, LOCAL_BALANCE);
-    if (sent > this.#limits.maxAmount) return tally.ruleOut(edge.id, LOCAL_HTLC_LIMITS);
-    const hops = (labels.hops[label] as number) + 1;
-    if (this.#bounded && hops > this.#limits.maxHops) return tally.ruleOut(edge.id, HOP_LIMIT);
-    this.#add(edge.from, sent, sent, labels.risk[label] as number, labels.cltv[label] as number, hops, edge.id, label);
+  #breaks(limit: keyof BrokenLimits, edge: number): void {
+    this.#broken[limit].add(edge);
   }
 
-  #add(
-    node: number, amount: number, sent: number, risk: number, cltv: number, hops: number, edge: number, parent: number,
-  ): void {
-    const cost = amount + risk;
-    if (cost >= this.#bestCost) return;
-    const label = this.#labels.add(node, amount, sent, risk, cltv, hops, edge, parent, this.#bounded);
-    if (label === -1) return;
-    if (node === this.#terrain.source) {
-      this.#best = label;
-      this.#bestCost = cost;
-    }
-    this.#heap.push(cost, label);
+  #costOf(label: number): number {
+    return (this.#labels.amount[label] as number) + (this.#labels.risk[label] as number) - this.#limits.amount;
   }
 }

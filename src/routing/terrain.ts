@@ -1,9 +1,12 @@
 import type { NodeId } from '../network/network.ts';
 import { directionOf, type EdgePolicy, type Direction } from './channel.ts';
-import type { ChannelGraph, GraphArrays } from './graph.ts';
-import type { ChannelDirection, Liquidity, LiquidityBounds } from './liquidity.ts';
+import type { ChannelGraph } from './graph.ts';
+import type { GraphArrays } from './graph-arrays.ts';
+import type { Estimate, ChannelDirection, Liquidity } from './liquidity.ts';
 import { clampMsat, MAX_AMOUNT_MSAT } from './msat.ts';
 import { policyOfHint, type LocalChannel, type RouteRequest } from './request.ts';
+import type { Roads } from './roads.ts';
+import type { Scratch } from './scratch.ts';
 
 /**
  * An edge that a search knows beside those of the graph: a channel of our own, a route hint's, or one with a payment's
@@ -12,7 +15,10 @@ import { policyOfHint, type LocalChannel, type RouteRequest } from './request.ts
 export interface ExtraEdge {
   readonly id: number;
   readonly from: number;
+  readonly to: number;
   readonly shortChannelId: bigint;
+  readonly direction: Direction;
+  readonly isLocal: boolean;
   readonly htlcMinimum: number;
   readonly htlcMaximum: number;
   readonly capacity: number;
@@ -21,12 +27,16 @@ export interface ExtraEdge {
   readonly cltvExpiryDelta: number;
   readonly disabled: boolean;
   readonly excluded: boolean;
-  readonly bounds: LiquidityBounds | undefined;
+  readonly estimate: Estimate;
 }
 
-/** Values of `Terrain.mask`. */
-export const MASK_EXCLUDED = 1;
-export const MASK_REPLACED = 2;
+/** Marks of edges in `Terrain.edgeMask`. */
+export const EDGE_EXCLUDED = 1;
+export const EDGE_REPLACED = 2;
+/** Marks of nodes in `Terrain.nodeMask`. */
+export const NODE_EXCLUDED = 1;
+export const NODE_HAS_EXTRA = 2;
+export const NODE_FAILED = 4;
 
 interface ExtraPlan {
   readonly shortChannelId: bigint;
@@ -37,12 +47,13 @@ interface ExtraPlan {
 }
 
 /**
- * What one search walks on: the graph's arrays, and laid over them what holds for this payment alone. Nodes that the
- * graph does not know get indices beyond its own, edges likewise. Making it costs no more than clearing some arrays of
- * the graph's size.
+ * What one search walks on: the graph, and laid over it what holds for this payment alone. Nodes that the graph does not
+ * know get indices beyond its own, edges likewise. One at a time for all that share the same `Roads`: it marks their
+ * scratch until `leave`.
  */
 export class Terrain {
   readonly graph: ChannelGraph;
+  readonly roads: Roads;
   readonly arrays: GraphArrays;
   /** Node indices below this one are the graph's. */
   readonly graphNodes: number;
@@ -50,46 +61,84 @@ export class Terrain {
   readonly graphEdges: number;
   readonly source: number;
   readonly payee: number;
-  /** For each edge of the graph: 0, or why it is not used. */
-  readonly mask: Uint8Array;
-  /** By node index: the nodes excluded. */
-  readonly excludedNodes: Set<number>;
-  /** By node index: how likely a node that failed works again. */
-  readonly nodeProbability = new Map<number, number>();
+  readonly edgeMask: Uint8Array;
+  readonly nodeMask: Uint8Array;
+  readonly extraEdges: ExtraEdge[] = [];
+  /** What other parts of the same payment send over an edge already. */
+  readonly load = new Map<number, number>();
 
   readonly #extraNodes = new Map<NodeId, number>();
   readonly #extraNodeIds: NodeId[] = [];
-  readonly #extraEdges: ExtraEdge[] = [];
   readonly #extraInto = new Map<number, ExtraEdge[]>();
-  /** For each edge of the graph: 0, or one more than its place in `#known`. */
-  readonly #knownAt: Int32Array;
-  readonly #known: LiquidityBounds[] = [];
+  readonly #extraOutOf = new Map<number, ExtraEdge[]>();
   readonly #liquidity: Liquidity;
+  readonly #scratch: Scratch;
   readonly #excludedChannels: ReadonlySet<bigint>;
   readonly #excludedDirections: ReadonlySet<string>;
+  /** Extra edges that are closed for now. */
+  readonly #closedExtras = new Set<number>();
 
-  constructor(
-    graph: ChannelGraph, liquidity: Liquidity, self: NodeId, localChannels: readonly LocalChannel[],
-    request: RouteRequest,
-  ) {
-    this.graph = graph;
-    this.arrays = graph.arrays();
-    this.graphNodes = graph.nodeSlots;
-    this.graphEdges = 2 * graph.channelSlots;
-    this.mask = new Uint8Array(this.graphEdges);
-    this.#knownAt = new Int32Array(this.graphEdges);
-    this.#liquidity = liquidity;
+  constructor(roads: Roads, self: NodeId, localChannels: readonly LocalChannel[], request: RouteRequest) {
+    roads.refresh();
+    this.roads = roads;
+    this.graph = roads.graph;
+    this.arrays = roads.graph.arrays();
+    this.graphNodes = roads.graph.nodeSlots;
+    this.graphEdges = 2 * roads.graph.channelSlots;
+    this.#liquidity = roads.liquidity;
+    this.#scratch = roads.scratch;
+    this.#scratch.clear();
+    this.edgeMask = this.#scratch.edgeMask;
+    this.nodeMask = this.#scratch.nodeMask;
     const { nodes = [], channels = [], directions = [] } = request.exclude ?? {};
     this.#excludedChannels = new Set(channels);
     this.#excludedDirections = new Set(directions.map(keyOf));
 
-    this.source = this.#resolve(self);
+    // A circle begins at a node of its own, so that the way may end where it begins.
+    this.source = request.payee === self ? this.#addNode('') : this.#resolve(self);
     this.payee = this.#resolve(request.payee);
-    this.excludedNodes = new Set(nodes.map((nodeId) => this.#resolve(nodeId)));
-    this.#layLiquidity();
+    for (const nodeId of nodes) this.#scratch.markNode(this.#resolve(nodeId), NODE_EXCLUDED);
+    for (const node of roads.failedNodes.keys()) this.#scratch.markNode(node, NODE_FAILED);
     this.#maskExcluded();
     for (const channel of localChannels) this.#addLocal(self, channel);
     for (const plan of this.#plans(request, self)) this.#addEdge(plan);
+  }
+
+  /** Takes the marks off again. */
+  leave(): void {
+    this.#scratch.clear();
+  }
+
+  /** Closes these edges and nodes for the searches in `work`. */
+  without<Result>(edges: Iterable<number>, nodes: Iterable<number>, work: () => Result): Result {
+    const opened: (() => void)[] = [];
+    for (const edge of edges) {
+      if (this.isExcluded(edge)) continue;
+      if (edge >= this.graphEdges) {
+        this.#closedExtras.add(edge);
+        opened.push(() => this.#closedExtras.delete(edge));
+      } else {
+        const mark = this.edgeMask[edge] as number;
+        this.edgeMask[edge] = EDGE_EXCLUDED;
+        opened.push(() => (this.edgeMask[edge] = mark));
+      }
+    }
+    for (const node of nodes) {
+      const marks = this.nodeMask[node] as number;
+      this.nodeMask[node] = marks | NODE_EXCLUDED;
+      opened.push(() => (this.nodeMask[node] = marks));
+    }
+    try {
+      return work();
+    } finally {
+      for (const open of opened.reverse()) open();
+    }
+  }
+
+  /** Whether the payment must not use the edge. */
+  isExcluded(edge: number): boolean {
+    if (edge >= this.graphEdges) return this.extra(edge).excluded || this.#closedExtras.has(edge);
+    return this.edgeMask[edge] === EDGE_EXCLUDED;
   }
 
   /** One more than the largest node index. */
@@ -98,69 +147,86 @@ export class Terrain {
   }
 
   get edgeSlots(): number {
-    return this.graphEdges + this.#extraEdges.length;
+    return this.graphEdges + this.extraEdges.length;
   }
 
-  /** The extra edges that lead into a node; undefined for most. */
-  extraInto(node: number): readonly ExtraEdge[] | undefined {
-    return this.#extraInto.get(node);
+  /** The extra edges that lead into a node. */
+  extraInto(node: number): readonly ExtraEdge[] {
+    return this.#extraInto.get(node) ?? NONE;
   }
 
-  /** What is known of a graph edge's liquidity; undefined for most. */
-  boundsOf(edge: number): LiquidityBounds | undefined {
-    const place = this.#knownAt[edge] as number;
-    return place === 0 ? undefined : this.#known[place - 1];
+  extraOutOf(node: number): readonly ExtraEdge[] {
+    return this.#extraOutOf.get(node) ?? NONE;
+  }
+
+  extra(edge: number): ExtraEdge {
+    return this.extraEdges[edge - this.graphEdges] as ExtraEdge;
+  }
+
+  /** How likely a node is to forward at all; 1 for most. */
+  nodeProbability(node: number): number {
+    const failed = ((this.nodeMask[node] as number) & NODE_FAILED) !== 0;
+    return failed ? this.#liquidity.nodeProbability(this.roads.failedNodes.get(node) ?? '') : 1;
+  }
+
+  /** Where a graph edge's balance is believed to lie. */
+  estimateOf(edge: number): Estimate {
+    return this.#liquidity.estimate(this.roads.boundsOf(edge), this.arrays.capacity[edge >> 1] as number);
   }
 
   nodeId(node: number): NodeId {
     return node < this.graphNodes ? this.graph.nodeId(node) : (this.#extraNodeIds[node - this.graphNodes] ?? '');
   }
 
+  fromOf(edge: number): number {
+    return edge < this.graphEdges ? (this.arrays.ends[edge] as number) : this.extra(edge).from;
+  }
+
+  toOf(edge: number): number {
+    return edge < this.graphEdges ? (this.arrays.ends[edge ^ 1] as number) : this.extra(edge).to;
+  }
+
   shortChannelId(edge: number): bigint {
-    const scid = edge < this.graphEdges
-      ? this.arrays.shortChannelId[edge >> 1]
-      : this.#extraEdges[edge - this.graphEdges]?.shortChannelId;
-    return scid ?? 0n;
+    return edge < this.graphEdges ? (this.arrays.shortChannelId[edge >> 1] ?? 0n) : this.extra(edge).shortChannelId;
+  }
+
+  directionOf(edge: number): Direction {
+    return edge < this.graphEdges ? ((edge & 1) as Direction) : this.extra(edge).direction;
   }
 
   #resolve(nodeId: NodeId): number {
-    const known = this.graph.nodeIndex(nodeId) ?? this.#extraNodes.get(nodeId);
-    if (known !== undefined) return known;
+    return this.graph.nodeIndex(nodeId) ?? this.#extraNodes.get(nodeId) ?? this.#addNode(nodeId);
+  }
+
+  #addNode(nodeId: NodeId): number {
     const node = this.nodeSlots;
     this.#extraNodes.set(nodeId, node);
     this.#extraNodeIds.push(nodeId);
     return node;
   }
 
-  #layLiquidity(): void {
-    for (const [{ shortChannelId, direction }, bounds] of this.#liquidity.known()) {
-      const c = this.graph.channelIndex(shortChannelId);
-      if (c !== undefined) this.#knownAt[2 * c + direction] = this.#known.push(bounds);
-    }
-    for (const [nodeId, probability] of this.#liquidity.nodeProbabilities()) {
-      const node = this.graph.nodeIndex(nodeId);
-      if (node !== undefined) this.nodeProbability.set(node, probability);
-    }
-  }
-
   #maskExcluded(): void {
-    for (const shortChannelId of this.#excludedChannels) this.#maskEdges(shortChannelId, [0, 1], MASK_EXCLUDED);
+    for (const shortChannelId of this.#excludedChannels) this.#maskEdges(shortChannelId, [0, 1], EDGE_EXCLUDED);
     for (const key of this.#excludedDirections) {
       const { shortChannelId, direction } = edgeOf(key);
-      this.#maskEdges(shortChannelId, [direction], MASK_EXCLUDED);
+      this.#maskEdges(shortChannelId, [direction], EDGE_EXCLUDED);
     }
   }
 
-  #maskEdges(shortChannelId: bigint, directions: readonly Direction[], value: number): void {
+  #maskEdges(shortChannelId: bigint, directions: readonly Direction[], mark: number): void {
     const c = this.graph.channelIndex(shortChannelId);
     if (c === undefined) return;
-    for (const direction of directions) this.mask[2 * c + direction] = value;
+    for (const direction of directions) this.#scratch.markEdge(2 * c + direction, mark);
   }
 
   #addLocal(self: NodeId, channel: LocalChannel): void {
-    this.#push(this.#resolve(channel.peer), {
+    const direction = directionOf(self, channel.peer);
+    this.#push({
       from: this.source,
+      to: this.#resolve(channel.peer),
       shortChannelId: channel.shortChannelId,
+      direction,
+      isLocal: true,
       htlcMinimum: clampMsat(channel.htlcMinimumMsat),
       htlcMaximum: clampMsat(channel.htlcMaximumMsat),
       capacity: clampMsat(channel.spendableMsat),
@@ -168,10 +234,8 @@ export class Terrain {
       feePpm: 0,
       cltvExpiryDelta: 0,
       disabled: !channel.online,
-      excluded: this.#isExcluded(
-        { shortChannelId: channel.shortChannelId, direction: directionOf(self, channel.peer) },
-      ),
-      bounds: undefined,
+      excluded: this.#isExcluded({ shortChannelId: channel.shortChannelId, direction }),
+      estimate: CERTAIN,
     });
   }
 
@@ -192,18 +256,21 @@ export class Terrain {
       const channel = this.graph.channel(shortChannelId);
       const c = this.graph.channelIndex(shortChannelId);
       if (channel === undefined || c === undefined || !channel.usable) continue;
-      if (this.mask[2 * c + direction] === MASK_EXCLUDED) continue;
-      this.mask[2 * c + direction] = MASK_REPLACED;
+      if (this.edgeMask[2 * c + direction] === EDGE_EXCLUDED) continue;
+      this.#scratch.markEdge(2 * c + direction, EDGE_REPLACED);
       const [from, to] = direction === 0 ? [channel.nodeId1, channel.nodeId2] : [channel.nodeId2, channel.nodeId1];
       if (from !== self) yield { shortChannelId, from, to, policy, capacity: clampMsat(channel.capacityMsat) };
     }
   }
 
   #addEdge({ shortChannelId, from, to, policy, capacity }: ExtraPlan): void {
-    const edge = { shortChannelId, direction: directionOf(from, to) };
-    this.#push(this.#resolve(to), {
+    const direction = directionOf(from, to);
+    const edge = { shortChannelId, direction };
+    this.#push({
       from: this.#resolve(from),
-      shortChannelId,
+      to: this.#resolve(to),
+      ...edge,
+      isLocal: false,
       htlcMinimum: clampMsat(policy.htlcMinimumMsat),
       htlcMaximum: clampMsat(policy.htlcMaximumMsat),
       capacity,
@@ -212,21 +279,34 @@ export class Terrain {
       cltvExpiryDelta: policy.cltvExpiryDelta,
       disabled: policy.disabled,
       excluded: this.#isExcluded(edge),
-      bounds: this.#liquidity.boundsOf(edge),
+      estimate: this.#liquidity.estimate(this.#liquidity.boundsOf(edge), capacity),
     });
   }
 
-  #push(to: number, edge: Omit<ExtraEdge, 'id'>): void {
+  #push(edge: Omit<ExtraEdge, 'id'>): void {
     const numbered = { ...edge, id: this.edgeSlots };
-    this.#extraEdges.push(numbered);
-    const list = this.#extraInto.get(to);
-    if (list === undefined) this.#extraInto.set(to, [numbered]);
-    else list.push(numbered);
+    this.extraEdges.push(numbered);
+    append(this.#extraInto, edge.to, numbered);
+    append(this.#extraOutOf, edge.from, numbered);
+    this.#scratch.markNode(edge.to, NODE_HAS_EXTRA);
+    this.#scratch.markNode(edge.from, NODE_HAS_EXTRA);
   }
 
   #isExcluded(edge: ChannelDirection): boolean {
+    // Large nodes have thousands of channels, and most payments exclude nothing.
+    if (this.#excludedChannels.size === 0 && this.#excludedDirections.size === 0) return false;
     return this.#excludedChannels.has(edge.shortChannelId) || this.#excludedDirections.has(keyOf(edge));
   }
+}
+
+const NONE: readonly ExtraEdge[] = [];
+/** Of our own channels, whose balance is known. */
+const CERTAIN: Estimate = { lower: MAX_AMOUNT_MSAT, upper: Infinity, works: 1 };
+
+function append(map: Map<number, ExtraEdge[]>, node: number, edge: ExtraEdge): void {
+  const list = map.get(node);
+  if (list === undefined) map.set(node, [edge]);
+  else list.push(edge);
 }
 
 function keyOf({ shortChannelId, direction }: ChannelDirection): string {

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import type { NodeId } from '../../src/network/network.ts';
 import { directionOf, type EdgePolicy } from '../../src/routing/channel.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
@@ -50,30 +48,4 @@ export function localChannel(shortChannelId: bigint, peer: string, changes: Part
     online: true,
     ...changes,
   };
-}
-
-/** A graph written as the CSV of `mainnet-*.csv.gz`: for measurements by hand, the file is not in the repository. */
-export function readGraphCsv(path: string): ChannelGraph {
-  const graph = new ChannelGraph();
-  const [, ...lines] = gunzipSync(readFileSync(path)).toString('utf8').trim().split('\n');
-  for (const line of lines) {
-    const [index = '', a = '', b = '', capacitySat = '', ...fields] = line.split(',');
-    const shortChannelId = BigInt(index) + 1n;
-    const [nodeId1, nodeId2] = [a, b].sort() as [NodeId, NodeId];
-    graph.addChannel({ shortChannelId, nodeId1, nodeId2, capacityMsat: BigInt(capacitySat) * 1000n, usable: true });
-    for (const [from, to, values] of [[a, b, fields.slice(0, 6)], [b, a, fields.slice(6, 12)]] as const) {
-      const [base = '', ppm = '', cltv = '', min = '', max = '', disabled] = values;
-      if (base === '') continue;
-      graph.applyUpdate(shortChannelId, directionOf(from, to), {
-        timestamp: 1,
-        disabled: disabled === '1',
-        cltvExpiryDelta: Number(cltv),
-        htlcMinimumMsat: BigInt(min),
-        htlcMaximumMsat: BigInt(max),
-        feeBaseMsat: Number(base),
-        feeProportionalMillionths: Number(ppm),
-      });
-    }
-  }
-  return graph;
 }

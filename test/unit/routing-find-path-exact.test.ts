@@ -3,8 +3,10 @@ import type { NodeId } from '../../src/network/network.ts';
 import { directionOf, type EdgePolicy } from '../../src/routing/channel.ts';
 import { findPath, type PathContext } from '../../src/routing/find-path.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
+import { findPaths } from '../../src/routing/k-best.ts';
 import { Liquidity } from '../../src/routing/liquidity.ts';
 import type { LocalChannel, RouteRequest } from '../../src/routing/request.ts';
+import { Roads } from '../../src/routing/roads.ts';
 import { htlcsOf, type Route } from '../../src/routing/route.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { nodeNamed, policy } from '../harness/graph.ts';
@@ -37,6 +39,7 @@ interface Case {
   readonly edges: readonly Edge[];
 }
 
+const COUNT = 5;
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
 
 /**
@@ -53,7 +56,7 @@ function randomCase(seed: number): Case {
   const payee = nodes[1]!;
   const graph = new ChannelGraph();
   const clock = new VirtualClock(1e12);
-  const liquidity = new Liquidity(clock, isHarsh ? {} : { attemptCostMsat: 0, attemptCostPpm: 0 });
+  const liquidity = new Liquidity(clock);
   const edges: Edge[] = [];
   const localChannels: LocalChannel[] = [];
   /** A value in harsh cases, another in the rest. */
@@ -96,7 +99,8 @@ function randomCase(seed: number): Case {
       });
       graph.applyUpdate(scid, direction, update);
       if (start !== self) edges.push({ shortChannelId: scid, from: start, to: end, capacityMsat, policy: update });
-      if (random.chance(15)) liquidity.failed({ shortChannelId: scid, direction }, BigInt(random.below(1200)));
+      if (random.chance(15)) liquidity.lacked({ shortChannelId: scid, direction }, BigInt(random.below(1200)));
+      if (random.chance(5)) liquidity.failed({ shortChannelId: scid, direction });
       if (random.chance(15)) liquidity.carried({ shortChannelId: scid, direction }, BigInt(random.below(1200)));
       clock.advance(random.below(600_000));
     }
@@ -112,7 +116,16 @@ function randomCase(seed: number): Case {
     maxHops: random.chance(30) ? 20 : 1 + random.below(5),
   };
   return {
-    context: { graph, liquidity, self, localChannels, timeValuePpb: harsh(random.below(2_000_000), 0) }, request, edges,
+    context: {
+      roads: new Roads(graph, liquidity),
+      self,
+      localChannels,
+      weights: {
+        attemptCostMsat: harsh(10_000, 0), attemptCostPpm: harsh(500, 0), timeValuePpb: harsh(random.below(2_000_000), 0),
+      },
+    },
+    request,
+    edges,
   };
 }
 
@@ -121,15 +134,15 @@ interface Best {
   readonly totalAmountMsat: bigint;
 }
 
-/** Tries every simple path, with arithmetic of its own. */
-function bruteForce({ context, request, edges }: Case): Best | undefined {
+/** Tries every simple path, with arithmetic of its own: those that keep to all limits, the cheapest first. */
+function bruteForce({ context, request, edges }: Case): readonly Best[] {
   const { maxFeeMsat, amountMsat, maxTotalCltvDelta = 2016, maxHops = 20, finalCltvDelta, expiryMargin = 3 } = request;
-  let best: Best | undefined;
+  const all: Best[] = [];
   const backwards = (node: NodeId, path: readonly Edge[]): void => {
     if (path.length > maxHops) return;
     if (node === context.self) {
       const found = judge(path);
-      if (found !== undefined && (best === undefined || found.costMsat < best.costMsat)) best = found;
+      if (found !== undefined) all.push(found);
       return;
     }
     for (const edge of edges) {
@@ -160,15 +173,19 @@ function bruteForce({ context, request, edges }: Case): Best | undefined {
       needed = sent + BigInt(feeBaseMsat) + (sent * BigInt(feeProportionalMillionths)) / 1_000_000n;
       delta += cltvExpiryDelta;
       const direction = directionOf(edge.from, edge.to);
-      const bounds = context.liquidity.boundsOf({ shortChannelId: edge.shortChannelId, direction });
-      risk += (needed * BigInt(cltvExpiryDelta) * BigInt(context.timeValuePpb!)) / 1_000_000_000n;
-      risk += BigInt(context.liquidity.penaltyMsat(bounds, Number(sent), Number(edge.capacityMsat), 1));
+      const { attemptCostMsat, attemptCostPpm, timeValuePpb } = context.weights!;
+      const { liquidity } = context.roads;
+      const bounds = liquidity.boundsOf({ shortChannelId: edge.shortChannelId, direction });
+      const p = Math.max(liquidity.probability(bounds, Number(sent), Number(edge.capacityMsat)), 0.01);
+      risk += BigInt(Math.floor(Number(needed) * cltvExpiryDelta * (timeValuePpb / 1e9)));
+      // Where a score lies next to an integer, two ways to calculate it may come to either side.
+      risk += BigInt(Math.floor((attemptCostMsat + Number(sent) * (attemptCostPpm / 1e6)) * (1 / p - 1) + 1e-6));
     }
     if (needed > amountMsat + maxFeeMsat || delta > maxTotalCltvDelta) return undefined;
     return { costMsat: needed - amountMsat + risk, totalAmountMsat: needed };
   };
   backwards(request.payee, []);
-  return best;
+  return all.sort((a, b) => Number(a.costMsat - b.costMsat));
 }
 
 /** Walks the route forwards, as its nodes would, and refuses what they would refuse. */
@@ -210,7 +227,7 @@ describe('the search against brute force', () => {
     let found = 0;
     for (let seed = 1; seed <= 6000; seed++) {
       const networkCase = randomCase(seed);
-      const expected = bruteForce(networkCase);
+      const [expected] = bruteForce(networkCase);
       const result = findPath(networkCase.context, networkCase.request);
       if (result.found !== (expected !== undefined)) {
         expect.fail(`seed ${seed}: the search says ${result.found}, every path tried says ${expected !== undefined}`);
@@ -222,5 +239,19 @@ describe('the search against brute force', () => {
     }
     expect(found).toBeGreaterThan(2500);
     expect(found).toBeLessThan(5000);
+  });
+
+  it('finds the best of several paths in their order, and all where there are fewer', () => {
+    let several = 0;
+    for (let seed = 1; seed <= 2000; seed++) {
+      const networkCase = randomCase(seed);
+      const expected = bruteForce(networkCase).slice(0, COUNT);
+      const paths = findPaths(networkCase.context, networkCase.request, COUNT);
+      const costs = 'found' in paths ? [] : paths.map(({ costMsat }) => costMsat);
+      expect(`${seed}: ${costs.join()}`).toBe(`${seed}: ${expected.map(({ costMsat }) => costMsat).join()}`);
+      if (!('found' in paths)) for (const { route } of paths) expectAccepted(networkCase, route);
+      if (expected.length > 2) several++;
+    }
+    expect(several).toBeGreaterThan(300);
   });
 });

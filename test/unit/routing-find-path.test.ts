@@ -4,16 +4,19 @@ import { ChannelGraph } from '../../src/routing/graph.ts';
 import { Liquidity } from '../../src/routing/liquidity.ts';
 import type { NoRoute } from '../../src/routing/no-route.ts';
 import type { LocalChannel, RouteRequest } from '../../src/routing/request.ts';
+import { Roads } from '../../src/routing/roads.ts';
 import { htlcsOf, type Route } from '../../src/routing/route.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { connect, localChannel, nodeNamed, policy } from '../harness/graph.ts';
 
 const HEIGHT = 800_000;
 
-/** Asks Alice's router; the price of risk is nil unless said, so that fees alone decide. */
+const FEES_ALONE = { attemptCostMsat: 0, attemptCostPpm: 0, timeValuePpb: 15 };
+
+/** Asks Alice's router; the price of risk is nil unless an estimate is given, so that fees alone decide. */
 function ask(
   graph: ChannelGraph, localChannels: readonly LocalChannel[], payee: string, changes: Partial<RouteRequest> = {},
-  liquidity = new Liquidity(new VirtualClock(1e12), { attemptCostMsat: 0, attemptCostPpm: 0 }),
+  liquidity?: Liquidity,
 ): RouteResult {
   const request: RouteRequest = {
     payee: nodeNamed(payee),
@@ -24,7 +27,8 @@ function ask(
     expiryMargin: 0,
     ...changes,
   };
-  return findPath({ graph, liquidity, self: nodeNamed('alice'), localChannels }, request);
+  const roads = new Roads(graph, liquidity ?? new Liquidity(new VirtualClock(1e12)));
+  return findPath({ roads, self: nodeNamed('alice'), localChannels, ...(liquidity === undefined && { weights: FEES_ALONE }) }, request);
 }
 
 function route(result: RouteResult): Route {
@@ -186,7 +190,7 @@ describe('limits', () => {
     expect(scids(ask(graph, local, 'dave'))).toEqual([1n, 3n, 4n, 5n, 6n]);
     expect(scids(ask(graph, local, 'dave', { maxHops: 4 }))).toEqual([1n, 7n]);
     expect(refusal(ask(graph, local, 'dave', { maxHops: 4, maxFeeMsat: 29_999n }))).toMatchObject({
-      reason: 'constrained', ruledOut: { hop_limit: 1, fee_limit: 1 },
+      reason: 'limited', ruledOut: { hop_limit: 1, fee_limit: 1 }, least: { feeMsat: 0n, blocks: 58, hops: 2 },
     });
   });
 
@@ -284,7 +288,7 @@ describe('what was learned', () => {
     const locals = [localChannel(1n, 'bob'), localChannel(2n, 'carol')];
     const ways = () => scids(ask(graph, locals, 'dave', {}, liquidity));
     expect(ways()).toEqual([1n, 3n]);
-    liquidity.failed({ shortChannelId: 3n, direction: 0 }, 100_000n);
+    liquidity.lacked({ shortChannelId: 3n, direction: 0 }, 100_000n);
     expect(ways()).toEqual([2n, 4n]);
     clock.advance(3_600_000);
     expect(ways()).toEqual([1n, 3n]);
@@ -296,7 +300,7 @@ describe('what was learned', () => {
     const liquidity = new Liquidity(new VirtualClock(1e12));
     const graph = new ChannelGraph();
     connect(graph, 3n, 'bob', 'dave', policy());
-    liquidity.failed({ shortChannelId: 3n, direction: 0 }, 1n, { permanent: true });
+    liquidity.failed({ shortChannelId: 3n, direction: 0 }, { permanent: true });
     liquidity.nodeFailed(nodeNamed('bob'), { permanent: true });
     expect(scids(ask(graph, [localChannel(1n, 'bob')], 'dave', {}, liquidity))).toEqual([1n, 3n]);
   });
@@ -316,10 +320,23 @@ describe('no route', () => {
       { reason: 'constrained', examined: 2, ruledOut: { disabled: 1, no_update: 1, fee_limit: 0 } },
     );
     expect(result.message).toBe(
-      `No route for 100000 msat to ${nodeNamed('carol')}: no path satisfies all limits: `
-        + 'of 2 channel directions examined, 1 have announced no policy, 1 are disabled.',
+      'No route for 100.000 sat: every way is ruled out somewhere. '
+        + 'Our channels can send 1000000.000 sat in all, and nothing of it to this payee. '
+        + 'Of 2 channel directions looked at, 1 have announced no policy, 1 are disabled.',
     );
-    expect(refusal(ask(graph, local, 'erin')).message).toContain('1 would exceed the fee limit');
+    const limited = refusal(ask(graph, local, 'erin'));
+    expect(limited.message).toContain('fees from 60.000 sat (the limit is 50.000)');
+    expect(limited.message).toContain('1 would exceed the fee limit');
+  });
+
+  it('says how much could be sent', () => {
+    const lines = new ChannelGraph();
+    connect(lines, 2n, 'bob', 'carol', policy({ htlcMaximumMsat: 70_000n }));
+    connect(lines, 3n, 'dave', 'carol', policy({ htlcMaximumMsat: 50_000n, htlcMinimumMsat: 40_000n }));
+    const locals = [localChannel(1n, 'bob', { spendableMsat: 60_000n }), localChannel(4n, 'dave', { spendableMsat: 90_000n })];
+    const result = refusal(ask(lines, locals, 'carol'));
+    expect(result.sendable).toEqual({ localMsat: 150_000n, onePartMsat: 60_000n });
+    expect(result.ruledOut).toMatchObject({ htlc_maximum: 2 });
   });
 
   const reasons: [NoRoute['reason'], RouteResult][] = [
@@ -335,19 +352,17 @@ describe('no route', () => {
     expect(refusal(result).reason).toBe(reason);
   });
 
-  it('gives up at its bound, and says so', () => {
-    const dense = new ChannelGraph();
-    const names = Array.from({ length: 30 }, (_, i) => `n${i}`);
-    let scid = 10n;
-    for (const [i, a] of names.entries()) {
-      for (const b of names.slice(i + 1)) connect(dense, scid++, a, b, policy(), policy());
-    }
+  it('is not for want of time: at its bound the search takes the best way that it came by', () => {
+    const detour = new ChannelGraph();
+    connect(detour, 2n, 'bob', 'x', policy());
+    connect(detour, 3n, 'x', 'dave', policy());
+    connect(detour, 4n, 'bob', 'dave', policy({ feeBaseMsat: 100 }));
     const context = {
-      graph: dense, liquidity: new Liquidity(new VirtualClock()), self: nodeNamed('alice'), localChannels: local,
+      roads: new Roads(detour, new Liquidity(new VirtualClock())), self: nodeNamed('alice'), localChannels: local,
     };
-    const request = { payee: nodeNamed('n0'), amountMsat: 1n, maxFeeMsat: 1000n, blockHeight: 1, finalCltvDelta: 1 };
-    expect(refusal(findPath({ ...context, maxLabels: 5 }, request)).reason).toBe('search_exhausted');
-    expect(refusal(findPath(context, request)).reason).toBe('disconnected');
+    const request = { payee: nodeNamed('dave'), amountMsat: 1n, maxFeeMsat: 1000n, blockHeight: 1, finalCltvDelta: 1, maxHops: 2 };
+    expect(scids(findPath({ ...context, maxLabels: 0 }, request))).toEqual([1n, 4n]);
+    expect(scids(findPath(context, request))).toEqual([1n, 4n]);
   });
 
   it('does not send to a node that demands what we do not know, unless its invoice says what it demands', () => {

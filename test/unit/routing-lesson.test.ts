@@ -96,7 +96,7 @@ describe('a failure on the way', () => {
     );
     expect(verdictOf(lesson)).toEqual({ retry: true, exclude: { directions: [BOB_CAROL] } });
     expect(chance(BOB_CAROL, 100_020)).toBe(0);
-    expect(chance(BOB_CAROL, 100_019)).toBeGreaterThan(0.99);
+    expect(chance(BOB_CAROL, 50_010)).toBe(0.5);
     expect(scidsAfter(router, request, lesson)).toEqual([1n, SPARE, 3n]);
     expect(scidsAfter(router, request, { retry: true, exclude: {} })).toEqual([1n, SPARE, 3n]);
   });

@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
-import type { Database, SqlParameter } from '../storage/database.ts';
-import { StorageError } from '../storage/database.ts';
+import type { Database, SqlParameter } from './database.ts';
+import { StorageError } from './database.ts';
 
 /** One statement that waits to be run, and what the row then holds: undefined once it is gone. */
 interface Write {
@@ -23,7 +23,7 @@ const FLUSH_AT = 1_000;
 
 /**
  * Gathers writes and does them together a moment later, since a commit costs as much for one row as for hundreds. Only
- * for what a crash may take: here, gossip, of which a node gets back the last second's worth from its peers.
+ * for what a crash may take: gossip, of which a node gets back the last second's worth from its peers, and estimates.
  */
 export class WriteBehind {
   readonly #options: WriteBehindOptions;

@@ -1,0 +1,81 @@
+/** LDK's router, the Rust library compiled to WASM that npm's `lightningdevkit` brings, on a graph of ours. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import * as ldk from 'lightningdevkit';
+import { fromString } from 'uint8arrays';
+import type { NodeId } from '../../src/network/network.ts';
+import type { GraphRow } from './graph-csv.ts';
+import { rapidGossipSnapshot } from './rapid-gossip.ts';
+
+export interface LdkRequest {
+  readonly payer: NodeId;
+  readonly payee: NodeId;
+  readonly amountMsat: bigint;
+  readonly maxFeeMsat: bigint;
+  readonly finalCltvDelta: number;
+  readonly maxCltvDelta: number;
+  readonly maxParts: number;
+}
+
+export interface LdkRoute {
+  readonly feeMsat: bigint;
+  readonly parts: number;
+}
+
+/** What LDK chooses by: its default scorer, or fees and nothing else. */
+export type LdkScoring = 'default' | 'fees';
+
+export class LdkRouter {
+  readonly #graph: ldk.NetworkGraph;
+  readonly #logger: ldk.Logger;
+  readonly #scorer: ldk.ProbabilisticScorer;
+  readonly #parameters: ldk.ProbabilisticScoringFeeParameters;
+
+  private constructor(graph: ldk.NetworkGraph, logger: ldk.Logger, scoring: LdkScoring) {
+    this.#graph = graph;
+    this.#logger = logger;
+    const decay = ldk.ProbabilisticScoringDecayParameters.constructor_default();
+    this.#scorer = ldk.ProbabilisticScorer.constructor_new(decay, graph, logger);
+    this.#parameters = ldk.ProbabilisticScoringFeeParameters.constructor_default();
+    if (scoring === 'fees') clearPrices(this.#parameters);
+  }
+
+  /** Loads the library and the graph; `with` gives routers on the same graph. */
+  static async load(rows: readonly GraphRow[]): Promise<(scoring: LdkScoring) => LdkRouter> {
+    await ldk.initializeWasmFromBinary(readFileSync(fileURLToPath(import.meta.resolve('lightningdevkit/liblightningjs.wasm'))));
+    const logger = ldk.Logger.new_impl({ log: () => undefined });
+    const graph = ldk.NetworkGraph.constructor_new(ldk.Network.LDKNetwork_Bitcoin, logger);
+    const sync = ldk.RapidGossipSync.constructor_new(graph, logger);
+    const nowSeconds = Math.floor(Date.now() / 1_000);
+    const result = sync.update_network_graph_no_std(rapidGossipSnapshot(rows, nowSeconds), ldk.Option_u64Z.constructor_some(BigInt(nowSeconds)));
+    if (!result.is_ok()) throw new Error('LDK does not take the snapshot');
+    return (scoring) => new LdkRouter(graph, logger, scoring);
+  }
+
+  /** Undefined: LDK finds no route. */
+  findRoute(request: LdkRequest): LdkRoute | undefined {
+    const { payer, payee, amountMsat, maxFeeMsat, finalCltvDelta, maxCltvDelta, maxParts } = request;
+    const payment = ldk.PaymentParameters.constructor_for_keysend(fromString(payee, 'hex'), finalCltvDelta, maxParts > 1);
+    payment.set_max_path_count(maxParts);
+    payment.set_max_total_cltv_expiry_delta(maxCltvDelta);
+    const parameters = ldk.RouteParameters.constructor_new(payment, amountMsat, ldk.Option_u64Z.constructor_some(maxFeeMsat));
+    const result = ldk.UtilMethods.constructor_find_route(
+      fromString(payer, 'hex'), parameters, this.#graph, null, this.#logger, this.#scorer.as_ScoreLookUp(), this.#parameters, SEED,
+    );
+    if (!(result instanceof ldk.Result_RouteLightningErrorZ_OK)) return undefined;
+    return { feeMsat: result.res.get_total_fees(), parts: result.res.get_paths().length };
+  }
+}
+
+const SEED = new Uint8Array(32);
+
+function clearPrices(parameters: ldk.ProbabilisticScoringFeeParameters): void {
+  parameters.set_base_penalty_msat(0n);
+  parameters.set_base_penalty_amount_multiplier_msat(0n);
+  parameters.set_liquidity_penalty_multiplier_msat(0n);
+  parameters.set_liquidity_penalty_amount_multiplier_msat(0n);
+  parameters.set_historical_liquidity_penalty_multiplier_msat(0n);
+  parameters.set_historical_liquidity_penalty_amount_multiplier_msat(0n);
+  parameters.set_anti_probing_penalty_msat(0n);
+  parameters.set_considered_impossible_penalty_msat(0n);
+}

@@ -1,0 +1,44 @@
+import type { Measure } from './frontier.ts';
+import { Reach } from './reach.ts';
+import { grown } from './typed-arrays.ts';
+
+/** Nodes that one request may bring beside the graph's: those of its hints, its payee, ourselves. */
+const EXTRA_NODES = 1_024;
+
+/** What one request at a time marks by node and by edge, and searches in: kept, so that no search makes arrays of the graph's size. */
+export class Scratch {
+  readonly reach: Readonly<Record<Measure, Reach>> = {
+    cost: new Reach(), fee: new Reach(), blocks: new Reach(), hops: new Reach(), mixed: new Reach(), narrowness: new Reach(),
+  };
+  /** For units of a payment in parts, beside searches for single ones. */
+  readonly unitReach = new Reach();
+  edgeMask = new Uint8Array(0);
+  nodeMask = new Uint8Array(0);
+  readonly #edges: number[] = [];
+  readonly #nodes: number[] = [];
+
+  resize(nodes: number, edges: number): void {
+    if (this.edgeMask.length < edges) this.edgeMask = grown(this.edgeMask, Math.max(edges, 2 * this.edgeMask.length));
+    if (this.nodeMask.length < nodes + EXTRA_NODES) {
+      this.nodeMask = grown(this.nodeMask, Math.max(nodes + EXTRA_NODES, 2 * this.nodeMask.length));
+    }
+  }
+
+  markEdge(edge: number, mark: number): void {
+    this.edgeMask[edge] = mark;
+    this.#edges.push(edge);
+  }
+
+  /** Adds bits to a node's marks. */
+  markNode(node: number, bits: number): void {
+    this.nodeMask[node] = (this.nodeMask[node] as number) | bits;
+    this.#nodes.push(node);
+  }
+
+  clear(): void {
+    for (const edge of this.#edges) this.edgeMask[edge] = 0;
+    for (const node of this.#nodes) this.nodeMask[node] = 0;
+    this.#edges.length = 0;
+    this.#nodes.length = 0;
+  }
+}
