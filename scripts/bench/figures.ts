@@ -9,3 +9,14 @@ export function table(lines: readonly (readonly string[])[]): string {
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   return lines.map((line) => line.map((cell, column) => cell.padStart(widths[column] ?? 0)).join('  ')).join('\n');
 }
+
+const WIDTH = 60;
+
+/** Bars, one a line, as long as their value. */
+export function plot(points: readonly { readonly label: string; readonly value: number }[], unit: string): string {
+  const most = Math.max(...points.map(({ value }) => value));
+  const widest = Math.max(...points.map(({ label }) => label.length));
+  return points
+    .map(({ label, value }) => `${label.padStart(widest)}  ${'█'.repeat(Math.max(1, Math.round((WIDTH * value) / most)))} ${value.toFixed(2)} ${unit}`)
+    .join('\n');
+}

@@ -1,106 +1,176 @@
 /**
- * How fast a route is found, beside LDK's router on the same graph and the same pairs in the same run, and how dear.
+ * How fast a route is found, beside LDK's router on the same graph and the same pairs in the same run, and how dear; what
+ * the graph takes to load and to hold; and how the time grows with the graph.
  *
- * Arguments: how many pairs of each amount (default 200).
+ * Arguments: how many pairs of each amount (default 500).
  */
 import { fileURLToPath } from 'node:url';
 import { ChannelGraph } from '../../src/routing/graph.ts';
-import { findPath, type RouteResult } from '../../src/routing/find-path.ts';
+import { findPath } from '../../src/routing/find-path.ts';
 import { Liquidity } from '../../src/routing/liquidity.ts';
-import type { LocalChannel } from '../../src/routing/request.ts';
+import type { RouteRequest } from '../../src/routing/request.ts';
 import { Roads } from '../../src/routing/roads.ts';
+import { findSplit } from '../../src/routing/split.ts';
 import { DEFAULT_WEIGHTS, type Weights } from '../../src/routing/weights.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { percentile, plot, table } from './figures.ts';
 import { addRows, readGraphRows, type GraphRow } from './graph-csv.ts';
-import { LdkRouter, type LdkRoute } from './ldk-router.ts';
 import { localChannelsOf, pairsOf, type Pair } from './graph-pairs.ts';
-import { percentile, table } from './figures.ts';
+import { largerGraph } from './larger-graph.ts';
+import { LdkRouter, type LdkRoute, type LdkScoring } from './ldk-router.ts';
 
-const pairs = Number(process.argv[2] ?? 200);
+const count = Number(process.argv[2] ?? 500);
 const FILE = fileURLToPath(new URL('../../../test/graph/mainnet-2026-02-03.csv.gz', import.meta.url));
 const AMOUNTS_SAT = [1_000n, 100_000n, 5_000_000n];
-const FEES_ALONE: Weights = { attemptCostMsat: 0, attemptCostPpm: 0, timeValuePpb: 0 };
+const FEES: Weights = { attemptCostMsat: 0, attemptCostPpm: 0, timeValuePpb: 0 };
 const FINAL_CLTV_DELTA = 42;
-/** LDK's default. */
+/** LDK's defaults. */
 const MAX_CLTV_DELTA = 1008;
+const MAX_PARTS = 10;
 const maxFeeOf = (amountMsat: bigint): bigint => amountMsat / 100n + 50_000n;
+/** Pairs without a route are passed over, but not for ever. */
+const MOST_WITHOUT = 10;
+const WARM_UP = 100;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-function ours(roads: Roads, weights: Weights, { payer, payee }: Pair, localChannels: readonly LocalChannel[], amountMsat: bigint): RouteResult {
-  return findPath(
-    { roads, self: payer, localChannels, weights },
-    {
+interface Answer {
+  readonly feeMsat: bigint;
+  readonly parts: number;
+}
+
+interface Timed {
+  readonly answer: Answer | undefined;
+  readonly ms: number;
+}
+
+type Asker = (pair: Pair, amountMsat: bigint, maxParts: number) => Timed;
+
+function timed(ask: () => Answer | undefined): Timed {
+  const since = performance.now();
+  const answer = ask();
+  return { answer, ms: performance.now() - since };
+}
+
+function runnel(roads: Roads, weights: Weights): Asker {
+  return ({ payer, payee }, amountMsat, maxParts) => {
+    // Its own channels a node knows; LDK reads its from the graph.
+    const context = { roads, self: payer, localChannels: localChannelsOf(roads.graph, payer), weights };
+    const request: RouteRequest = {
       payee, amountMsat, maxFeeMsat: maxFeeOf(amountMsat), blockHeight: 900_000, finalCltvDelta: FINAL_CLTV_DELTA, expiryMargin: 0,
       maxTotalCltvDelta: MAX_CLTV_DELTA,
-    },
-  );
+    };
+    return timed(() => {
+      if (maxParts === 1) {
+        const result = findPath(context, request);
+        return result.found ? { feeMsat: result.route.totalFeeMsat, parts: 1 } : undefined;
+      }
+      const result = findSplit(context, request, maxParts);
+      return result.found ? { feeMsat: result.totalFeeMsat, parts: result.parts.length } : undefined;
+    });
+  };
 }
 
-function timed<Result>(work: () => Result): { readonly result: Result; readonly ms: number } {
-  const since = performance.now();
-  const result = work();
-  return { result, ms: performance.now() - since };
+function ldkBy(router: LdkRouter): Asker {
+  return (pair, amountMsat, maxParts) =>
+    timed((): LdkRoute | undefined =>
+      router.findRoute({
+        ...pair, amountMsat, maxFeeMsat: maxFeeOf(amountMsat), finalCltvDelta: FINAL_CLTV_DELTA, maxCltvDelta: MAX_CLTV_DELTA, maxParts,
+      }));
 }
 
-/** Both have compiled what they run before a time is taken. */
-function warmUp(weights: Weights, ldk: LdkRouter, amountMsat: bigint): void {
-  let left = 200;
+/** Pairs for which there is a route, and our answers; then the other's for the same pairs, so that neither runs in the caches of the other. */
+function compare(graph: ChannelGraph, ours: Asker, theirs: Asker, amountSat: bigint, maxParts: number): string[] {
+  const amountMsat = amountSat * 1_000n;
+  let left = WARM_UP;
   for (const pair of pairsOf(graph, 'warm-up')) {
-    if (left-- === 0) return;
-    ours(roads, weights, pair, localChannelsOf(graph, pair.payer), amountMsat);
-    if (left % 10 === 0) theirs(ldk, pair, amountMsat, 1);
+    if (left-- === 0) break;
+    ours(pair, amountMsat, maxParts);
+    if (left % 10 === 0) theirs(pair, amountMsat, maxParts);
   }
+  const pairs: Pair[] = [];
+  const own: Timed[] = [];
+  let without = 0;
+  for (const pair of pairsOf(graph, `bench ${amountSat}`)) {
+    if (own.length >= count || without > MOST_WITHOUT * count) break;
+    const mine = ours(pair, amountMsat, maxParts);
+    if (mine.answer === undefined) without++;
+    else {
+      pairs.push(pair);
+      own.push(mine);
+    }
+  }
+  const other = pairs.map((pair) => theirs(pair, amountMsat, maxParts));
+  let [less, equal, more, missed] = [0, 0, 0, 0];
+  for (const [index, { answer }] of other.entries()) {
+    if (answer === undefined) missed++;
+    else if ((own[index]?.answer?.feeMsat ?? 0n) < answer.feeMsat) less++;
+    else if (own[index]?.answer?.feeMsat === answer.feeMsat) equal++;
+    else more++;
+  }
+  const of = (list: readonly Timed[], percent: number): number => percentile(list.map(({ ms }) => ms), percent);
+  const ratio = (percent: number): string => `${(of(other, percent) / of(own, percent)).toFixed(1)}x`;
+  return [
+    String(amountSat), String(own.length), String(without), of(own, 50).toFixed(2), of(own, 99).toFixed(2),
+    of(other, 50).toFixed(1), of(other, 99).toFixed(1), ratio(50), ratio(99), `${less} / ${equal} / ${more} / ${missed}`,
+  ];
 }
 
-function theirs(ldk: LdkRouter, pair: Pair, amountMsat: bigint, maxParts: number): LdkRoute | undefined {
-  return ldk.findRoute({
-    ...pair, amountMsat, maxFeeMsat: maxFeeOf(amountMsat), finalCltvDelta: FINAL_CLTV_DELTA, maxCltvDelta: MAX_CLTV_DELTA, maxParts,
+const HEADS = [
+  'sat', 'pairs', 'without', 'p50 ms', 'p99 ms', 'LDK p50', 'LDK p99', 'faster p50', 'faster p99', 'fee less / equal / more / LDK finds none',
+];
+
+function memoryMB(): number {
+  globalThis.gc?.();
+  const { heapUsed, arrayBuffers, external } = process.memoryUsage();
+  return (heapUsed + Math.max(arrayBuffers, external)) / 1e6;
+}
+
+/** What contradicts itself (BOLT 7: a maximum above the capacity) we do not route over, and LDK, told no capacities, cannot see. */
+function withoutContradictions(rows: readonly GraphRow[]): GraphRow[] {
+  return rows.map(({ channel, policies: [a, b] }) => {
+    const sound = (policy: typeof a): typeof a =>
+      policy !== undefined && policy.htlcMaximumMsat <= channel.capacityMsat ? policy : undefined;
+    return { channel, policies: [sound(a), sound(b)] };
   });
 }
 
-const rows: readonly GraphRow[] = readGraphRows(FILE).map((row) => ({
-  ...row,
-  // What contradicts itself (BOLT 7: a maximum above the capacity) we do not route over, and LDK cannot see.
-  policies: row.policies.map((policy) =>
-    policy !== undefined && policy.htlcMaximumMsat <= row.channel.capacityMsat ? policy : undefined) as unknown as GraphRow['policies'],
-}));
+const rows = withoutContradictions(readGraphRows(FILE));
+
+const before = memoryMB();
 const graph = addRows(new ChannelGraph(), rows);
 const roads = new Roads(graph, new Liquidity(systemClock));
-const ldkWith = await LdkRouter.load(rows);
+roads.refresh();
+runnel(roads, DEFAULT_WEIGHTS)(pairsOf(graph, 'memory').next().value as Pair, 1_000_000n, MAX_PARTS);
+say(`${graph.nodeCount} nodes and ${graph.channelCount} channels take ${(memoryMB() - before).toFixed(1)} MB${globalThis.gc ? '' : ' (give node --expose-gc)'}`);
 
-for (const [title, weights, ldk] of [['by each one\'s own score', DEFAULT_WEIGHTS, ldkWith('default')], ['by fees alone', FEES_ALONE, ldkWith('fees')]] as const) {
-  const lines: string[][] = [['sat', 'pairs', 'no route', 'ours p50', 'p99', 'LDK p50', 'p99', 'times faster p50', 'p99', 'fee: less, equal, more']];
-  for (const amountSat of AMOUNTS_SAT) {
-    const amountMsat = amountSat * 1_000n;
-    warmUp(weights, ldk, amountMsat);
-    const times: { ours: number[]; ldk: number[] } = { ours: [], ldk: [] };
-    let none = 0;
-    let [less, equal, more] = [0, 0, 0];
-    for (const pair of pairsOf(graph, `bench ${amountSat}`)) {
-      if (times.ours.length >= pairs || none > 20 * pairs) break;
-      const localChannels = localChannelsOf(graph, pair.payer);
-      const mine = timed(() => ours(roads, weights, pair, localChannels, amountMsat));
-      if (!mine.result.found) {
-        none++;
-        continue;
-      }
-      const other = timed(() => theirs(ldk, pair, amountMsat, 1));
-      times.ours.push(mine.ms);
-      times.ldk.push(other.ms);
-      if (other.result === undefined) less++;
-      else {
-        const difference = mine.result.route.totalFeeMsat - other.result.feeMsat;
-        if (difference < 0n) less++;
-        else if (difference === 0n) equal++;
-        else more++;
-      }
-    }
-    const [o50, o99, l50, l99] = [percentile(times.ours, 50), percentile(times.ours, 99), percentile(times.ldk, 50), percentile(times.ldk, 99)];
-    lines.push([
-      String(amountSat), String(times.ours.length), String(none), o50.toFixed(2), o99.toFixed(2), l50.toFixed(1), l99.toFixed(1),
-      (l50 / o50).toFixed(1), (l99 / o99).toFixed(1), `${less}, ${equal}, ${more}`,
-    ]);
+const ldkWith = await LdkRouter.load(rows);
+const scorings: readonly [string, Weights, LdkScoring, readonly number[]][] = [
+  ["by each one's own score", DEFAULT_WEIGHTS, 'default', [1, MAX_PARTS]],
+  ['by fees alone', FEES, 'fees', [1]],
+];
+for (const [title, weights, scoring, parts] of scorings) {
+  const [ours, theirs] = [runnel(roads, weights), ldkBy(ldkWith(scoring))];
+  for (const maxParts of parts) {
+    const lines = AMOUNTS_SAT.map((amountSat) => compare(graph, ours, theirs, amountSat, maxParts));
+    say(`\n${maxParts === 1 ? 'One route' : `Up to ${maxParts} parts`}, ${title}\n${table([HEADS, ...lines])}`);
   }
-  say(`\nOne route, ${title} (ms):\n${table(lines)}`);
 }
+
+say('\nOne route for 100,000 sat, by the size of the graph');
+const points: { readonly label: string; readonly value: number }[] = [];
+for (const times of [1, 2, 5, 10]) {
+  const larger = addRows(new ChannelGraph(), largerGraph(rows, times));
+  const ask = runnel(new Roads(larger, new Liquidity(systemClock)), DEFAULT_WEIGHTS);
+  const ms: number[] = [];
+  let index = 0;
+  for (const pair of pairsOf(larger, `size ${times}`)) {
+    if (index++ === count + WARM_UP) break;
+    const { answer, ms: one } = ask(pair, 100_000_000n, 1);
+    if (index > WARM_UP && answer !== undefined) ms.push(one);
+  }
+  points.push({ label: `${larger.channelCount} channels`, value: percentile(ms, 50) });
+}
+say(plot(points, 'ms'));
+say(`ten times the channels: ${((points.at(-1)?.value ?? 0) / (points[0]?.value ?? 1)).toFixed(1)} times the time`);
+process.exit();

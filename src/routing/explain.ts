@@ -1,4 +1,5 @@
 import { POLICY_CONTRADICTORY, POLICY_DISABLED, POLICY_KNOWN } from './graph-arrays.ts';
+import { maximumFlow } from './maximum-flow.ts';
 import { toMsat } from './msat.ts';
 import { ConstraintTally, noRoute, type Constraint, type LeastOfAnyWay, type NoRoute, type Sendable } from './no-route.ts';
 import type { Measure } from './frontier.ts';
@@ -85,13 +86,22 @@ const isExcluded = (terrain: Terrain, node: number): boolean => ((terrain.nodeMa
 const lacksFeatures = (terrain: Terrain, node: number): boolean =>
   node < terrain.graphNodes && terrain.arrays.nodeUsable[node] === 0;
 
-function sendableOf(terrain: Terrain, { prices }: SearchLimits): Sendable {
+/** A part is at least such a part of the amount. */
+const LEAST_PART = 20;
+
+function sendableOf(terrain: Terrain, { amount, prices }: SearchLimits): Sendable {
   const local = terrain.extraOutOf(terrain.source).filter(({ id, disabled }) => !disabled && !terrain.isExcluded(id));
   const reach = terrain.roads.scratch.reach.narrowness;
   const isReached = reach.run(terrain, { measure: 'narrowness', amount: 1, prices, target: terrain.payee });
+  const localMsat = local.reduce((sum, { capacity }) => sum + capacity, 0);
+  const onePartMsat = isReached ? -reach.atLeast(terrain.payee) : 0;
+  // Whether it would do in parts is of interest, not all that the network could carry.
+  const wanted = Math.min(localMsat, 2 * amount);
+  const inPartsMsat = isReached ? maximumFlow(terrain, { wanted, least: Math.max(1, Math.floor(amount / LEAST_PART)) }).amount : 0;
   return {
-    localMsat: local.reduce((sum, { capacity }) => sum + toMsat(capacity), 0n),
-    onePartMsat: isReached ? toMsat(-reach.atLeast(terrain.payee)) : 0n,
+    localMsat: toMsat(localMsat),
+    onePartMsat: toMsat(onePartMsat),
+    inPartsMsat: toMsat(Math.max(inPartsMsat, Math.min(onePartMsat, localMsat))),
   };
 }
 

@@ -1,8 +1,8 @@
 import { CAPACITY, CLTV, EDGE, EDGE_FIELDS, FEE_BASE, FEE_PPM, LEAST, MOST, NOWHERE, OTHER } from './edge-lists.ts';
 import { TypedHeap } from './heap.ts';
 import { forwardingFeeMsat } from './msat.ts';
-import { NODE_EXCLUDED, NODE_FAILED, NODE_HAS_EXTRA, type ExtraEdge, type Terrain } from './terrain.ts';
-import type { Prices } from './weights.ts';
+import { EDGE_LOADED, NODE_EXCLUDED, NODE_FAILED, NODE_HAS_EXTRA, type ExtraEdge, type Terrain } from './terrain.ts';
+import { isHopeless, type Prices } from './weights.ts';
 
 /**
  * By what a distance is measured: what a route is chosen by; one of the things that it is limited in; the first with a
@@ -129,7 +129,8 @@ export class Frontier {
       if ((neighbour === node || neighbour === NOWHERE) && other !== goal && (mask & NODE_HAS_EXTRA) === 0) continue;
       if (!isForward && ((mask & NODE_EXCLUDED) !== 0 || nodeUsable[other] === 0 || other === source)) continue;
       const edge = edges[at + EDGE] as number;
-      if (edgeMask[edge] !== 0) continue;
+      const load = edgeMask[edge] === 0 ? 0 : edgeMask[edge] === EDGE_LOADED ? terrain.loadOf(edge) : Infinity;
+      if (load > 0 && load + amount > (edges[at + CAPACITY] as number)) continue;
       const least = edges[at + LEAST] as number;
       let sent = amount;
       if (least > amount && measure !== 'narrowness') {
@@ -148,7 +149,11 @@ export class Frontier {
           if (surcharge !== undefined) reached += fee * surcharge.ofFee + blocks * surcharge.ofBlock;
           reached += prices.ofLock(sent + fee, blocks);
           const probability = isForward ? ownProbability : (mask & NODE_FAILED) === 0 ? 1 : terrain.nodeProbability(other);
-          if (knownAt[edge] === 0) reached += prices.ofRisk(0, (edges[at + CAPACITY] as number) + 1, sent, probability);
+          if (load > 0) {
+            const { lower, upper, works } = terrain.estimateOf(edge);
+            if (isHopeless(lower, upper, load + sent)) continue;
+            reached += prices.ofRisk(lower, upper, load + sent, works * probability) - prices.ofRisk(lower, upper, load, works * probability);
+          } else if (knownAt[edge] === 0) reached += prices.ofRisk(0, (edges[at + CAPACITY] as number) + 1, sent, probability);
           else {
             const { lower, upper, works } = terrain.estimateOf(edge);
             reached += prices.ofRisk(lower, upper, sent, works * probability);
@@ -199,7 +204,7 @@ function lengthOf(terrain: Terrain, edge: ExtraEdge, { measure, amount, prices, 
 /** Whether the edge may carry the amount, or its minimum where that is larger; the payee gets what it asked for and not more. */
 function carries(terrain: Terrain, { id, disabled, htlcMinimum, htlcMaximum, capacity, to }: ExtraEdge, { measure, amount }: Metric): boolean {
   if (disabled || terrain.isExcluded(id)) return false;
-  const most = Math.min(htlcMaximum, capacity);
+  const most = Math.min(htlcMaximum, capacity - terrain.loadOf(id));
   if (measure === 'narrowness') return most >= amount;
   return (htlcMinimum <= amount || to !== terrain.payee) && Math.max(amount, htlcMinimum) <= most;
 }

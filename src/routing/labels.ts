@@ -28,17 +28,20 @@ export class Labels {
 
   /**
    * Adds a label unless one at the same node is at least as good, and drops those that it is at least as good as.
-   * Returns it, or -1.
+   * Returns it, or -1. What "as good" is:
    *
-   * "As good" is to need no larger amount and to carry no more risk, and when `bounded` also no longer time lock and no
-   * more hops. Whatever can be put before the worse way can be put before the better one, and it stays as good: every
-   * limit is an upper one, and each of fee, amount, lock and price never falls when the amount rises. (A minimum of a
-   * channel is no exception, since smaller amounts are raised to it.)
+   * - `limited`: it needs no larger amount, carries no more risk, and has no longer time lock and no more hops. Whatever can
+   *   be put before the worse way can be put before the better one, and it stays as good: every limit is an upper one, and
+   *   each of fee, amount, lock and price never falls when the amount rises. (A minimum of a channel is no exception, since
+   *   smaller amounts are raised to it.)
+   * - `exact`: the same without the limits on lock and hops.
+   * - `quick`: it costs no more in all. That may keep the one with the larger amount, which loses later on.
    */
   add(
-    node: number, amount: number, risk: number, cltv: number, hops: number, edge: number, parent: number,
-    bounded: boolean,
+    node: number, amount: number, risk: number, cltv: number, hops: number, edge: number, parent: number, comparison: Comparison,
   ): number {
+    const bounded = comparison === 'limited';
+    const isQuick = comparison === 'quick';
     let previous = -1;
     for (let other = this.firstOf[node] as number; other !== -1; ) {
       const next = this.next[other] as number;
@@ -46,10 +49,11 @@ export class Labels {
       const otherRisk = this.risk[other] as number;
       const otherCltv = this.cltv[other] as number;
       const otherHops = this.hops[other] as number;
+      if (isQuick && otherAmount + otherRisk <= amount + risk) return -1;
       if (otherAmount <= amount && otherRisk <= risk && (!bounded || (otherCltv <= cltv && otherHops <= hops))) {
         return -1;
       }
-      if (amount <= otherAmount && risk <= otherRisk && (!bounded || (cltv <= otherCltv && hops <= otherHops))) {
+      if (isQuick || (amount <= otherAmount && risk <= otherRisk && (!bounded || (cltv <= otherCltv && hops <= otherHops)))) {
         this.dead[other] = 1;
         if (previous === -1) this.firstOf[node] = next;
         else this.next[previous] = next;
@@ -86,5 +90,7 @@ export class Labels {
     this.dead = grown(this.dead, size);
   }
 }
+
+export type Comparison = 'limited' | 'exact' | 'quick';
 
 const INITIAL = 256;

@@ -1,4 +1,4 @@
-import { EDGE, EDGE_FIELDS, MOST, OTHER } from './edge-lists.ts';
+import { CAPACITY, EDGE, EDGE_FIELDS, OTHER } from './edge-lists.ts';
 import { NODE_EXCLUDED, type ExtraEdge, type Terrain } from './terrain.ts';
 
 /** A way of a flow, from us to the payee, and what takes it. */
@@ -18,13 +18,21 @@ interface Arc {
   readonly isForward: boolean;
 }
 
+export interface FlowRequest {
+  readonly wanted: number;
+  /** No way of the flow is to carry less. */
+  readonly least: number;
+  /** How many times the amount fees may make of it: room for them is left (default: none is). */
+  readonly growth?: number;
+}
+
 /**
  * How much could be sent to the payee in parts of at least `least`, up to `wanted`: the maximum flow through all channels
  * by what they announce, fees and minima left aside. Ford and Fulkerson with scaling: wide ways first, so that some dozens
- * of searches do. No channel is given more in all parts together than it takes in one.
+ * of searches do.
  */
-export function maximumFlow(terrain: Terrain, wanted: number, least: number): Flow {
-  const flows = new Flows(terrain);
+export function maximumFlow(terrain: Terrain, { wanted, least, growth = 1 }: FlowRequest): Flow {
+  const flows = new Flows(terrain, growth);
   let amount = 0;
   for (let width = wanted; amount < wanted; width /= 2) {
     const narrowest = Math.max(Math.ceil(width), least, 1);
@@ -38,14 +46,19 @@ export function maximumFlow(terrain: Terrain, wanted: number, least: number): Fl
   return { amount, ways: flows.takeWays() };
 }
 
+const UNREACHED = -1;
+const AT_SOURCE = -2;
+
 class Flows {
   readonly #terrain: Terrain;
+  readonly #growth: number;
   readonly #flow = new Map<number, number>();
   /** By the node that they lead into: the edges with a flow. */
   readonly #into = new Map<number, Set<number>>();
 
-  constructor(terrain: Terrain) {
+  constructor(terrain: Terrain, growth: number) {
     this.#terrain = terrain;
+    this.#growth = growth;
   }
 
   room({ edge, isForward }: Arc): number {
@@ -69,25 +82,31 @@ class Flows {
 
   /** A shortest way with at least so much room on each arc. */
   augmenting(narrowest: number): Arc[] | undefined {
-    const { source, payee } = this.#terrain;
-    const reachedBy = new Map<number, Arc | undefined>([[source, undefined]]);
-    const queue = [source];
-    const reach = (node: number, arc: Arc): void => {
-      if (reachedBy.has(node) || this.room(arc) < narrowest) return;
-      reachedBy.set(node, arc);
-      queue.push(node);
+    const terrain = this.#terrain;
+    const { source, payee, nodeSlots } = terrain;
+    // By node, the arc by which it was reached: twice its edge, and one more against the edge.
+    const via = new Int32Array(nodeSlots).fill(UNREACHED);
+    const queue = new Int32Array(nodeSlots);
+    let last = 0;
+    queue[last++] = source;
+    via[source] = AT_SOURCE;
+    const reach = (node: number, edge: number, isForward: boolean): void => {
+      if (via[node] !== UNREACHED || this.room({ edge, isForward }) < narrowest) return;
+      via[node] = 2 * edge + (isForward ? 0 : 1);
+      queue[last++] = node;
     };
-    for (let place = 0; place < queue.length && !reachedBy.has(payee); place++) {
+    for (let place = 0; place < last && via[payee] === UNREACHED; place++) {
       const node = queue[place] as number;
-      this.#eachOut(node, narrowest, (edge, to) => reach(to, { edge, isForward: true }));
-      for (const edge of this.#into.get(node) ?? []) reach(this.#terrain.fromOf(edge), { edge, isForward: false });
+      this.#eachOut(node, narrowest, (edge, to) => reach(to, edge, true));
+      for (const edge of this.#into.get(node) ?? []) reach(terrain.fromOf(edge), edge, false);
     }
+    if (via[payee] === UNREACHED) return undefined;
     const way: Arc[] = [];
     for (let node = payee; node !== source; ) {
-      const arc = reachedBy.get(node);
-      if (arc === undefined) return undefined;
-      way.push(arc);
-      node = arc.isForward ? this.#terrain.fromOf(arc.edge) : this.#terrain.toOf(arc.edge);
+      const arc = via[node] as number;
+      const [edge, isForward] = [arc >> 1, (arc & 1) === 0];
+      way.push({ edge, isForward });
+      node = isForward ? terrain.fromOf(edge) : terrain.toOf(edge);
     }
     return way.reverse();
   }
@@ -125,7 +144,7 @@ class Flows {
     const from = (begin[node] as number) * EDGE_FIELDS;
     const end = from + (count[node] as number) * EDGE_FIELDS;
     for (let at = from; at < end; at += EDGE_FIELDS) {
-      if ((edges[at + MOST] as number) < narrowest) break;
+      if ((edges[at + CAPACITY] as number) < narrowest) continue;
       const edge = edges[at + EDGE] as number;
       if (edgeMask[edge] === 0) visit(edge, edges[at + OTHER] as number);
     }
@@ -137,8 +156,7 @@ class Flows {
 
   #mostOf(edge: number): number {
     const { graphEdges, arrays } = this.#terrain;
-    if (edge < graphEdges) return Math.min(arrays.htlcMaximum[edge] as number, arrays.capacity[edge >> 1] as number);
-    const { htlcMaximum, capacity } = this.#terrain.extra(edge);
-    return Math.min(htlcMaximum, capacity);
+    const capacity = edge < graphEdges ? (arrays.capacity[edge >> 1] as number) : this.#terrain.extra(edge).capacity;
+    return Math.floor(capacity / this.#growth);
   }
 }

@@ -51,6 +51,8 @@ export interface Sendable {
   readonly localMsat: bigint;
   /** The largest single HTLC that all channels on some way take. */
   readonly onePartMsat: bigint;
+  /** Likewise of parts that are no smaller than a twentieth of the amount; what is more than twice the amount is not looked for. */
+  readonly inPartsMsat: bigint;
 }
 
 /** The least that any way asks for, each by a way of its own. */
@@ -150,9 +152,9 @@ export function noRoute(reason: NoRouteReason, request: RouteRequest, { tally, s
   };
 }
 
-function couldSend({ localMsat, onePartMsat }: Sendable): string {
+function couldSend({ localMsat, onePartMsat, inPartsMsat }: Sendable): string {
   const local = `Our channels can send ${formatMsat(localMsat)} sat in all`;
-  return onePartMsat === 0n ? `${local}, and nothing of it to this payee` : `${local}, and to this payee ${formatMsat(onePartMsat)} sat at once by what channels announce`;
+  return onePartMsat === 0n ? `${local}, and nothing of it to this payee` : `${local}, and to this payee by what channels announce ${formatMsat(onePartMsat)} sat at once, ${formatMsat(inPartsMsat)} in parts`;
 }
 
 function asksFor({ feeMsat, blocks, hops }: LeastOfAnyWay, { maxFeeMsat, maxTotalCltvDelta, maxHops }: RouteRequest): string {

@@ -1,8 +1,8 @@
 import { POLICY_KNOWN } from './graph-arrays.ts';
 import { forwardingFeeMsat } from './msat.ts';
 import type { SearchLimits, SearchStart } from './search.ts';
-import { NODE_EXCLUDED, type Terrain } from './terrain.ts';
-import type { Prices } from './weights.ts';
+import { EDGE_LOADED, NODE_EXCLUDED, type Terrain } from './terrain.ts';
+import { isHopeless, type Prices } from './weights.ts';
 
 /** What it takes to send an amount on over an edge. */
 export interface Step {
@@ -13,6 +13,8 @@ export interface Step {
   readonly blocks: number;
   /** The price of locked time and of a likely failure, in msat. */
   readonly risk: number;
+  /** With what other parts of the payment send, it is nearly certain to fail. */
+  readonly isHopeless: boolean;
 }
 
 /** Sends `needed` on over an edge: undefined if the edge, or the node where it begins, does not do that. */
@@ -22,16 +24,16 @@ export function stepOver(terrain: Terrain, prices: Prices, edge: number, needed:
   if (isExtra) {
     const { isLocal, disabled, htlcMinimum, htlcMaximum, capacity } = terrain.extra(edge);
     if (disabled || terrain.isExcluded(edge)) return undefined;
-    const sent = raised(terrain, edge, needed, htlcMinimum, Math.min(htlcMaximum, capacity - loadOf(terrain, edge)));
+    const sent = raised(terrain, edge, needed, htlcMinimum, Math.min(htlcMaximum, capacity - terrain.loadOf(edge)));
     // One of our own channels: no fee, no delta, no doubt about the balance.
-    if (isLocal) return sent === undefined ? undefined : { sent, received: sent, blocks: 0, risk: 0 };
+    if (isLocal) return sent === undefined ? undefined : { sent, received: sent, blocks: 0, risk: 0, isHopeless: false };
     return sent === undefined || !forwards(terrain, from) ? undefined : priced(terrain, prices, edge, from, sent);
   }
   const { policyFlags, channelUsable, htlcMinimum, htlcMaximum, capacity } = terrain.arrays;
   const c = edge >> 1;
-  if (terrain.edgeMask[edge] !== 0 || policyFlags[edge] !== POLICY_KNOWN || channelUsable[c] === 0) return undefined;
+  if (((terrain.edgeMask[edge] as number) & ~EDGE_LOADED) !== 0 || policyFlags[edge] !== POLICY_KNOWN || channelUsable[c] === 0) return undefined;
   if (!forwards(terrain, from)) return undefined;
-  const most = Math.min(htlcMaximum[edge] as number, (capacity[c] as number) - loadOf(terrain, edge));
+  const most = Math.min(htlcMaximum[edge] as number, (capacity[c] as number) - terrain.loadOf(edge));
   const sent = raised(terrain, edge, needed, htlcMinimum[edge] as number, most);
   return sent === undefined ? undefined : priced(terrain, prices, edge, from, sent);
 }
@@ -52,8 +54,6 @@ function forwards(terrain: Terrain, node: number): boolean {
   return ((terrain.nodeMask[node] as number) & NODE_EXCLUDED) === 0;
 }
 
-const loadOf = ({ load }: Terrain, edge: number): number => (load.size === 0 ? 0 : (load.get(edge) ?? 0));
-
 function priced(terrain: Terrain, prices: Prices, edge: number, from: number, sent: number): Step {
   const { feeBase, feePpm, cltvExpiryDelta } = edge < terrain.graphEdges
     ? {
@@ -66,10 +66,10 @@ function priced(terrain: Terrain, prices: Prices, edge: number, from: number, se
   const received = sent + forwardingFeeMsat(sent, feeBase, feePpm);
   const probability = works * terrain.nodeProbability(from);
   // What an edge carries beside other parts of the payment makes all of it less likely.
-  const load = loadOf(terrain, edge);
+  const load = terrain.loadOf(edge);
   const before = load === 0 ? 0 : prices.ofRisk(lower, upper, load, probability);
   const risk = prices.ofLock(received, cltvExpiryDelta) + prices.ofRisk(lower, upper, load + sent, probability) - before;
-  return { sent, received, blocks: cltvExpiryDelta, risk };
+  return { sent, received, blocks: cltvExpiryDelta, risk, isHopeless: load > 0 && isHopeless(lower, upper, load + sent) };
 }
 
 /** A way as it was walked backwards, with what each edge carries. */

@@ -1,5 +1,5 @@
 import { TypedHeap } from './heap.ts';
-import { Labels } from './labels.ts';
+import { Labels, type Comparison } from './labels.ts';
 import { stepOver } from './path.ts';
 import type { Surcharge } from './frontier.ts';
 import type { Reach } from './reach.ts';
@@ -41,8 +41,8 @@ export interface LimitBounds {
 
 /** What is known before the exact search. */
 export type LowerBounds = { readonly knownCost: number } & (
-  /** The limits do not matter, as it seems: how far each node is from us at least, by cost. */
-  | { readonly kind: 'cost'; readonly cost: Reach }
+  /** The limits do not matter, as it seems: how far each node is from us at least, by cost. `isQuick`: the best is not asked for. */
+  | { readonly kind: 'cost'; readonly cost: Reach; readonly isQuick?: boolean }
   /** They matter, and the cost of a way that keeps to them is known: distances by the cost with a surcharge. */
   | { readonly kind: 'mixed'; readonly mixed: Reach; readonly surcharge: Surcharge }
   /** They matter, and no way is known. */
@@ -95,7 +95,7 @@ export class Search {
 
   run({ node, amount, risk, cltv, hops }: SearchStart): SearchOutcome {
     const labels = this.#labels;
-    this.#heap.push(0, labels.add(node, amount, risk, cltv, hops, -1, -1, this.#isBounded));
+    this.#heap.push(0, labels.add(node, amount, risk, cltv, hops, -1, -1, this.#comparison));
     let exhausted = false;
     for (let label = this.#heap.pop(); label !== -1; label = this.#heap.pop()) {
       if (label === this.#best) break;
@@ -111,6 +111,11 @@ export class Search {
 
   get #isBounded(): boolean {
     return this.#bounds.kind !== 'cost';
+  }
+
+  get #comparison(): Comparison {
+    if (this.#bounds.kind !== 'cost') return 'limited';
+    return this.#bounds.isQuick === true ? 'quick' : 'exact';
   }
 
   /** What a way through the node costs at least, if from there on it costs and needs so much. */
@@ -151,7 +156,7 @@ export class Search {
     const { maxAmount, maxCltvDelta, maxHops, prices } = this.#limits;
     const needed = labels.amount[label] as number;
     const step = stepOver(this.#terrain, prices, edge, needed);
-    if (step === undefined) return;
+    if (step === undefined || step.isHopeless) return;
     const amount = step.received;
     const risk = (labels.risk[label] as number) + step.risk;
     const cltv = (labels.cltv[label] as number) + step.blocks;
@@ -166,7 +171,7 @@ export class Search {
       if (cltv + (limits?.blocks.atLeast(from) ?? 0) > maxCltvDelta) return this.#breaks('cltv_limit', edge);
       if (hops + (limits?.hops.atLeast(from) ?? 0) > maxHops) return this.#breaks('hop_limit', edge);
     }
-    const added = labels.add(from, amount, risk, cltv, hops, edge, label, this.#isBounded);
+    const added = labels.add(from, amount, risk, cltv, hops, edge, label, this.#comparison);
     if (added === -1) return;
     if (from === this.#terrain.source && (this.#best === -1 || this.#costOf(added) < this.#costOf(this.#best))) {
       this.#best = added;

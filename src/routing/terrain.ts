@@ -33,6 +33,7 @@ export interface ExtraEdge {
 /** Marks of edges in `Terrain.edgeMask`. */
 export const EDGE_EXCLUDED = 1;
 export const EDGE_REPLACED = 2;
+export const EDGE_LOADED = 4;
 /** Marks of nodes in `Terrain.nodeMask`. */
 export const NODE_EXCLUDED = 1;
 export const NODE_HAS_EXTRA = 2;
@@ -64,8 +65,6 @@ export class Terrain {
   readonly edgeMask: Uint8Array;
   readonly nodeMask: Uint8Array;
   readonly extraEdges: ExtraEdge[] = [];
-  /** What other parts of the same payment send over an edge already. */
-  readonly load = new Map<number, number>();
 
   readonly #extraNodes = new Map<NodeId, number>();
   readonly #extraNodeIds: NodeId[] = [];
@@ -75,6 +74,8 @@ export class Terrain {
   readonly #scratch: Scratch;
   readonly #excludedChannels: ReadonlySet<bigint>;
   readonly #excludedDirections: ReadonlySet<string>;
+  /** What other parts of the same payment send over an edge already. */
+  readonly #loads = new Map<number, number>();
   /** Extra edges that are closed for now. */
   readonly #closedExtras = new Set<number>();
 
@@ -106,6 +107,7 @@ export class Terrain {
 
   /** Takes the marks off again. */
   leave(): void {
+    this.clearLoads();
     this.#scratch.clear();
   }
 
@@ -133,6 +135,23 @@ export class Terrain {
     } finally {
       for (const open of opened.reverse()) open();
     }
+  }
+
+  /** What other parts of the same payment send over an edge already. */
+  loadOf(edge: number): number {
+    return this.#loads.size === 0 ? 0 : (this.#loads.get(edge) ?? 0);
+  }
+
+  addLoad(edge: number, change: number): void {
+    const load = this.loadOf(edge) + change;
+    if (load === 0) this.#loads.delete(edge);
+    else this.#loads.set(edge, load);
+    if (edge < this.graphEdges) this.edgeMask[edge] = load === 0 ? 0 : EDGE_LOADED;
+  }
+
+  clearLoads(): void {
+    for (const edge of this.#loads.keys()) if (edge < this.graphEdges) this.edgeMask[edge] = 0;
+    this.#loads.clear();
   }
 
   /** Whether the payment must not use the edge. */

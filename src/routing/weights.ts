@@ -32,6 +32,11 @@ export class Prices {
     this.#blockShare = timeValuePpb / 1e9;
   }
 
+  /** The price of one failed attempt. */
+  ofAttempt(amount: number): number {
+    return this.#attemptMsat + amount * this.#attemptShare;
+  }
+
   /** The price of having `amount` locked for so many blocks: an integer that never falls as the amount rises. */
   ofLock(amount: number, blocks: number): number {
     return Math.floor(amount * blocks * this.#blockShare);
@@ -42,9 +47,16 @@ export class Prices {
    * rises. The balance is believed to lie in [lower, upper); channel and node work with the probability `works`.
    */
   ofRisk(lower: number, upper: number, amount: number, works: number): number {
-    return Math.floor((this.#attemptMsat + amount * this.#attemptShare) * expectedFailures(lower, upper, amount, works));
+    return Math.floor(this.ofAttempt(amount) * expectedFailures(lower, upper, amount, works));
   }
 }
+
+/** Prices that leave fees alone to decide. */
+export const FEES_ALONE = new Prices({ attemptCostMsat: 0, attemptCostPpm: 0, timeValuePpb: 0 });
+
+/** More than this is not hoped for: no more of a payment is sent where so much of it lies already. */
+export const isHopeless = (lower: number, upper: number, amount: number): boolean =>
+  amount > lower && upper - amount <= (upper - lower) * MIN_PROBABILITY;
 
 /**
  * The failures to expect before a success, (1 - p) / p, for a balance that lies in [lower, upper) with the same chance

@@ -25,13 +25,14 @@ export function policy(changes: Partial<EdgePolicy> = {}): EdgePolicy {
 
 /**
  * Adds a channel between two named nodes, with the policies of `from` (towards `to`) and of `to` (towards `from`);
- * undefined: no update known. Its capacity is 1,000,000 sat.
+ * undefined: no update known. Its capacity is 1,000,000 sat, unless said.
  */
 export function connect(
   graph: ChannelGraph, shortChannelId: bigint, from: string, to: string, there?: EdgePolicy, back?: EdgePolicy,
+  capacityMsat = 1_000_000_000n,
 ): void {
   const [nodeId1, nodeId2] = [nodeNamed(from), nodeNamed(to)].sort() as [NodeId, NodeId];
-  graph.addChannel({ shortChannelId, nodeId1, nodeId2, capacityMsat: 1_000_000_000n, usable: true });
+  graph.addChannel({ shortChannelId, nodeId1, nodeId2, capacityMsat, usable: true });
   const direction = directionOf(nodeNamed(from), nodeNamed(to));
   if (there !== undefined) graph.applyUpdate(shortChannelId, direction, there);
   if (back !== undefined) graph.applyUpdate(shortChannelId, direction === 0 ? 1 : 0, back);

@@ -335,7 +335,7 @@ describe('no route', () => {
     connect(lines, 3n, 'dave', 'carol', policy({ htlcMaximumMsat: 50_000n, htlcMinimumMsat: 40_000n }));
     const locals = [localChannel(1n, 'bob', { spendableMsat: 60_000n }), localChannel(4n, 'dave', { spendableMsat: 90_000n })];
     const result = refusal(ask(lines, locals, 'carol'));
-    expect(result.sendable).toEqual({ localMsat: 150_000n, onePartMsat: 60_000n });
+    expect(result.sendable).toEqual({ localMsat: 150_000n, onePartMsat: 60_000n, inPartsMsat: 150_000n });
     expect(result.ruledOut).toMatchObject({ htlc_maximum: 2 });
   });
 
