@@ -1,4 +1,4 @@
-import { not, setup, type StateValueFrom } from 'xstate';
+import { and, not, setup, type StateValueFrom } from 'xstate';
 import type { PartOutcome, PaymentData, PaymentEffect, PaymentEvent, PaymentFailure, PaymentPart } from './payment.ts';
 import { stepsOf, type ActorContext } from './stepping.ts';
 
@@ -11,6 +11,13 @@ const changePart = (parts: readonly PaymentPart[], number: number, change: Parti
 
 const ended = (parts: readonly PaymentPart[], number: number, outcome: PartOutcome) =>
   changePart(parts, number, { outcome });
+
+/** Those that are out, or asked for. */
+const outstanding = ({ parts }: PaymentData): PaymentPart[] => parts.filter(({ outcome }) => outcome === undefined);
+
+/** Whether the part of an event is the only one of these. */
+const isLast = (parts: readonly PaymentPart[], event: PaymentEvent): boolean =>
+  'part' in event && parts.every(({ number }) => number === event.part);
 
 const isTimeUp = ({ deadlineMs }: PaymentData, { nowMs }: PartFailed): boolean => nowMs >= deadlineMs;
 
@@ -25,12 +32,24 @@ function reasonToEnd(data: PaymentData, event: PartFailed): PaymentFailure {
 
 /** What is said of a part that has ended already. */
 const stale = { guard: not('isOutstanding'), actions: 'reportUnexpected' } as const;
-const retry = { guard: 'mayRetry', target: 'routing', actions: ['notePartFailure', 'findRoute'] } as const;
-const end = { target: 'failed', actions: ['notePartFailure', 'noteEnd'] } as const;
+
+/** The preimage is known: the payee has got all parts, and takes each. */
+const fulfilled = [
+  stale,
+  { guard: 'isLastOutstanding', target: 'succeeded', actions: 'notePreimage' },
+  { target: 'settling', actions: 'notePreimage' },
+] as const;
+
+/** A part that failed for good ends the payment, once the others have come back. */
+const end = [
+  { guard: and([not('mayRetry'), 'isLastOutstanding']), target: 'failed', actions: ['notePartFailure', 'noteEnd'] },
+  { guard: not('mayRetry'), target: 'failing', actions: ['notePartFailure', 'noteEnd'] },
+] as const;
 
 /**
- * A payment that this node makes: it finds a way, sends, waits, and learns from what comes back. One actor a payment
- * hash, so that none is paid twice. (It sends one part at a time.)
+ * A payment that this node makes: it finds ways for one part or several, sends them, waits, and learns from what comes
+ * back; what failed is sent anew in other parts, while the rest stands. One actor a payment hash, so that none is paid
+ * twice.
  */
 export const paymentMachine = setup({
   types: {
@@ -41,16 +60,22 @@ export const paymentMachine = setup({
   },
   guards: {
     isOutstanding: ({ context, event }) =>
-      'part' in event &&
-      context.data.parts.some(({ number, outcome }) => number === event.part && outcome === undefined),
+      'part' in event && outstanding(context.data).some(({ number }) => number === event.part),
+    isLastOutstanding: ({ context, event }) => isLast(outstanding(context.data), event),
+    isLastUnanswered: ({ context, event }) => isLast(outstanding(context.data).filter(({ htlc }) => htlc === undefined), event),
+    isAnythingMissing: ({ context: { data } }) =>
+      outstanding(data).reduce((sum, { route }) => sum + route.amountMsat, 0n) < data.amountMsat,
+    isNothingOut: ({ context: { data } }) => outstanding(data).length === 0,
     mayRetry: ({ context: { data }, event }) =>
       event.type === 'partFailed' && event.mayRetry && !isTimeUp(data, event) && data.parts.length < data.maxAttempts,
   },
   actions: {
-    findRoute: always(() => ({ effects: [{ type: 'findRoute' }] })),
-    sendPart: step('routeFound', ({ parts }, { route }) => {
-      const part: PaymentPart = { number: parts.length, route, htlc: undefined, outcome: undefined };
-      return { data: { parts: [...parts, part] }, effects: [{ type: 'sendPart', part }] };
+    findRoutes: always(() => ({ effects: [{ type: 'findRoutes' }] })),
+    sendParts: step('routesFound', ({ parts }, { routes }) => {
+      const added = routes.map(
+        (route, index): PaymentPart => ({ number: parts.length + index, route, htlc: undefined, outcome: undefined }),
+      );
+      return { data: { parts: [...parts, ...added] }, effects: added.map((part) => ({ type: 'sendPart', part })) };
     }),
     noteHtlc: step('htlcOffered', ({ parts }, { part, htlc }) => ({
       data: { parts: changePart(parts, part, { htlc }) },
@@ -67,39 +92,76 @@ export const paymentMachine = setup({
   },
 }).createMachine({
   id: 'payment',
-  description: 'A payment that this node makes: it finds a way, sends, waits, and learns from what comes back.',
+  description: 'A payment that this node makes: it finds ways, sends, waits, and learns from what comes back.',
   context: ({ input }) => input,
   initial: 'routing',
   on: { '*': { actions: 'reportUnexpected' } },
   states: {
     routing: {
       description:
-        'BOLT 4, Packet Construction: nothing is out; a way to the payee is looked for, other than those that failed.',
+        'BOLT 4, Basic Multi-Part Payments: ways to the payee are looked for, for all that is not out, other than those that failed.',
       on: {
-        search: { actions: 'findRoute' },
-        routeFound: { target: 'sending', actions: 'sendPart' },
-        noRoute: { target: 'failed', actions: 'noteNoRoute' },
+        search: { actions: 'findRoutes' },
+        routesFound: { target: 'sending', actions: 'sendParts' },
+        noRoute: [
+          { guard: 'isNothingOut', target: 'failed', actions: 'noteNoRoute' },
+          { target: 'failing', actions: 'noteNoRoute' },
+        ],
+        htlcFulfilled: fulfilled,
+        partFailed: [stale, ...end, { actions: 'notePartFailure' }],
       },
     },
     sending: {
       description:
-        'BOLT 2, Adding an HTLC: our first channel is asked for an HTLC; its answer comes within the same turn.',
+        'BOLT 2, Adding an HTLC: our channels are asked for an HTLC each; their answers come within the same turn.',
       on: {
-        htlcOffered: [stale, { target: 'waiting', actions: 'noteHtlc' }],
-        partFailed: [stale, retry, end],
+        htlcOffered: [
+          stale,
+          { guard: not('isLastUnanswered'), actions: 'noteHtlc' },
+          { guard: 'isAnythingMissing', target: 'routing', actions: ['noteHtlc', 'findRoutes'] },
+          { target: 'waiting', actions: 'noteHtlc' },
+        ],
+        htlcFulfilled: fulfilled,
+        partFailed: [
+          stale,
+          ...end,
+          { guard: 'isLastUnanswered', target: 'routing', actions: ['notePartFailure', 'findRoutes'] },
+          { actions: 'notePartFailure' },
+        ],
       },
     },
     waiting: {
       description:
-        'BOLT 2, Forwarding HTLCs: the HTLC stands until it comes back fulfilled or failed; it cannot be taken back.',
+        'BOLT 2, Forwarding HTLCs: the HTLCs stand until they come back fulfilled or failed; they cannot be taken back.',
       on: {
         htlcOffered: {},
-        htlcFulfilled: [stale, { target: 'succeeded', actions: 'notePreimage' }],
-        partFailed: [stale, retry, end],
+        htlcFulfilled: fulfilled,
+        partFailed: [stale, ...end, { target: 'routing', actions: ['notePartFailure', 'findRoutes'] }],
+      },
+    },
+    failing: {
+      description:
+        'BOLT 4, Basic Multi-Part Payments: nothing more is sent; the payee, who does not get all, gives back the parts that are out.',
+      on: {
+        htlcOffered: [stale, { actions: 'noteHtlc' }],
+        htlcFulfilled: fulfilled,
+        partFailed: [stale, { guard: 'isLastOutstanding', target: 'failed', actions: 'notePartFailure' }, { actions: 'notePartFailure' }],
+      },
+    },
+    settling: {
+      description: 'BOLT 11: the preimage is the proof of payment; the other parts that are out are taken with it.',
+      on: {
+        htlcOffered: [stale, { actions: 'noteHtlc' }],
+        htlcFulfilled: fulfilled,
+        partFailed: [
+          stale,
+          { guard: 'isLastOutstanding', target: 'succeeded', actions: 'notePartFailure' },
+          { actions: 'notePartFailure' },
+        ],
       },
     },
     succeeded: {
-      description: 'BOLT 11: the preimage is the proof of payment.',
+      description: 'BOLT 11: the preimage is the proof of payment, and nothing is out.',
       tags: ['finished'],
       on: { htlcFulfilled: {} },
     },

@@ -61,9 +61,10 @@ export interface PaymentData {
 }
 
 export type PaymentEvent =
-  /** Find a route, or find it again after a restart. */
+  /** Find routes, or find them again after a restart. */
   | { readonly type: 'search' }
-  | { readonly type: 'routeFound'; readonly route: PaymentRoute }
+  /** For all that is not out, one a part. */
+  | { readonly type: 'routesFound'; readonly routes: readonly PaymentRoute[] }
   | { readonly type: 'noRoute'; readonly failure: PaymentFailure }
   | { readonly type: 'htlcOffered'; readonly part: number; readonly htlc: HtlcLocation }
   | { readonly type: 'htlcFulfilled'; readonly part: number; readonly paymentPreimage: Uint8Array }
@@ -81,8 +82,8 @@ export type PaymentEvent =
 
 /** What a payment wants done. */
 export type PaymentEffect =
-  /** Answered by `routeFound` or `noRoute`. */
-  | { readonly type: 'findRoute' }
+  /** For all that is not out. Answered by `routesFound` or `noRoute`. */
+  | { readonly type: 'findRoutes' }
   /** Answered by `htlcOffered` or `partFailed`. */
   | { readonly type: 'sendPart'; readonly part: PaymentPart }
   | Unexpected;

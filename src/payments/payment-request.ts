@@ -3,6 +3,7 @@ import { sha256 } from '../../protocols/crypto/hash.ts';
 import { decodeInvoice } from '../../protocols/invoice/decode.ts';
 import type { Invoice, RouteHint } from '../../protocols/invoice/invoice.ts';
 import type { Currency } from '../../protocols/invoice/prefix.ts';
+import { hasFeature } from '../../protocols/wire/features.ts';
 import type { NodeId } from '../network/network.ts';
 import { checkNodeId } from '../routing/channel.ts';
 import { MAX_HTLC_CLTV, type RouteHintHop, type RouteRequest } from '../routing/request.ts';
@@ -22,7 +23,10 @@ export interface PaymentLimits {
   readonly maxCltvExpiryDelta?: number;
   /** Begins no attempt later (default 60). */
   readonly timeoutSeconds?: number;
+  /** HTLCs that are tried in all, parts counted one by one. */
   readonly maxAttempts?: number;
+  /** HTLCs that are out at once (default 16); 1 where the payee does not take several. */
+  readonly maxParts?: number;
 }
 
 export interface PayRequest extends PaymentLimits {
@@ -62,7 +66,8 @@ interface Moment {
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 60;
-const DEFAULT_MAX_ATTEMPTS = 30;
+const DEFAULT_MAX_ATTEMPTS = 100;
+const DEFAULT_MAX_PARTS = 16;
 const MIN_DEFAULT_FEE_MSAT = 5_000n;
 /** Of a payee whom nobody has asked: a little more than BOLT 2's 18 blocks, as Core Lightning has it. */
 const KEYSEND_FINAL_CLTV_DELTA = 22;
@@ -109,6 +114,8 @@ export function planInvoice(request: PayRequest, currency: Currency, { nowMs, bl
     maxAttempts,
     search: {
       details,
+      // BOLT 9, `basic_mpp`: who does not offer it takes one part alone.
+      maxParts: hasFeature(invoice.features, 'basic_mpp') ? (request.maxParts ?? DEFAULT_MAX_PARTS) : 1,
       request: {
         payee: toString(payeeNodeId, 'hex'),
         amountMsat,
@@ -143,6 +150,8 @@ export function planKeysend(
     maxAttempts,
     search: {
       details,
+      // There is no secret by which the payee could tell parts of one payment from others.
+      maxParts: 1,
       request: {
         ...routeQuestion(request, blockHeight),
         finalPayloadExtraBytes: finalPayloadExtraBytes(details, amountMsat),

@@ -36,6 +36,8 @@ export interface PartSecrets {
 export interface PaymentSearch {
   readonly request: RouteRequest;
   readonly details: PayeeDetails;
+  /** At most so many are out at once. */
+  readonly maxParts: number;
 }
 
 /** A payment with what its chart must not know and what its history needs. */
@@ -212,7 +214,8 @@ export class PaymentStore {
       description: row.description ?? undefined,
       createdAtMs: row.created_ms,
       finishedAtMs: row.finished_ms ?? undefined,
-      search: decodeJson(row.search) as PaymentSearch,
+      // Of before there were parts: one at a time.
+      search: { maxParts: 1, ...(decodeJson(row.search) as Omit<PaymentSearch, 'maxParts'>) },
       partSecrets: new Map(parts.flatMap((part) => secretsFromRow(part))),
       learnt: new Map(parts.flatMap(({ number, learnt }) => (learnt === null ? [] : [[number, decodeJson(learnt) as Learnt[]]]))),
     };

@@ -7,7 +7,9 @@ import { sha256 } from '../../protocols/crypto/hash.ts';
 import { RunnelError } from '../../protocols/errors.ts';
 import type { RouteResult } from '../routing/find-path.ts';
 import { withLesson, type AttemptOutcome, type Lesson } from '../routing/lesson.ts';
+import type { NoRoute } from '../routing/no-route.ts';
 import type { RouteRequest } from '../routing/request.ts';
+import type { FoundSplit } from '../routing/split.ts';
 import type { Clock, RandomBytes } from '../runtime/clock.ts';
 import type { ChannelDirectory } from './directory.ts';
 import { PaymentError } from './errors.ts';
@@ -24,6 +26,7 @@ import {
 import { htlcKey, type Outlet } from './outlet.ts';
 import { notSent, notTaken, readPartFailure, type PartReport } from './part-failure.ts';
 import { makePartOnion } from './part-onion.ts';
+import { outstanding, requestForRest } from './rest.ts';
 import type { PaymentPlan } from './payment-request.ts';
 import { paymentRecord, type PartSecrets, type PaymentStore } from './payment-store.ts';
 import type { PaymentsNotice, UnexpectedEvent } from './records.ts';
@@ -31,6 +34,7 @@ import type { PaymentsNotice, UnexpectedEvent } from './records.ts';
 /** What the payments ask of the router. */
 export interface PaymentRouter {
   findRoute(request: RouteRequest): RouteResult;
+  findSplit(request: RouteRequest, maxParts: number): FoundSplit | NoRoute;
   reportOutcome(outcome: AttemptOutcome): Lesson;
 }
 
@@ -193,7 +197,7 @@ export class Payments {
 
   #perform(payment: LivePayment, effect: PaymentEffect): void {
     switch (effect.type) {
-      case 'findRoute':
+      case 'findRoutes':
         this.#send(payment, this.#search(payment));
         return;
       case 'sendPart':
@@ -209,12 +213,13 @@ export class Payments {
     }
   }
 
-  #search({ search }: LivePayment): PaymentEvent {
+  #search({ search, actor }: LivePayment): PaymentEvent {
     const { router, directory } = this.#options;
     try {
       // Expiries count from the height of this attempt, not of the first.
-      const result = router.findRoute({ ...search.request, blockHeight: directory.blockHeight() });
-      if (result.found) return { type: 'routeFound', route: result.route };
+      const request = { ...requestForRest(search.request, actor.data), blockHeight: directory.blockHeight() };
+      const result = router.findSplit(request, Math.max(1, search.maxParts - outstanding(actor.data).length));
+      if (result.found) return { type: 'routesFound', routes: result.parts.map(({ route }) => route) };
       return { type: 'noRoute', failure: { code: 'no_route', message: result.message } };
     } catch (error) {
       // An invoice may ask for what no route can give, such as a time lock of 2^32 blocks.
@@ -224,6 +229,11 @@ export class Payments {
   }
 
   #sendPart(payment: LivePayment, part: PaymentPart): void {
+    if (payment.actor.state !== 'sending') {
+      const failure = { code: 'not_sent', message: 'another part of the payment failed for good' };
+      this.#partFailed({ payment, part }, { failure, mayRetry: false });
+      return;
+    }
     const { outlet, directory, randomBytes } = this.#options;
     const { paymentHash } = payment.actor.data;
     const { hops, totalAmountMsat: amountMsat, cltvExpiry } = part.route;
@@ -237,7 +247,8 @@ export class Payments {
     }
     try {
       const { channelIndex } = channel;
-      const { packet, ...secrets } = makePartOnion(part.route, payment.search.details, paymentHash, randomBytes);
+      const { amountMsat: totalMsat } = payment.actor.data;
+      const { packet, ...secrets } = makePartOnion(part.route, { ...payment.search.details, totalMsat }, paymentHash, randomBytes);
       payment.partSecrets.set(part.number, { ...secrets, channelIndex });
       const reference = referenceOf(payment, part);
       outlet.offerHtlc(channelIndex, {

@@ -218,6 +218,8 @@ function fromForwarder(
   if (node === undefined || edge === undefined) return DONE;
   const { badOnion, perm, node: isNodeFailure } = failureFlags(failure);
   const exclude = { directions: [bare(edge)] };
+  // A smaller part may still pass: half of it is as likely as not to.
+  const excludeAmount = { directions: [{ ...bare(edge), fromMsat: edge.amountMsat / 2n + 1n }] };
 
   if (isNodeFailure || OWN_FAILURES.has(failure.type)) {
     return excludeNode(teacher, node.nodeId, perm && isNodeFailure);
@@ -236,7 +238,7 @@ function fromForwarder(
   // `temporary_channel_failure` and whatever is not known: it may pass later, or a smaller amount now.
   if (perm) teacher.failed(edge, { permanent: true });
   else teacher.lacked(edge);
-  return { retry: true, exclude };
+  return { retry: true, exclude: perm ? exclude : excludeAmount };
 }
 
 function fromUnreadable(teacher: Teacher, edges: readonly RouteEdge[]): Verdict {

@@ -42,7 +42,17 @@ export interface Exclusions {
   readonly nodes?: readonly NodeId[];
   /** Both directions. */
   readonly channels?: readonly bigint[];
-  readonly directions?: readonly ChannelDirection[];
+  readonly directions?: readonly ExcludedDirection[];
+}
+
+/** One direction of a channel, for any amount or from this one on, which is that of all parts together that are not out yet. */
+export interface ExcludedDirection extends ChannelDirection {
+  readonly fromMsat?: bigint;
+}
+
+/** What other parts of the same payment hold in a channel already. */
+export interface ReservedLiquidity extends ChannelDirection {
+  readonly amountMsat: bigint;
 }
 
 /** Asks for one path that carries one HTLC to the payee. */
@@ -72,6 +82,7 @@ export interface RouteRequest {
   readonly finalPayloadExtraBytes?: number;
   readonly routeHints?: readonly (readonly RouteHintHop[])[];
   readonly exclude?: Exclusions;
+  readonly reserved?: readonly ReservedLiquidity[];
   readonly policyOverrides?: readonly PolicyOverride[];
   /**
    * An invoice says which features the payee asks for: those of its `node_announcement` are then not looked at (BOLT

@@ -1,11 +1,14 @@
 import type { NodeId } from '../network/network.ts';
-import { findPath, type PathContext, type RouteResult } from './find-path.ts';
+import { findPath, type FoundRoute, type PathContext, type RouteResult } from './find-path.ts';
 import { applyGraphChange, type GraphChange } from './graph-change.ts';
 import type { ChannelGraph } from './graph.ts';
 import { learn, type AttemptOutcome, type Lesson } from './lesson.ts';
 import type { Liquidity } from './liquidity.ts';
 import type { LocalChannel, RouteRequest } from './request.ts';
+import { findPaths } from './k-best.ts';
+import type { NoRoute } from './no-route.ts';
 import { Roads } from './roads.ts';
+import { findSplit, type FoundSplit } from './split.ts';
 import type { Weights } from './weights.ts';
 
 /** What the router is made of. It holds no other state. */
@@ -37,6 +40,16 @@ export class Router {
   /** See `findPath`. "No route" is a result; throws `RoutingError` only for a request that means nothing. */
   findRoute(request: RouteRequest): RouteResult {
     return findPath(this.#context(), request);
+  }
+
+  /** See `findSplit`. */
+  findSplit(request: RouteRequest, maxParts: number): FoundSplit | NoRoute {
+    return findSplit(this.#context(), request, maxParts);
+  }
+
+  /** See `findPaths`. */
+  findRoutes(request: RouteRequest, count: number): readonly FoundRoute[] | NoRoute {
+    return findPaths(this.#context(), request, count);
   }
 
   /** Learns from how an attempt ended, and says whether and how its payment may go on. */

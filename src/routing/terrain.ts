@@ -70,10 +70,15 @@ export class Terrain {
   readonly #extraNodeIds: NodeId[] = [];
   readonly #extraInto = new Map<number, ExtraEdge[]>();
   readonly #extraOutOf = new Map<number, ExtraEdge[]>();
+  readonly #request: RouteRequest;
   readonly #liquidity: Liquidity;
   readonly #scratch: Scratch;
   readonly #excludedChannels: ReadonlySet<bigint>;
   readonly #excludedDirections: ReadonlySet<string>;
+  /** Of directions that are excluded for large amounts alone: the most that they are asked for. */
+  readonly #caps = new Map<string, bigint>();
+  /** What parts that are out hold. */
+  readonly #reserved = new Map<number, number>();
   /** What other parts of the same payment send over an edge already. */
   readonly #loads = new Map<number, number>();
   /** Extra edges that are closed for now. */
@@ -86,6 +91,7 @@ export class Terrain {
     this.arrays = roads.graph.arrays();
     this.graphNodes = roads.graph.nodeSlots;
     this.graphEdges = 2 * roads.graph.channelSlots;
+    this.#request = request;
     this.#liquidity = roads.liquidity;
     this.#scratch = roads.scratch;
     this.#scratch.clear();
@@ -93,7 +99,12 @@ export class Terrain {
     this.nodeMask = this.#scratch.nodeMask;
     const { nodes = [], channels = [], directions = [] } = request.exclude ?? {};
     this.#excludedChannels = new Set(channels);
-    this.#excludedDirections = new Set(directions.map(keyOf));
+    this.#excludedDirections = new Set(directions.filter(({ fromMsat }) => fromMsat === undefined).map(keyOf));
+    for (const { fromMsat, ...direction } of directions) {
+      if (fromMsat === undefined) continue;
+      const known = this.#caps.get(keyOf(direction));
+      if (known === undefined || fromMsat <= known) this.#caps.set(keyOf(direction), fromMsat - 1n);
+    }
 
     // A circle begins at a node of its own, so that the way may end where it begins.
     this.source = request.payee === self ? this.#addNode('') : this.#resolve(self);
@@ -103,10 +114,13 @@ export class Terrain {
     this.#maskExcluded();
     for (const channel of localChannels) this.#addLocal(self, channel);
     for (const plan of this.#plans(request, self)) this.#addEdge(plan);
+    for (const { amountMsat, ...edge } of request.reserved ?? []) this.#reserve(edge, clampMsat(amountMsat));
+    this.clearLoads();
   }
 
   /** Takes the marks off again. */
   leave(): void {
+    this.#reserved.clear();
     this.clearLoads();
     this.#scratch.clear();
   }
@@ -149,9 +163,11 @@ export class Terrain {
     if (edge < this.graphEdges) this.edgeMask[edge] = load === 0 ? 0 : EDGE_LOADED;
   }
 
+  /** Only what parts that are out hold is left. */
   clearLoads(): void {
     for (const edge of this.#loads.keys()) if (edge < this.graphEdges) this.edgeMask[edge] = 0;
     this.#loads.clear();
+    for (const [edge, amount] of this.#reserved) this.addLoad(edge, amount);
   }
 
   /** Whether the payment must not use the edge. */
@@ -271,6 +287,11 @@ export class Terrain {
         yield { shortChannelId: hop.shortChannelId, from: hop.nodeId, to, policy, capacity: MAX_AMOUNT_MSAT };
       }
     }
+    for (const key of this.#caps.keys()) {
+      const edge = edgeOf(key);
+      const policy = this.graph.policy(edge.shortChannelId, edge.direction);
+      if (policy !== undefined && !overrides.has(key)) overrides.set(key, { ...edge, policy });
+    }
     for (const { shortChannelId, direction, policy } of overrides.values()) {
       const channel = this.graph.channel(shortChannelId);
       const c = this.graph.channelIndex(shortChannelId);
@@ -292,7 +313,7 @@ export class Terrain {
       isLocal: false,
       htlcMinimum: clampMsat(policy.htlcMinimumMsat),
       htlcMaximum: clampMsat(policy.htlcMaximumMsat),
-      capacity,
+      capacity: Math.min(capacity, this.#capOf(edge)),
       feeBase: policy.feeBaseMsat,
       feePpm: policy.feeProportionalMillionths,
       cltvExpiryDelta: policy.cltvExpiryDelta,
@@ -300,6 +321,21 @@ export class Terrain {
       excluded: this.#isExcluded(edge),
       estimate: this.#liquidity.estimate(this.#liquidity.boundsOf(edge), capacity),
     });
+  }
+
+  /** What a direction may be asked for at most, beside what it holds for parts that are out. */
+  #capOf(edge: ChannelDirection): number {
+    const cap = this.#caps.get(keyOf(edge));
+    if (cap === undefined) return Infinity;
+    const held = this.#request.reserved?.filter((other) => keyOf(other) === keyOf(edge)) ?? [];
+    return clampMsat(held.reduce((sum, { amountMsat }) => sum + amountMsat, cap));
+  }
+
+  #reserve(edge: ChannelDirection, amount: number): void {
+    const c = this.graph.channelIndex(edge.shortChannelId);
+    const ids = this.extraEdges.filter((extra) => keyOf(extra) === keyOf(edge)).map(({ id }) => id);
+    if (c !== undefined && this.edgeMask[2 * c + edge.direction] === 0) ids.push(2 * c + edge.direction);
+    for (const id of ids) this.#reserved.set(id, (this.#reserved.get(id) ?? 0) + amount);
   }
 
   #push(edge: Omit<ExtraEdge, 'id'>): void {

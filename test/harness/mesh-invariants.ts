@@ -211,8 +211,11 @@ function paymentFaults(mesh: Mesh): string[] {
     const ours = forwarded.filter(({ paymentHash }) => equals(paymentHash, payment.paymentHash));
     const earnedMsat = sum(ours.map(({ feeMsat }) => feeMsat));
     if (earnedMsat !== payment.feeMsat) faults.push(`${name} cost ${payment.feeMsat} msat in fees, and forwarders earned ${earnedMsat}`);
-    const route = payment.attempts.find(({ status }) => status === 'succeeded')?.route;
-    if (route?.hops.length !== ours.length + 1) faults.push(`${name} took ${route?.hops.length} hops, and ${ours.length} forwarded it`);
+    const parts = payment.attempts.filter(({ status }) => status === 'succeeded');
+    const forwards = parts.reduce((count, { route }) => count + route.hops.length - 1, 0);
+    if (forwards !== ours.length) faults.push(`${name} was to be forwarded ${forwards} times, and was ${ours.length} times`);
+    const arrived = sum(parts.map(({ route }) => route.amountMsat));
+    if (arrived !== payment.amountMsat) faults.push(`${name}: ${parts.length} parts came to ${arrived} msat of ${payment.amountMsat}`);
   }
   for (const { name, node } of mesh.nodes) {
     for (const { paymentHash, status } of node.payments.listInvoices(ALL).invoices) {

@@ -43,6 +43,8 @@ const part = (changes: Partial<PaymentPart> = {}): PaymentPart => ({
 
 const dataIn: Record<PaymentState, PaymentData> = {
   routing: payment,
+  failing: { ...payment, parts: [part({ htlc }), part({ number: 1, htlc, outcome: { kind: 'failed', failure } })], failure },
+  settling: { ...payment, parts: [part({ htlc }), part({ number: 1, htlc, outcome: { kind: 'succeeded' } })], paymentPreimage: preimage },
   sending: { ...payment, parts: [part()] },
   waiting: { ...payment, parts: [part({ htlc })] },
   succeeded: { ...payment, parts: [part({ htlc, outcome: { kind: 'succeeded' } })], paymentPreimage: preimage },
@@ -53,7 +55,7 @@ const failed = (changes: object = {}) =>
   ({ type: 'partFailed', part: 0, failure, mayRetry: true, nowMs: 0, ...changes }) as const;
 const events = {
   search: { type: 'search' },
-  routeFound: { type: 'routeFound', route },
+  routesFound: { type: 'routesFound', routes: [route] },
   noRoute: { type: 'noRoute', failure },
   htlcOffered: { type: 'htlcOffered', part: 0, htlc },
   htlcFulfilled: { type: 'htlcFulfilled', part: 0, paymentPreimage: preimage },
@@ -66,7 +68,7 @@ const events = {
 } as const satisfies Record<string, PaymentEvent>;
 
 const failures = {
-  failedForNow: { to: 'routing', effects: ['findRoute'] },
+  failedForNow: { to: 'routing', effects: ['findRoutes'] },
   failedForGood: ignored('failed'),
   failedLate: ignored('failed'),
 };
@@ -74,11 +76,25 @@ const failures = {
 /** Every answer of the chart; what is not listed is not answered. */
 const answers: Record<PaymentState, Partial<Record<keyof typeof events, Reaction>>> = {
   routing: {
-    search: { to: 'routing', effects: ['findRoute'] },
-    routeFound: { to: 'sending', effects: ['sendPart'] },
+    search: { to: 'routing', effects: ['findRoutes'] },
+    routesFound: { to: 'sending', effects: ['sendPart'] },
     noRoute: ignored('failed'),
   },
-  sending: { ...failures, htlcOffered: ignored('waiting') },
+  sending: { ...failures, htlcOffered: ignored('waiting'), htlcFulfilled: ignored('succeeded') },
+  failing: {
+    htlcOffered: ignored('failing'),
+    htlcFulfilled: ignored('succeeded'),
+    failedForNow: ignored('failed'),
+    failedForGood: ignored('failed'),
+    failedLate: ignored('failed'),
+  },
+  settling: {
+    htlcOffered: ignored('settling'),
+    htlcFulfilled: ignored('succeeded'),
+    failedForNow: ignored('succeeded'),
+    failedForGood: ignored('succeeded'),
+    failedLate: ignored('succeeded'),
+  },
   waiting: {
     ...failures,
     htlcOffered: ignored('waiting'),
@@ -110,7 +126,7 @@ describe('the chart of a payment', () => {
   it('keeps each attempt, and says why it ended', () => {
     const { actor } = reactionOf((emit) => createPayment(payment, emit), events.search as PaymentEvent);
     for (let attempt = 0; attempt < 3; attempt++) {
-      actor.send({ type: 'routeFound', route });
+      actor.send({ type: 'routesFound', routes: [route] });
       actor.send({ type: 'htlcOffered', part: attempt, htlc: { channelIndex: 1, id: BigInt(attempt) } });
       actor.send(failed({ part: attempt }));
     }
@@ -134,11 +150,46 @@ describe('the chart of a payment', () => {
     expect(after(events.failedForGood)).toBe('temporary_channel_failure');
   });
 
-  it('has never two parts out, and ends only when none is', () => {
+  const routeOf = (amountMsat: bigint): PaymentRoute => ({ ...route, amountMsat, totalAmountMsat: amountMsat + 10n });
+  const out = (data: PaymentData): readonly PaymentPart[] => data.parts.filter(({ outcome }) => outcome === undefined);
+  const sumOut = (data: PaymentData): bigint => out(data).reduce((sum, { route: { amountMsat } }) => sum + amountMsat, 0n);
+
+  it('sends what failed anew while the rest stands, and is settled once the last part is', () => {
+    const { actor } = reactionOf((emit) => createPayment(payment, emit), events.search as PaymentEvent);
+    const state = (): string => String(actor.getSnapshot().value);
+    actor.send({ type: 'routesFound', routes: [routeOf(600n), routeOf(400n)] });
+    actor.send({ type: 'htlcOffered', part: 0, htlc });
+    expect(state()).toBe('sending');
+    actor.send({ type: 'htlcOffered', part: 1, htlc: { ...htlc, id: 10n } });
+    expect(state()).toBe('waiting');
+    actor.send(failed({ part: 1 }));
+    expect([state(), sumOut(dataOf(actor))]).toEqual(['routing', 600n]);
+    actor.send({ type: 'routesFound', routes: [routeOf(400n)] });
+    actor.send({ type: 'htlcOffered', part: 2, htlc: { ...htlc, id: 11n } });
+    actor.send({ type: 'htlcFulfilled', part: 0, paymentPreimage: preimage });
+    expect(state()).toBe('settling');
+    actor.send({ type: 'htlcFulfilled', part: 2, paymentPreimage: preimage });
+    expect(state()).toBe('succeeded');
+    expect(dataOf(actor).parts.map(({ outcome }) => outcome?.kind)).toEqual(['succeeded', 'failed', 'succeeded']);
+  });
+
+  it('waits for the parts that are out before it has failed', () => {
+    const { actor } = reactionOf((emit) => createPayment(payment, emit), events.search as PaymentEvent);
+    actor.send({ type: 'routesFound', routes: [routeOf(600n), routeOf(400n)] });
+    actor.send({ type: 'htlcOffered', part: 0, htlc });
+    actor.send(failed({ part: 1, mayRetry: false }));
+    expect(String(actor.getSnapshot().value)).toBe('failing');
+    actor.send(failed({ part: 0, failure: { code: 'mpp_timeout', message: 'late' } }));
+    expect(String(actor.getSnapshot().value)).toBe('failed');
+    expect(dataOf(actor).failure).toEqual(failure);
+  });
+
+  it('has never more out than it is to pay, and ends only when nothing is', () => {
     const anyEvent = fc.oneof(
-      fc.constantFrom<PaymentEvent>(events.search, events.routeFound, events.noRoute),
+      fc.constantFrom<PaymentEvent>(events.search, events.noRoute),
+      fc.integer({ min: 1, max: 3 }).map((parts) => ({ type: 'routes', parts }) as const),
       fc
-        .record({ part: fc.nat({ max: 3 }), mayRetry: fc.boolean() })
+        .record({ part: fc.nat({ max: 5 }), mayRetry: fc.boolean() })
         .chain(({ part: number, mayRetry }) =>
           fc.constantFrom<PaymentEvent>(
             { type: 'htlcOffered', part: number, htlc },
@@ -148,17 +199,28 @@ describe('the chart of a payment', () => {
         ),
     );
     fc.assert(
-      fc.property(fc.array(anyEvent, { maxLength: 40 }), (sequence) => {
-        const { actor } = reactionOf((emit) => createPayment(payment, emit), events.search as PaymentEvent);
+      fc.property(fc.array(anyEvent, { maxLength: 60 }), (sequence) => {
+        const { actor } = reactionOf((emit) => createPayment({ ...payment, maxAttempts: 8 }, emit), events.search as PaymentEvent);
         for (const event of sequence) {
-          actor.send(event);
+          const missing = payment.amountMsat - sumOut(dataOf(actor));
+          if (event.type !== 'routes') actor.send(event);
+          // As the router answers: all that is missing, in so many parts.
+          else if (missing >= BigInt(event.parts)) {
+            const share = missing / BigInt(event.parts);
+            const amounts = Array.from({ length: event.parts }, (_, index) => (index === 0 ? missing - share * BigInt(event.parts - 1) : share));
+            actor.send({ type: 'routesFound', routes: amounts.map(routeOf) });
+          }
           const state = String(actor.getSnapshot().value) as PaymentState;
-          const out = dataOf(actor).parts.filter(({ outcome }) => outcome === undefined).length;
-          expect(out).toBe(state === 'sending' || state === 'waiting' ? 1 : 0);
-          expect(dataOf(actor).paymentPreimage !== undefined).toBe(state === 'succeeded');
-          if (state === 'succeeded') expect(dataOf(actor).failure).toBeUndefined();
+          const data = dataOf(actor);
+          expect(sumOut(data)).toBeLessThanOrEqual(payment.amountMsat);
+          if (state === 'waiting') expect(sumOut(data)).toBe(payment.amountMsat);
+          if (state === 'succeeded' || state === 'failed') expect(out(data)).toEqual([]);
+          if (state === 'failing' || state === 'settling') expect(out(data).length).toBeGreaterThan(0);
+          expect(data.paymentPreimage !== undefined).toBe(state === 'succeeded' || state === 'settling');
+          expect(data.failure !== undefined).toBe(state === 'failed' || state === 'failing');
         }
       }),
+      { numRuns: 500 },
     );
   });
 });

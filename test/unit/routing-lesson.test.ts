@@ -94,7 +94,7 @@ describe('a failure on the way', () => {
     const lesson = router.reportOutcome(
       failed(route, 0, { type: 'temporary_channel_failure', channelUpdate: new Uint8Array() }),
     );
-    expect(verdictOf(lesson)).toEqual({ retry: true, exclude: { directions: [BOB_CAROL] } });
+    expect(verdictOf(lesson)).toEqual({ retry: true, exclude: { directions: [{ ...BOB_CAROL, fromMsat: 50_011n }] } });
     expect(chance(BOB_CAROL, 100_020)).toBe(0);
     expect(chance(BOB_CAROL, 50_010)).toBe(0.5);
     expect(scidsAfter(router, request, lesson)).toEqual([1n, SPARE, 3n]);
