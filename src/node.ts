@@ -77,6 +77,11 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
         feeProportionalMillionths: config.policy.feePpm,
         cltvExpiryDelta: config.policy.cltvExpiryDelta,
       },
+      weights: {
+        attemptCostMsat: Number(config.routing.attemptCostMsat),
+        attemptCostPpm: config.routing.attemptCostPpm,
+        timeValuePpb: config.routing.timeValuePpb,
+      },
       journalLimits: config.journal,
       profile: {
         alias: config.alias ?? hexOf(signer.node.nodeId).slice(0, 16),

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as ldk from 'lightningdevkit';
-import { fromString } from 'uint8arrays';
+import { fromString, toString } from 'uint8arrays';
 import type { NodeId } from '../../src/network/network.ts';
 import type { GraphRow } from './graph-csv.ts';
 import { rapidGossipSnapshot } from './rapid-gossip.ts';
@@ -15,11 +15,20 @@ export interface LdkRequest {
   readonly finalCltvDelta: number;
   readonly maxCltvDelta: number;
   readonly maxParts: number;
+  readonly failedChannels?: readonly bigint[];
 }
 
 export interface LdkRoute {
   readonly feeMsat: bigint;
   readonly parts: number;
+  readonly paths: readonly LdkPath[];
+}
+
+/** One way, and what each of its channels carries. */
+export interface LdkPath {
+  readonly path: ldk.Path;
+  readonly hops: readonly { readonly shortChannelId: bigint; readonly nodeId: NodeId; readonly amountMsat: bigint }[];
+  readonly cltvDelta: number;
 }
 
 /** What LDK chooses by: its default scorer, or fees and nothing else. */
@@ -58,16 +67,39 @@ export class LdkRouter {
     const payment = ldk.PaymentParameters.constructor_for_keysend(fromString(payee, 'hex'), finalCltvDelta, maxParts > 1);
     payment.set_max_path_count(maxParts);
     payment.set_max_total_cltv_expiry_delta(maxCltvDelta);
+    payment.set_previously_failed_channels([...(request.failedChannels ?? [])]);
     const parameters = ldk.RouteParameters.constructor_new(payment, amountMsat, ldk.Option_u64Z.constructor_some(maxFeeMsat));
     const result = ldk.UtilMethods.constructor_find_route(
       fromString(payer, 'hex'), parameters, this.#graph, null, this.#logger, this.#scorer.as_ScoreLookUp(), this.#parameters, SEED,
     );
     if (!(result instanceof ldk.Result_RouteLightningErrorZ_OK)) return undefined;
-    return { feeMsat: result.res.get_total_fees(), parts: result.res.get_paths().length };
+    const paths = result.res.get_paths();
+    return { feeMsat: result.res.get_total_fees(), parts: paths.length, paths: paths.map(pathOf) };
+  }
+
+  /** The channel did not carry what the path asked of it. */
+  pathFailed({ path }: LdkPath, shortChannelId: bigint): void {
+    this.#scorer.as_ScoreUpdate().payment_path_failed(path, shortChannelId, BigInt(Math.floor(Date.now() / 1_000)));
+  }
+
+  pathSettled({ path }: LdkPath): void {
+    this.#scorer.as_ScoreUpdate().payment_path_successful(path, BigInt(Math.floor(Date.now() / 1_000)));
   }
 }
 
 const SEED = new Uint8Array(32);
+
+function pathOf(path: ldk.Path): LdkPath {
+  const list = path.get_hops();
+  // LDK has with each hop the fee of the next, and with the last the amount.
+  let amountMsat = 0n;
+  const hops = list.map((hop) => ({ shortChannelId: hop.get_short_channel_id(), nodeId: toString(hop.get_pubkey(), 'hex'), feeMsat: hop.get_fee_msat() }));
+  const withAmounts = hops.reverse().map(({ shortChannelId, nodeId, feeMsat }) => {
+    amountMsat += feeMsat;
+    return { shortChannelId, nodeId, amountMsat };
+  });
+  return { path, hops: withAmounts.reverse(), cltvDelta: list.reduce((sum, hop) => sum + hop.get_cltv_expiry_delta(), 0) };
+}
 
 function clearPrices(parameters: ldk.ProbabilisticScoringFeeParameters): void {
   parameters.set_base_penalty_msat(0n);

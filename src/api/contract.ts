@@ -14,6 +14,7 @@ import { overviewMethods } from './contract/overview.ts';
 import { paymentsMethods } from './contract/payments.ts';
 import { peersMethods } from './contract/peers.ts';
 import { pendingMethods } from './contract/pending.ts';
+import { routesMethods } from './contract/routes.ts';
 import { walletMethods } from './contract/wallet.ts';
 
 /** In the order in which help shows them. */
@@ -28,6 +29,7 @@ export const contract = {
   ...pendingMethods,
   ...backupMethods,
   ...paymentsMethods,
+  ...routesMethods,
   ...forwardsMethods,
   ...graphMethods,
 };

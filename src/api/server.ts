@@ -72,6 +72,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   }
 }
 
+/** Those that answer once the payment has ended. */
+const PAYING: ReadonlySet<MethodName> = new Set(['pay', 'keysend', 'rebalance']);
+
 function addRoute(app: FastifyInstance, name: MethodName, api: Api, waiters: PaymentWaiters): void {
   const spec: MethodSpec = contract[name];
   const call = api[name] as (input: unknown) => Promise<unknown>;
@@ -82,7 +85,7 @@ function addRoute(app: FastifyInstance, name: MethodName, api: Api, waiters: Pay
     async handler(request, reply) {
       const input = parseInput(spec, request);
       let output = await call(input);
-      if (name === 'pay' || name === 'keysend') {
+      if (PAYING.has(name)) {
         const { timeoutSeconds = PAY_TIMEOUT_SECONDS } = input as { timeoutSeconds?: number };
         const gone = new AbortController();
         reply.raw.once('close', () => gone.abort());

@@ -53,6 +53,13 @@ export function renderDecoded(decoded: Output<'decode'>): string {
 }
 
 export function renderPayment(payment: Payment): string {
+  return withAttempts(payment, payment.failure?.message);
+}
+
+/** Of one that was just made: why it failed is said as an error. */
+export const renderOutcome = (payment: Payment): string => withAttempts(payment);
+
+function withAttempts(payment: Payment, failure?: string): string {
   const head = list({
     'payment hash': payment.paymentHash,
     status: payment.status,
@@ -63,13 +70,13 @@ export function renderPayment(payment: Payment): string {
     preimage: payment.preimage,
     created: time(payment.createdAt),
     finished: time(payment.finishedAt),
-    failure: payment.failure?.message,
+    failure,
   });
   const attempts = payment.attempts.map((attempt, index) => {
     const outcome = attempt.failure === undefined ? attempt.status : `${attempt.status}: ${attempt.failure.message}`;
     const learnt = attempt.learnt.map(({ text }) => harmless(`- ${text}`));
     const body = [renderHops(attempt.route.hops, attempt.failedHop), ...(learnt.length === 0 ? [] : ['learnt:', ...learnt])];
-    return section(`attempt ${index + 1}, ${outcome}`, body.join('\n'));
+    return section(`attempt ${index + 1}, ${formatMsat(attempt.route.amountMsat)} sat, ${outcome}`, body.join('\n'));
   });
   return [head, ...attempts].join('\n\n');
 }
@@ -88,18 +95,52 @@ export function renderPayments({ payments, total }: Output<'payments'>): string 
   return withTotal(table(titles, rows, 'No payments; `runnel pay <invoice>` makes one.'), rows.length, total);
 }
 
-export function renderRoute(route: Output<'route'>): string {
+type Weighed = Output<'route'>['routes'][number];
+
+export function renderRoutes({ routes, parts, weights }: Output<'route'>): string {
+  const title = (index: number): string => (parts ? `part ${index + 1} of ${routes.length}` : `route ${index + 1}`);
+  const shown = routes.map((route, index) => (routes.length === 1 ? renderRoute(route) : section(title(index), renderRoute(route))));
+  if (routes.some(({ reasons }) => reasons !== undefined)) shown.push(renderWeights(weights));
+  return shown.join('\n\n');
+}
+
+function renderRoute(route: Weighed): string {
   const head = list({
     'amount (sat)': formatMsat(route.amountMsat),
     'fee (sat)': formatMsat(route.feeMsat),
     'total (sat)': formatMsat(route.totalMsat),
+    'score (sat)': formatMsat(route.costMsat),
+    chance: percent(route.chancePpm),
     'first expiry': route.cltvExpiry,
   });
-  return `${head}\n\n${renderHops(route.hops)}`;
+  return [head, renderHops(route.hops), ...(route.reasons === undefined ? [] : [renderReasons(route.reasons)])].join('\n\n');
 }
 
+/** What the score is made of. */
+function renderReasons(reasons: NonNullable<Weighed['reasons']>): string {
+  return table(
+    ['WHY', 'FEE (SAT)', 'LOCK (SAT)', 'RISK (SAT)', 'CHANCE', 'BALANCE BELIEVED (SAT)', 'KNOWN BY'],
+    reasons.map((reason) => [
+      reason.shortChannelId,
+      formatMsat(reason.feeMsat),
+      formatMsat(reason.lockPriceMsat),
+      formatMsat(reason.riskPriceMsat),
+      percent(reason.chancePpm),
+      `${formatMsat(reason.atLeastMsat)} to ${formatMsat(reason.lessThanMsat)}`,
+      reason.learned ? 'attempts' : 'its capacity',
+    ]),
+    'Only our own channel: no fee, no lock, no risk.',
+  );
+}
+
+const renderWeights = ({ attemptCostMsat, attemptCostPpm, timeValuePpb }: Output<'route'>['weights']): string =>
+  `Weights: a failed attempt ${formatMsat(attemptCostMsat)} sat and ${attemptCostPpm} millionths of the amount; ` +
+  `a block of lock ${timeValuePpb} billionths (--attempt-cost, --attempt-ppm, --time-ppb).`;
+
+const percent = (ppm: number): string => `${(ppm / 10_000).toFixed(2)} %`;
+
 /** `failedHop`: the hop at whose end the payment failed. */
-function renderHops(hops: Output<'route'>['hops'], failedHop?: number): string {
+function renderHops(hops: Weighed['hops'], failedHop?: number): string {
   return table(
     ['CHANNEL', 'SAT', 'FEE', 'EXPIRY', 'TO NODE'],
     hops.map((hop, index) => [

@@ -10,9 +10,10 @@ import {
   renderDecoded,
   renderInvoice,
   renderInvoices,
+  renderOutcome,
   renderPayment,
   renderPayments,
-  renderRoute,
+  renderRoutes,
 } from './render-payments.ts';
 import { renderBalance, renderBump, renderUtxos, renderWithdrawal } from './render-wallet.ts';
 import { list, section, table, time } from './text.ts';
@@ -83,11 +84,12 @@ const renderers: Renderers = {
   invoice: renderInvoice,
   invoices: renderInvoices,
   decode: renderDecoded,
-  pay: renderPayment,
-  keysend: renderPayment,
+  pay: renderOutcome,
+  keysend: renderOutcome,
+  rebalance: renderOutcome,
   payments: renderPayments,
   payment: renderPayment,
-  route: renderRoute,
+  route: renderRoutes,
   forwards: renderForwards,
   graph: ({ nodes, channels }) =>
     [

@@ -41,7 +41,7 @@ export async function runVerb(call: VerbCall, settings: Settings): Promise<void>
     );
   };
 
-  if (call.name === 'pay' || call.name === 'keysend') {
+  if (call.name === 'pay' || call.name === 'keysend' || call.name === 'rebalance') {
     const startedMs = Date.now();
     const payment = await runPayment(client, progress, call.name, call.input);
     print(call.name, payment);
@@ -79,9 +79,12 @@ function withFile({ cli: { readsFile } }: MethodSpec, input: unknown): unknown {
 async function runPayment(
   client: Client,
   progress: Progress,
-  name: 'pay' | 'keysend',
+  name: 'pay' | 'keysend' | 'rebalance',
   input: unknown,
 ): Promise<Output<'payment'>> {
+  if (name === 'rebalance') {
+    return followPayment(client, progress, undefined, () => client.rebalance(input as Input<'rebalance'>));
+  }
   if (name === 'keysend') {
     return followPayment(client, progress, undefined, () => client.keysend(input as Input<'keysend'>));
   }

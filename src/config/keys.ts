@@ -96,6 +96,11 @@ export const configSchema = z.strictObject({
       .default(80)
       .describe('Blocks between the expiries of an incoming and an outgoing HTLC'),
   }),
+  routing: z.strictObject({
+    attemptCostMsat: amount(0n, 1_000_000_000n).default(10_000n).describe('What being spared a failed attempt to pay is worth, in msat'),
+    attemptCostPpm: integer(0, 1_000_000).default(500).describe('The same in millionths of the amount, on top'),
+    timeValuePpb: integer(0, 1_000_000).default(15).describe('What a block less of locked funds is worth, in billionths of the amount'),
+  }),
   channel: z.strictObject({
     minDepth: integer(1, 144).default(3).describe('Confirmations that a channel opened by a peer needs'),
     minFundingSat: amount(1_000n, MAX_SAT).default(20_000n).describe('Smallest channel to accept'),

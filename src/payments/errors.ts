@@ -7,6 +7,7 @@ import { RunnelError } from '../../protocols/errors.ts';
  * - `amount_missing`: the invoice leaves the amount to the payer, who gave none
  * - `amount_not_asked`: the invoice asks for another amount than the one given
  * - `amount_invalid`: not between 1 msat and all the bitcoin there can be
+ * - `circle_invalid`: money cannot go round in this way
  * - `payment_in_flight`: a payment of the same hash is on its way, and would be paid twice
  * - `payment_unknown`, `invoice_unknown`: there is none of that hash
  * - `invoice_not_open`: it was paid already, or is over
@@ -17,6 +18,7 @@ export type PaymentErrorCode =
   | 'amount_missing'
   | 'amount_not_asked'
   | 'amount_invalid'
+  | 'circle_invalid'
   | 'payment_in_flight'
   | 'payment_unknown'
   | 'invoice_unknown'

@@ -2,10 +2,10 @@ import type { HtlcNotice } from '../../machines/channel/effects.ts';
 import { decodeInvoice } from '../../protocols/invoice/decode.ts';
 import type { Invoice } from '../../protocols/invoice/invoice.ts';
 import type { NodeSigner } from '../keys/signer-api.ts';
-import type { RouteResult } from '../routing/find-path.ts';
 import type { PaymentsEvent, Turn, TurnParticipant } from '../runtime/turn.ts';
 import type { Database } from '../storage/database.ts';
 import { CircuitStore, type ForwardList, type ForwardTotals } from './circuit-store.ts';
+import { checkCircle, planCircle, type CircleRequest, type OwnEnd } from './circle.ts';
 import { Circuits } from './circuits.ts';
 import { PaymentError } from './errors.ts';
 import type { InvoiceMakerOptions, InvoiceRequest } from './invoice-maker.ts';
@@ -23,6 +23,7 @@ import {
   type PaymentPlan,
   type PayRequest,
 } from './payment-request.ts';
+import type { RouteRequest } from '../routing/request.ts';
 import { PaymentStore, paymentRecord, type PaymentList } from './payment-store.ts';
 import { Payments, type PaymentsOptions } from './payments.ts';
 import { Receiver } from './receiver.ts';
@@ -154,9 +155,19 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
     return this.#begin(() => planKeysend(request, this.#options.randomBytes, this.#moment()));
   }
 
-  /** Looks for a way to a node without paying. Throws `PaymentError` or `RoutingError`. */
-  findRoute(request: FindRouteRequest): RouteResult {
-    return this.#options.router.findRoute(routeQuestion(request, this.#options.directory.blockHeight()));
+  /**
+   * Pays this node itself, out over one channel and back over another. Rejects with `PaymentError` for a circle that
+   * cannot be, and then nothing is sent.
+   */
+  async rebalance(circle: CircleRequest, ours: OwnEnd): Promise<PaymentRecord> {
+    checkCircle(circle, ours);
+    const { invoice = '' } = await this.createInvoice({ amountMsat: circle.amountMsat, description: 'rebalance' });
+    return this.#begin(() => planCircle(planInvoice({ ...circle, invoice }, this.#options.currency, this.#moment()), circle, ours));
+  }
+
+  /** What is asked of a router to look for a way without paying. Throws `PaymentError` or `RoutingError`. */
+  routeQuestion(request: FindRouteRequest): RouteRequest {
+    return routeQuestion(request, this.#options.directory.blockHeight());
   }
 
   /** Reads an invoice. Throws `InvoiceError`. */

@@ -11,6 +11,7 @@ import { finalPayloadExtraBytes, type PayeeDetails } from '../routing/route.ts';
 import type { RandomBytes } from '../runtime/clock.ts';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import { RoutingError } from '../routing/errors.ts';
+import type { Weights } from '../routing/weights.ts';
 import { PaymentError } from './errors.ts';
 import { checkAmount } from './invoice-maker.ts';
 import type { PaymentSearch } from './payment-store.ts';
@@ -44,6 +45,8 @@ export interface KeysendRequest extends PaymentLimits {
 export interface FindRouteRequest extends Pick<PaymentLimits, 'maxFeeMsat' | 'maxCltvExpiryDelta'> {
   readonly nodeId: NodeId;
   readonly amountMsat: bigint;
+  /** What is left out is the node's own. */
+  readonly weights?: Weights;
 }
 
 /** A payment as it is to be made. */
@@ -174,6 +177,7 @@ export function routeQuestion(request: FindRouteRequest, blockHeight: number): R
     blockHeight,
     ...limitsOf(amountMsat, request),
     finalCltvDelta: KEYSEND_FINAL_CLTV_DELTA,
+    ...('weights' in request && request.weights !== undefined && { weights: request.weights }),
   };
 }
 

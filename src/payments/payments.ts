@@ -5,7 +5,6 @@ import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.
 import type { PaymentEffect, PaymentEvent, PaymentPart } from '../../machines/payment/payment.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { RunnelError } from '../../protocols/errors.ts';
-import type { RouteResult } from '../routing/find-path.ts';
 import { withLesson, type AttemptOutcome, type Lesson } from '../routing/lesson.ts';
 import type { NoRoute } from '../routing/no-route.ts';
 import type { RouteRequest } from '../routing/request.ts';
@@ -33,7 +32,6 @@ import type { PaymentsNotice, UnexpectedEvent } from './records.ts';
 
 /** What the payments ask of the router. */
 export interface PaymentRouter {
-  findRoute(request: RouteRequest): RouteResult;
   findSplit(request: RouteRequest, maxParts: number): FoundSplit | NoRoute;
   reportOutcome(outcome: AttemptOutcome): Lesson;
 }

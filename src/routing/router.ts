@@ -9,7 +9,9 @@ import { findPaths } from './k-best.ts';
 import type { NoRoute } from './no-route.ts';
 import { Roads } from './roads.ts';
 import { findSplit, type FoundSplit } from './split.ts';
-import type { Weights } from './weights.ts';
+import type { Route } from './route.ts';
+import { DEFAULT_WEIGHTS, type Weights } from './weights.ts';
+import { explainRoute, type RouteReasons } from './why.ts';
 
 /** What the router is made of. It holds no other state. */
 export interface RouterOptions {
@@ -50,6 +52,11 @@ export class Router {
   /** See `findPaths`. */
   findRoutes(request: RouteRequest, count: number): readonly FoundRoute[] | NoRoute {
     return findPaths(this.#context(), request, count);
+  }
+
+  /** See `explainRoute`. */
+  explain(route: Route, weights: Weights = this.#options.weights ?? DEFAULT_WEIGHTS): RouteReasons {
+    return explainRoute(this.#roads, weights, this.#options.self, route);
   }
 
   /** Learns from how an attempt ended, and says whether and how its payment may go on. */

@@ -66,7 +66,7 @@ export class FakeNode {
       chainHash: CHAIN_HASH,
       graph: this.net.graph,
       liquidity: new Liquidity(this.net.clock),
-      localChannels: () => this.#localChannels(),
+      localChannels: () => this.localChannels(),
     });
     this.hub = new PaymentHub({
       database: this.database,
@@ -168,7 +168,7 @@ export class FakeNode {
     }
   }
 
-  #localChannels(): LocalChannel[] {
+  localChannels(): LocalChannel[] {
     return [...this.channels.ends.values()].map(({ scid, peer, localMsat, link }) => ({
       shortChannelId: scid,
       peer: this.net.node(peer).nodeId,

@@ -38,7 +38,7 @@ const hop = z
   })
   .meta({ id: 'Hop' });
 
-const route = z
+export const route = z
   .object({
     amountMsat: msat.meta({ description: 'What arrives' }),
     feeMsat: msat,
@@ -128,7 +128,7 @@ const decodedInvoice = z
   })
   .meta({ id: 'DecodedInvoice' });
 
-const limitsOfPayment = {
+export const limitsOfPayment = {
   maxFeeMsat: msat.optional().meta({ description: 'Pay no more in fees (default: 1 % of the amount, at least 5 sat)' }),
   maxCltvExpiryDelta: integer(1, 4_032)
     .optional()
@@ -137,13 +137,16 @@ const limitsOfPayment = {
     .optional()
     .meta({ description: 'Try no longer (default 60), then answer with what is known' }),
 };
-const limitFlags = {
+const maxParts = integer(1, 16)
+  .optional()
+  .meta({ description: 'At most so many parts at once (default 16; 1 for a payee that takes no parts)' });
+export const limitFlags = {
   maxFeeMsat: '--max-fee <sat>',
   maxCltvExpiryDelta: '--max-cltv <blocks>',
   timeoutSeconds: '--timeout <seconds>',
 };
 
-const exampleRoute = {
+export const exampleRoute = {
   amountMsat: '1000000',
   feeMsat: '1100',
   totalMsat: '1001100',
@@ -156,7 +159,7 @@ const exampleRoute = {
 
 const exampleHint = { feeBaseMsat: '1000', feeProportionalMillionths: 100, cltvExpiryDelta: 40 };
 
-const examplePayment = {
+export const examplePayment = {
   paymentHash: HASH,
   status: 'succeeded',
   destination: BOB,
@@ -265,6 +268,7 @@ export const paymentsMethods = {
       invoice: bolt11,
       amountMsat: msat.optional().meta({ description: 'What to pay, for an invoice without an amount' }),
       ...limitsOfPayment,
+      maxParts,
     }),
     output: payment,
     cli: {
@@ -311,26 +315,5 @@ export const paymentsMethods = {
     output: payment,
     cli: { args: ['paymentHash'], example: `runnel payment ${HASH}` },
     example: { input: { paymentHash: HASH }, output: examplePayment },
-  }),
-  route: method({
-    summary: 'Find a route to a node without paying',
-    http: { method: 'GET', path: '/v1/route' },
-    input: z.strictObject({
-      nodeId,
-      amountMsat: msat.meta({ description: 'What is to arrive' }),
-      maxFeeMsat: limitsOfPayment.maxFeeMsat,
-      maxCltvExpiryDelta: limitsOfPayment.maxCltvExpiryDelta,
-    }),
-    output: route,
-    cli: {
-      args: ['nodeId', 'amountMsat'],
-      flags: {
-        amountMsat: '<sat>',
-        maxFeeMsat: limitFlags.maxFeeMsat,
-        maxCltvExpiryDelta: limitFlags.maxCltvExpiryDelta,
-      },
-      example: `runnel route ${BOB} 1000`,
-    },
-    example: { input: { nodeId: BOB, amountMsat: '1000000' }, output: exampleRoute },
   }),
 };

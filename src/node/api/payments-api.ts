@@ -1,18 +1,15 @@
-import { fromString } from 'uint8arrays';
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import type { Currency } from '../../../protocols/invoice/prefix.ts';
 import { formatMsat } from '../../api/amounts.ts';
 import type { NodeApi, Output } from '../../api/contract.ts';
-import { ApiError } from '../../api/errors.ts';
 import type { NodeEvent } from '../../api/events.ts';
 import { hexOf } from '../../channels/channel-store.ts';
-import type { AttemptRecord, InvoiceRecord, LossNotice, PaymentRecord, PaymentsNotice } from '../../payments/records.ts';
-import type { PaymentFailure, PaymentRoute } from '../../../machines/payment/payment.ts';
+import type { LossNotice, PaymentRecord, PaymentsNotice } from '../../payments/records.ts';
 import type { Node } from '../node.ts';
-import { learntView, type NodeName } from './learnt-view.ts';
+import { bytes, defined, failedHopOf, invoiceView, paymentView } from './payment-views.ts';
 import { aliasOf } from './shown-channel.ts';
 
-type Methods = Pick<NodeApi, 'invoice' | 'invoices' | 'decode' | 'pay' | 'keysend' | 'payments' | 'payment' | 'route'>;
+type Methods = Pick<NodeApi, 'invoice' | 'invoices' | 'decode' | 'pay' | 'keysend' | 'payments' | 'payment'>;
 type PaymentView = Output<'payment'>;
 
 /** BOLT 11's prefixes as bitcoind names the networks. */
@@ -22,7 +19,7 @@ const NETWORKS: Readonly<Record<Currency, string>> = { bc: 'main', tb: 'test', t
 export const currencyOf = (chainName: string): Currency =>
   chainName === 'main' ? 'bc' : chainName === 'regtest' ? 'bcrt' : chainName === 'signet' ? 'tbs' : 'tb';
 
-/** Invoices, payments and routes through the API. */
+/** Invoices and payments through the API. */
 export function paymentsApi(node: Node): Methods {
   const { payments } = node;
   const view = (payment: PaymentRecord): PaymentView => paymentView(payment, (nodeId) => aliasOf(node, nodeId) ?? nodeId.slice(0, 12));
@@ -74,11 +71,6 @@ export function paymentsApi(node: Node): Methods {
       return { total, payments: list.map(view) };
     },
     payment: async ({ paymentHash }) => view(payments.getPayment(bytes(paymentHash))),
-    route: async (input) => {
-      const result = payments.findRoute(defined(input));
-      if (result.found) return routeView(result.route);
-      throw new ApiError('refused', 'no_route', result.message, { details: { reason: result.reason, examined: result.examined, ruledOut: result.ruledOut } });
-    },
   };
 }
 
@@ -116,85 +108,4 @@ export function paymentsEvent(notice: PaymentsNotice, timeMs: number): NodeEvent
     case 'lossAverted':
       return undefined;
   }
-}
-
-function invoiceView(invoice: InvoiceRecord): Output<'invoice'> {
-  const { paymentHash, status, invoice: text, description, amountMsat, createdAtMs, expiresAtMs, paidAtMs, receivedMsat, preimage } = invoice;
-  return {
-    paymentHash: hexOf(paymentHash),
-    ...(text !== undefined && { invoice: text }),
-    ...(description !== undefined && { description }),
-    ...(amountMsat !== undefined && { amountMsat }),
-    status,
-    createdAt: seconds(createdAtMs),
-    ...(expiresAtMs !== undefined && { expiresAt: seconds(expiresAtMs) }),
-    ...(paidAtMs !== undefined && { paidAt: seconds(paidAtMs) }),
-    ...(receivedMsat !== undefined && { receivedMsat }),
-    ...(preimage && { preimage: hexOf(preimage) }),
-  };
-}
-
-function paymentView(payment: PaymentRecord, nameOf: NodeName): PaymentView {
-  const { paymentHash, status, payee, amountMsat, feeMsat, isKeysend, invoice, description, createdAtMs, finishedAtMs, preimage, failure, attempts } = payment;
-  return {
-    paymentHash: hexOf(paymentHash),
-    status,
-    destination: payee,
-    amountMsat,
-    feeMsat,
-    keysend: isKeysend,
-    ...(invoice !== undefined && { invoice }),
-    ...(description !== undefined && { description }),
-    createdAt: seconds(createdAtMs),
-    ...(finishedAtMs !== undefined && { finishedAt: seconds(finishedAtMs) }),
-    ...(preimage && { preimage: hexOf(preimage) }),
-    ...(failure && { failure: failureView(failure) }),
-    attempts: attempts.map((attempt) => attemptView(attempt, nameOf)),
-  };
-}
-
-function attemptView({ status, route, failure, learnt }: AttemptRecord, nameOf: NodeName): PaymentView['attempts'][number] {
-  const failedHop = failedHopOf(route, failure);
-  return {
-    status,
-    route: routeView(route),
-    ...(failure && { failure: failureView(failure) }),
-    ...(failedHop !== undefined && { failedHop }),
-    learnt: learnt.map((lesson) => learntView(lesson, nameOf)),
-  };
-}
-
-/** The hop at whose end is the node that failed it. */
-function failedHopOf({ hops }: PaymentRoute, failure: PaymentFailure | undefined): number | undefined {
-  const at = failure?.nodeId === undefined ? -1 : hops.findIndex(({ nodeId }) => nodeId === failure.nodeId);
-  return at === -1 ? undefined : at;
-}
-
-function failureView({ code, message, nodeId, shortChannelId }: PaymentFailure): NonNullable<PaymentView['failure']> {
-  return { code, message, ...(nodeId !== undefined && { nodeId }), ...(shortChannelId !== undefined && { shortChannelId: formatScid(shortChannelId) }) };
-}
-
-/** A hop of the API is a channel: what it carries is what its end forwards and keeps. */
-function routeView({ hops, amountMsat, totalAmountMsat, totalFeeMsat, cltvExpiry }: PaymentRoute): Output<'route'> {
-  return {
-    amountMsat,
-    feeMsat: totalFeeMsat,
-    totalMsat: totalAmountMsat,
-    cltvExpiry,
-    hops: hops.map((hop, index) => ({
-      nodeId: hop.nodeId,
-      shortChannelId: formatScid(hop.shortChannelId),
-      amountMsat: hop.amountToForwardMsat + hop.feeMsat,
-      feeMsat: hop.feeMsat,
-      cltvExpiry: index === 0 ? cltvExpiry : (hops[index - 1]?.outgoingCltvExpiry ?? cltvExpiry),
-    })),
-  };
-}
-
-const bytes = (hex: string): Uint8Array => fromString(hex, 'base16');
-const seconds = (milliseconds: number): number => Math.floor(milliseconds / 1_000);
-
-/** Without the properties that are undefined: what is left out has a default, what is undefined has none. */
-function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
 }
