@@ -5,7 +5,8 @@ import { ConstraintTally, noRoute, type Constraint, type LeastOfAnyWay, type NoR
 import type { Measure } from './frontier.ts';
 import type { RouteRequest } from './request.ts';
 import type { BrokenLimits, SearchLimits } from './search.ts';
-import { EDGE_REPLACED, NODE_EXCLUDED, type ExtraEdge, type Terrain } from './terrain.ts';
+import type { ExtraEdge } from './extra-edges.ts';
+import { EDGE_REPLACED, NODE_EXCLUDED, type Terrain } from './terrain.ts';
 
 /** Says why a search found nothing: looks once more, at what stands in the way. */
 export function explainNoRoute(
@@ -97,7 +98,7 @@ function sendableOf(terrain: Terrain, { amount, prices }: SearchLimits): Sendabl
   const onePartMsat = isReached ? -reach.atLeast(terrain.payee) : 0;
   // Whether it would do in parts is of interest, not all that the network could carry.
   const wanted = Math.min(localMsat, 2 * amount);
-  const inPartsMsat = isReached ? maximumFlow(terrain, { wanted, least: Math.max(1, Math.floor(amount / LEAST_PART)) }).amount : 0;
+  const inPartsMsat = isReached ? maximumFlow(terrain, { wanted, least: Math.max(1, Math.floor(Math.min(amount, localMsat) / LEAST_PART)) }).amount : 0;
   return {
     localMsat: toMsat(localMsat),
     onePartMsat: toMsat(onePartMsat),

@@ -1,7 +1,8 @@
 import { CAPACITY, CLTV, EDGE, EDGE_FIELDS, FEE_BASE, FEE_PPM, LEAST, MOST, NOWHERE, OTHER } from './edge-lists.ts';
 import { TypedHeap } from './heap.ts';
 import { forwardingFeeMsat } from './msat.ts';
-import { EDGE_LOADED, NODE_EXCLUDED, NODE_FAILED, NODE_HAS_EXTRA, type ExtraEdge, type Terrain } from './terrain.ts';
+import type { ExtraEdge } from './extra-edges.ts';
+import { EDGE_LOADED, NODE_EXCLUDED, NODE_FAILED, NODE_HAS_EXTRA, type Terrain } from './terrain.ts';
 import { isHopeless, type Prices } from './weights.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { CAPACITY, EDGE, EDGE_FIELDS, OTHER } from './edge-lists.ts';
-import { NODE_EXCLUDED, type ExtraEdge, type Terrain } from './terrain.ts';
+import type { ExtraEdge } from './extra-edges.ts';
+import { NODE_EXCLUDED, type Terrain } from './terrain.ts';
 
 /** A way of a flow, from us to the payee, and what takes it. */
 export interface FlowWay {

@@ -1,5 +1,6 @@
 import type { NodeId } from '../network/network.ts';
 import { directionOf, type EdgePolicy, type Direction } from './channel.ts';
+import { ExtraEdges, type ExtraEdge } from './extra-edges.ts';
 import type { ChannelGraph } from './graph.ts';
 import type { GraphArrays } from './graph-arrays.ts';
 import type { Estimate, ChannelDirection, Liquidity } from './liquidity.ts';
@@ -7,28 +8,6 @@ import { clampMsat, MAX_AMOUNT_MSAT } from './msat.ts';
 import { policyOfHint, type LocalChannel, type RouteRequest } from './request.ts';
 import type { Roads } from './roads.ts';
 import type { Scratch } from './scratch.ts';
-
-/**
- * An edge that a search knows beside those of the graph: a channel of our own, a route hint's, or one with a payment's
- * own policy.
- */
-export interface ExtraEdge {
-  readonly id: number;
-  readonly from: number;
-  readonly to: number;
-  readonly shortChannelId: bigint;
-  readonly direction: Direction;
-  readonly isLocal: boolean;
-  readonly htlcMinimum: number;
-  readonly htlcMaximum: number;
-  readonly capacity: number;
-  readonly feeBase: number;
-  readonly feePpm: number;
-  readonly cltvExpiryDelta: number;
-  readonly disabled: boolean;
-  readonly excluded: boolean;
-  readonly estimate: Estimate;
-}
 
 /** Marks of edges in `Terrain.edgeMask`. */
 export const EDGE_EXCLUDED = 1;
@@ -64,12 +43,10 @@ export class Terrain {
   readonly payee: number;
   readonly edgeMask: Uint8Array;
   readonly nodeMask: Uint8Array;
-  readonly extraEdges: ExtraEdge[] = [];
 
   readonly #extraNodes = new Map<NodeId, number>();
   readonly #extraNodeIds: NodeId[] = [];
-  readonly #extraInto = new Map<number, ExtraEdge[]>();
-  readonly #extraOutOf = new Map<number, ExtraEdge[]>();
+  readonly #extras: ExtraEdges;
   readonly #request: RouteRequest;
   readonly #liquidity: Liquidity;
   readonly #scratch: Scratch;
@@ -91,6 +68,7 @@ export class Terrain {
     this.arrays = roads.graph.arrays();
     this.graphNodes = roads.graph.nodeSlots;
     this.graphEdges = 2 * roads.graph.channelSlots;
+    this.#extras = new ExtraEdges(this.graphEdges);
     this.#request = request;
     this.#liquidity = roads.liquidity;
     this.#scratch = roads.scratch;
@@ -181,21 +159,17 @@ export class Terrain {
     return this.graphNodes + this.#extraNodeIds.length;
   }
 
-  get edgeSlots(): number {
-    return this.graphEdges + this.extraEdges.length;
-  }
-
   /** The extra edges that lead into a node. */
   extraInto(node: number): readonly ExtraEdge[] {
-    return this.#extraInto.get(node) ?? NONE;
+    return this.#extras.into(node);
   }
 
   extraOutOf(node: number): readonly ExtraEdge[] {
-    return this.#extraOutOf.get(node) ?? NONE;
+    return this.#extras.outOf(node);
   }
 
   extra(edge: number): ExtraEdge {
-    return this.extraEdges[edge - this.graphEdges] as ExtraEdge;
+    return this.#extras.get(edge);
   }
 
   /** How likely a node is to forward at all; 1 for most. */
@@ -333,16 +307,13 @@ export class Terrain {
 
   #reserve(edge: ChannelDirection, amount: number): void {
     const c = this.graph.channelIndex(edge.shortChannelId);
-    const ids = this.extraEdges.filter((extra) => keyOf(extra) === keyOf(edge)).map(({ id }) => id);
+    const ids = this.#extras.idsOf(edge);
     if (c !== undefined && this.edgeMask[2 * c + edge.direction] === 0) ids.push(2 * c + edge.direction);
     for (const id of ids) this.#reserved.set(id, (this.#reserved.get(id) ?? 0) + amount);
   }
 
   #push(edge: Omit<ExtraEdge, 'id'>): void {
-    const numbered = { ...edge, id: this.edgeSlots };
-    this.extraEdges.push(numbered);
-    append(this.#extraInto, edge.to, numbered);
-    append(this.#extraOutOf, edge.from, numbered);
+    this.#extras.add(edge);
     this.#scratch.markNode(edge.to, NODE_HAS_EXTRA);
     this.#scratch.markNode(edge.from, NODE_HAS_EXTRA);
   }
@@ -354,15 +325,8 @@ export class Terrain {
   }
 }
 
-const NONE: readonly ExtraEdge[] = [];
 /** Of our own channels, whose balance is known. */
 const CERTAIN: Estimate = { lower: MAX_AMOUNT_MSAT, upper: Infinity, works: 1 };
-
-function append(map: Map<number, ExtraEdge[]>, node: number, edge: ExtraEdge): void {
-  const list = map.get(node);
-  if (list === undefined) map.set(node, [edge]);
-  else list.push(edge);
-}
 
 function keyOf({ shortChannelId, direction }: ChannelDirection): string {
   return `${shortChannelId}/${direction}`;
