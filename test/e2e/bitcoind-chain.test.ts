@@ -180,7 +180,7 @@ describe.skipIf(bitcoind === undefined)('on a real bitcoind', () => {
       for (const block of blocks) await daemon.rpc.call('submitblock', [block]);
       const [e] = await daemon.mine();
       await follower.tells(`+${height + 6} ${e}`);
-      expect(follower.problems.at(-1)).toBe(undefined);
+      await waitUntil('it says that all is well', TIMEOUT_MS, () => follower.problems.at(-1)?.message);
     } finally {
       follower.stop();
     }
