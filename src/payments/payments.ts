@@ -313,8 +313,10 @@ export class Payments {
 
   /** Knows the HTLCs that are out, and who waits for an answer. */
   #index(payment: LivePayment): void {
-    const { state } = payment.actor;
-    if (state === 'routing' || state === 'sending') this.#asking.add(payment);
+    const { state, data } = payment.actor;
+    // While a payment fails or settles, other parts of it may not have been answered yet.
+    const isAsking = state === 'routing' || outstanding(data).some(({ htlc }) => htlc === undefined);
+    if (isAsking) this.#asking.add(payment);
     else this.#asking.delete(payment);
     for (const part of payment.actor.data.parts) {
       if (part.htlc === undefined) continue;

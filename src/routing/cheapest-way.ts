@@ -89,9 +89,9 @@ function searchWithin(terrain: Terrain, limits: SearchLimits, start: SearchStart
 const TRIES = 7;
 
 /**
- * The smallest surcharge on fees, on blocks or on both, as the cheapest way of all has `broken` those limits, under which the cheapest way keeps to the limits, nearly (a Lagrange
- * multiplier): that way is a good one, and the surcharge tells how much cheaper any other could be. Undefined if no
- * surcharge helps.
+ * The smallest surcharge under which the cheapest way keeps to the limits, nearly (a Lagrange multiplier): that way is a
+ * good one, and the surcharge tells how much cheaper any other could be. It is on fees, on blocks or on both, as ways have
+ * `broken` those limits. Undefined if no surcharge helps.
  */
 function surchargeFor(
   terrain: Terrain, limits: SearchLimits, start: SearchStart, broken: WalkedPath,
@@ -102,6 +102,8 @@ function surchargeFor(
   let [low, high, scale] = [0, Infinity, 1 / 4];
   let isOnFees = broken.amount > limits.maxAmount;
   let isOnBlocks = broken.cltv > limits.maxCltvDelta;
+  // Nothing but hops is short: no surcharge makes a way shorter.
+  if (!isOnFees && !isOnBlocks) return undefined;
   let found: { readonly way: KnownWay; readonly surcharge: Surcharge } | undefined;
   for (let attempt = 0; attempt < TRIES; attempt++) {
     // As much for all the blocks that are allowed as for all the fees; nothing for what is not short.

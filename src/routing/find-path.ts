@@ -47,12 +47,13 @@ export const DEFAULT_MAX_LABELS = 20_000;
  *
  * **How.** What a hop receives follows from what it forwards, so that an exact search runs backwards; and since the
  * cheaper of two ways may be the one with the larger amount, the longer lock or more hops, a node may need several labels
- * in it. A search forwards with the payee's amount comes first (`Reach`): it finds a way that is the best but for the
- * fees on fees, and tells how far each node is from us at least. The exact search (`Search`) then looks at nothing but
- * what may still be cheaper than that way.
+ * in it. Two searches that meet, with the payee's amount on every edge, come first (`Reach`): they find a way that is the
+ * best but for the fees on fees, and tell how far nodes are from us at least. The exact search (`Search`) then looks at
+ * nothing but what may still be cheaper than that way.
  *
  * **What is exact.** Within the bound on labels the result is the cheapest path that satisfies all limits, and "no route"
- * means that there is none; past the bound it is `search_exhausted`. Not exact are: the limit on the onion's bytes, taken
+ * means that there is none; past the bound it is the cheapest that the search came by, or `search_exhausted` if it came by
+ * none. Not exact are: the limit on the onion's bytes, taken
  * as one on hops (`maxHopsInOnion`), and whatever the graph does not know.
  *
  * Throws `RoutingError` for a request that means nothing.

@@ -140,7 +140,7 @@ export class Frontier {
       }
       let reached = key;
       if (measure === 'hops') reached += 1;
-      else if (measure === 'narrowness') reached = Math.max(key, -most);
+      else if (measure === 'narrowness') reached = Math.max(key, -Math.min(most, (edges[at + CAPACITY] as number) - load));
       else if (measure === 'blocks') reached += edges[at + CLTV] as number;
       else {
         const fee = forwardingFeeMsat(sent, edges[at + FEE_BASE] as number, edges[at + FEE_PPM] as number);
@@ -187,8 +187,8 @@ function mayForward({ nodeMask, graphNodes, arrays }: Terrain, node: number): bo
 }
 
 function lengthOf(terrain: Terrain, edge: ExtraEdge, { measure, amount, prices, surcharge }: Metric): number {
-  const { from, isLocal, htlcMinimum, htlcMaximum, capacity, cltvExpiryDelta, feeBase, feePpm, estimate } = edge;
-  if (measure === 'narrowness') return -Math.min(htlcMaximum, capacity);
+  const { id, from, isLocal, htlcMinimum, htlcMaximum, capacity, cltvExpiryDelta, feeBase, feePpm, estimate } = edge;
+  if (measure === 'narrowness') return -Math.min(htlcMaximum, capacity - terrain.loadOf(id));
   if (measure === 'hops') return 1;
   if (measure === 'blocks') return cltvExpiryDelta;
   // One of our own channels: no fee, no delta, no doubt about the balance.

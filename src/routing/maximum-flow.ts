@@ -1,6 +1,6 @@
 import { CAPACITY, EDGE, EDGE_FIELDS, OTHER } from './edge-lists.ts';
 import type { ExtraEdge } from './extra-edges.ts';
-import { NODE_EXCLUDED, type Terrain } from './terrain.ts';
+import { EDGE_LOADED, NODE_EXCLUDED, type Terrain } from './terrain.ts';
 
 /** A way of a flow, from us to the payee, and what takes it. */
 export interface FlowWay {
@@ -147,7 +147,8 @@ class Flows {
     for (let at = from; at < end; at += EDGE_FIELDS) {
       if ((edges[at + CAPACITY] as number) < narrowest) continue;
       const edge = edges[at + EDGE] as number;
-      if (edgeMask[edge] === 0) visit(edge, edges[at + OTHER] as number);
+      // What other parts hold takes from an edge's room, but does not close it.
+      if (edgeMask[edge] === 0 || edgeMask[edge] === EDGE_LOADED) visit(edge, edges[at + OTHER] as number);
     }
   }
 
@@ -158,6 +159,6 @@ class Flows {
   #mostOf(edge: number): number {
     const { graphEdges, arrays } = this.#terrain;
     const capacity = edge < graphEdges ? (arrays.capacity[edge >> 1] as number) : this.#terrain.extra(edge).capacity;
-    return Math.floor(capacity / this.#growth);
+    return Math.floor((capacity - this.#terrain.loadOf(edge)) / this.#growth);
   }
 }

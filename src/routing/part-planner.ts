@@ -92,7 +92,7 @@ export class PartPlanner {
       const before = this.#walk(unit.edges, unit.amount);
       const after = this.#cheapest(unit.amount);
       const isBetter = after !== undefined && before !== undefined && this.#costOf(after.walked) < this.#costOf(before);
-      this.#lay(isBetter ? after : { ...unit, walked: before as WalkedPath });
+      this.#lay(isBetter ? after : unit);
     }
   }
 

@@ -40,7 +40,6 @@ export class Roads implements GraphListener, LiquidityListener {
     if (this.knownAt.length < 2 * channelSlots) {
       this.knownAt = grown(this.knownAt, Math.max(2 * channelSlots, 2 * this.knownAt.length));
     }
-    this.scratch.resize(nodeSlots, 2 * channelSlots);
     for (const node of this.#changedNodes) this.#rewrite(node);
     this.#changedNodes.clear();
   }

@@ -2,9 +2,6 @@ import type { Measure } from './frontier.ts';
 import { Reach } from './reach.ts';
 import { grown } from './typed-arrays.ts';
 
-/** Nodes that one request may bring beside the graph's: those of its hints, its payee, ourselves. */
-const EXTRA_NODES = 1_024;
-
 /** What one request at a time marks by node and by edge, and searches in: kept, so that no search makes arrays of the graph's size. */
 export class Scratch {
   readonly reach: Readonly<Record<Measure, Reach>> = {
@@ -17,11 +14,11 @@ export class Scratch {
   readonly #edges: number[] = [];
   readonly #nodes: number[] = [];
 
-  resize(nodes: number, edges: number): void {
+  /** Nothing is marked, and there is room for so many nodes, those that the request brings among them, and edges of the graph. */
+  begin(nodes: number, edges: number): void {
+    this.clear();
     if (this.edgeMask.length < edges) this.edgeMask = grown(this.edgeMask, Math.max(edges, 2 * this.edgeMask.length));
-    if (this.nodeMask.length < nodes + EXTRA_NODES) {
-      this.nodeMask = grown(this.nodeMask, Math.max(nodes + EXTRA_NODES, 2 * this.nodeMask.length));
-    }
+    if (this.nodeMask.length < nodes) this.nodeMask = grown(this.nodeMask, Math.max(nodes, 2 * this.nodeMask.length));
   }
 
   markEdge(edge: number, mark: number): void {

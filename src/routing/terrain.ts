@@ -72,7 +72,7 @@ export class Terrain {
     this.#request = request;
     this.#liquidity = roads.liquidity;
     this.#scratch = roads.scratch;
-    this.#scratch.clear();
+    this.#scratch.begin(this.graphNodes + mostExtraNodes(localChannels, request), this.graphEdges);
     this.edgeMask = this.#scratch.edgeMask;
     this.nodeMask = this.#scratch.nodeMask;
     const { nodes = [], channels = [], directions = [] } = request.exclude ?? {};
@@ -199,10 +199,6 @@ export class Terrain {
     return edge < this.graphEdges ? (this.arrays.shortChannelId[edge >> 1] ?? 0n) : this.extra(edge).shortChannelId;
   }
 
-  directionOf(edge: number): Direction {
-    return edge < this.graphEdges ? ((edge & 1) as Direction) : this.extra(edge).direction;
-  }
-
   #resolve(nodeId: NodeId): number {
     return this.graph.nodeIndex(nodeId) ?? this.#extraNodes.get(nodeId) ?? this.#addNode(nodeId);
   }
@@ -323,6 +319,12 @@ export class Terrain {
     if (this.#excludedChannels.size === 0 && this.#excludedDirections.size === 0) return false;
     return this.#excludedChannels.has(edge.shortChannelId) || this.#excludedDirections.has(keyOf(edge));
   }
+}
+
+/** Nodes that a request may bring beside the graph's: peers of ours, those of its hints and its exclusions, its payee and ourselves. */
+function mostExtraNodes(localChannels: readonly LocalChannel[], { routeHints = [], exclude }: RouteRequest): number {
+  const hintHops = routeHints.reduce((sum, hint) => sum + hint.length, 0);
+  return localChannels.length + hintHops + (exclude?.nodes?.length ?? 0) + 2;
 }
 
 /** Of our own channels, whose balance is known. */

@@ -194,6 +194,15 @@ describe('limits', () => {
     });
   });
 
+  it('are none on how many peers we have that the graph does not know', () => {
+    const graph = new ChannelGraph();
+    connect(graph, 2n, 'bob', 'dave', policy());
+    const locals = Array.from({ length: 3_000 }, (_, index) => localChannel(BigInt(index + 10), `p${index}`));
+    expect(scids(ask(graph, [...locals, localChannel(5_000n, 'zed')], 'zed'))).toEqual([5_000n]);
+    expect(scids(ask(graph, locals, 'p2999'))).toEqual([3_009n]);
+    expect(scids(ask(graph, [...locals, localChannel(1n, 'bob')], 'dave'))).toEqual([1n, 2n]);
+  });
+
   it('end at 20 hops', () => {
     const graph = new ChannelGraph();
     for (let i = 1; i < 21; i++) connect(graph, BigInt(i + 1), `n${i}`, `n${i + 1}`, policy({ cltvExpiryDelta: 1 }));

@@ -97,6 +97,16 @@ describe('a payment in parts', () => {
     for (const sum of [sums.get('5/1')!, sums.get('6/0')!]) expect(sum).toBeLessThanOrEqual(450_000n);
   });
 
+  it('counts what parts that are out hold already', () => {
+    const graph = new ChannelGraph();
+    channel(graph, 3n, 'bob', 'dave', 1_000n);
+    channel(graph, 4n, 'carol', 'dave', 450n);
+    const locals = [localChannel(1n, 'bob'), localChannel(2n, 'carol')];
+    const reserved = [{ shortChannelId: 3n, direction: 0, amountMsat: 600_000n } as const];
+    expect(loads(split(plan(graph, locals, { reserved })), alice).get('3/0')).toBeLessThanOrEqual(400_000n);
+    expect(plan(graph, locals, { reserved, amountMsat: 900_000n })).toMatchObject({ found: false, sendable: { inPartsMsat: 850_000n } });
+  });
+
   it('keeps to the limit on fees in all parts together', () => {
     const graph = new ChannelGraph();
     channel(graph, 3n, 'bob', 'dave', 450n, { feeBaseMsat: 600 });
