@@ -16,6 +16,7 @@ import { HttpChainRpc, type RpcCredentials } from './chain/rpc.ts';
 import { RpcChain } from './chain/rpc-chain.ts';
 import { hexOf } from './channels/channel-store.ts';
 import type { Config } from './config/config.ts';
+import { SignaturePool } from './gossip/signature-pool.ts';
 import { generateMnemonic, seedFromMnemonic } from './keys/mnemonic.ts';
 import { KeysError } from './keys/errors.ts';
 import { readSeedFile, readWordsFile, seedFileState, writeSeedFile } from './keys/seed-file.ts';
@@ -68,6 +69,7 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
       chainHash,
       network,
       clock: systemClock,
+      signatures: new SignaturePool({ onProblem: (error) => logger.warn({ err: error }, 'gossip') }),
       randomBytes: (size) => new Uint8Array(randomBytes(size)),
       logger,
       events,

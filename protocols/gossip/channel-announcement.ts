@@ -1,7 +1,7 @@
 import { compare, equals } from 'uint8arrays';
 import type { MessageOf } from '../wire/messages.ts';
 import { GossipError } from './errors.ts';
-import { encodeGossip, requireSignature, signedHash, type GossipOf, type Sign } from './gossip-message.ts';
+import { encodeGossip, requireSignatures, signedHash, type GossipOf, type Sign, type SignatureClaim } from './gossip-message.ts';
 
 type Announcement = MessageOf<'channel_announcement'>;
 
@@ -68,8 +68,10 @@ export function verifyAnnouncementSignatures(
   signatures: AnnouncementSignatures,
 ): void {
   const hash = channelAnnouncementHash(unsigned);
-  requireSignature('nodeSignature', signatures.nodeSignature, hash, end.nodeId);
-  requireSignature('bitcoinSignature', signatures.bitcoinSignature, hash, end.bitcoinKey);
+  requireSignatures([
+    { field: 'nodeSignature', signature: signatures.nodeSignature, hash, key: end.nodeId },
+    { field: 'bitcoinSignature', signature: signatures.bitcoinSignature, hash, key: end.bitcoinKey },
+  ]);
 }
 
 /** The announcement, from what each end signed; the end with `nodeId` made `signatures`, the other one `others`. */
@@ -85,20 +87,32 @@ export function assembleChannelAnnouncement(
   );
 }
 
+/** BOLT 7, "The `channel_announcement` Message": the four signatures, each of all that follows them. */
+export function channelAnnouncementClaims(gossip: GossipOf<'channel_announcement'>): SignatureClaim[] {
+  const { message } = gossip;
+  const hash = signedHash(gossip);
+  return [
+    { field: 'nodeSignature1', signature: message.nodeSignature1, hash, key: message.nodeId1 },
+    { field: 'nodeSignature2', signature: message.nodeSignature2, hash, key: message.nodeId2 },
+    { field: 'bitcoinSignature1', signature: message.bitcoinSignature1, hash, key: message.bitcoinKey1 },
+    { field: 'bitcoinSignature2', signature: message.bitcoinSignature2, hash, key: message.bitcoinKey2 },
+  ];
+}
+
+/** BOLT 7: `node_id_1` is the lesser of the two in the order of their bytes. */
+export function areNodesInOrder({ nodeId1, nodeId2 }: Pick<Announcement, 'nodeId1' | 'nodeId2'>): boolean {
+  return compare(nodeId1, nodeId2) < 0;
+}
+
 /**
- * BOLT 7, "The `channel_announcement` Message": all four signatures, and the order of the node ids. (That the funding
- * output exists and pays to the bitcoin keys is for the chain to say.) Throws `GossipError`.
+ * All four signatures, and the order of the node ids. (That the funding output exists and pays to the bitcoin keys is
+ * for the chain to say.) Throws `GossipError`.
  */
 export function verifyChannelAnnouncement(gossip: GossipOf<'channel_announcement'>): void {
-  const { message } = gossip;
-  if (compare(message.nodeId1, message.nodeId2) >= 0) {
+  if (!areNodesInOrder(gossip.message)) {
     throw new GossipError('gossip_bad_order', 'expected nodeId1 to be less than nodeId2, but it is not');
   }
-  const hash = signedHash(gossip);
-  requireSignature('nodeSignature1', message.nodeSignature1, hash, message.nodeId1);
-  requireSignature('nodeSignature2', message.nodeSignature2, hash, message.nodeId2);
-  requireSignature('bitcoinSignature1', message.bitcoinSignature1, hash, message.bitcoinKey1);
-  requireSignature('bitcoinSignature2', message.bitcoinSignature2, hash, message.bitcoinKey2);
+  requireSignatures(channelAnnouncementClaims(gossip));
 }
 
 function withSignatures(

@@ -1,5 +1,5 @@
 import type { MessageOf } from '../wire/messages.ts';
-import { encodeGossip, requireSignature, signedHash, type GossipOf, type Sign } from './gossip-message.ts';
+import { encodeGossip, requireSignatures, signedHash, type GossipOf, type Sign, type SignatureClaim } from './gossip-message.ts';
 
 type ChannelUpdate = MessageOf<'channel_update'>;
 
@@ -44,10 +44,15 @@ export function signChannelUpdate(policy: ChannelPolicy, signWithNodeKey: Sign):
 
 /**
  * BOLT 7: the signature of an update is that of `node_id_1` or `node_id_2` of the channel's announcement, as
- * `updateDirection` says. Throws `GossipError`.
+ * `updateDirection` says.
  */
+export function channelUpdateClaims(gossip: GossipOf<'channel_update'>, nodeId: Uint8Array): SignatureClaim[] {
+  return [{ field: 'signature', signature: gossip.message.signature, hash: signedHash(gossip), key: nodeId }];
+}
+
+/** Refuses an update that the node has not signed. Throws `GossipError`. */
 export function verifyChannelUpdate(gossip: GossipOf<'channel_update'>, nodeId: Uint8Array): void {
-  requireSignature('signature', gossip.message.signature, signedHash(gossip), nodeId);
+  requireSignatures(channelUpdateClaims(gossip, nodeId));
 }
 
 /** 0 if the update is of `node_id_1`, 1 if it is of `node_id_2`. */

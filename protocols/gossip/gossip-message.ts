@@ -18,6 +18,14 @@ export type Gossip = { [N in GossipName]: GossipOf<N> }[GossipName];
 /** Makes the signature of a 32-byte hash: 64 bytes, compact. */
 export type Sign = (hash: Uint8Array) => Uint8Array;
 
+/** That a field holds the signature (64 bytes, compact) of a 32-byte hash by a compressed key. */
+export interface SignatureClaim {
+  readonly field: string;
+  readonly signature: Uint8Array;
+  readonly hash: Uint8Array;
+  readonly key: Uint8Array;
+}
+
 /** The signatures stand first, after the two bytes of the type; the hash covers everything behind them. */
 const SIGNED_FROM: Readonly<Record<GossipName, number>> = {
   channel_announcement: 2 + 4 * 64,
@@ -51,10 +59,12 @@ export function signedHash(gossip: Gossip): Uint8Array {
   return hash256(gossip.raw.subarray(SIGNED_FROM[gossip.message.type]));
 }
 
-/** Refuses a signature that is not the key's. Throws `GossipError` that names the field. */
-export function requireSignature(field: string, signature: Uint8Array, hash: Uint8Array, key: Uint8Array): void {
-  if (secp256k1.verify(signature, hash, key)) return;
-  throw new GossipError('gossip_bad_signature', `expected ${field} to be a valid signature, but it is not`, { field });
+/** Refuses claims one of which is wrong. Throws `GossipError` that names the field. */
+export function requireSignatures(claims: readonly SignatureClaim[]): void {
+  for (const { field, signature, hash, key } of claims) {
+    if (secp256k1.verify(signature, hash, key)) continue;
+    throw new GossipError('gossip_bad_signature', `expected ${field} to be a valid signature, but it is not`, { field });
+  }
 }
 
 function isGossipMessage(message: Message): message is MessageOf<GossipName> {

@@ -1,7 +1,7 @@
 import type { MessageOf } from '../wire/messages.ts';
 import { WireError } from '../wire/errors.ts';
 import { encodeAddresses, type NodeAddress } from './addresses.ts';
-import { encodeGossip, requireSignature, signedHash, type GossipOf, type Sign } from './gossip-message.ts';
+import { encodeGossip, requireSignatures, signedHash, type GossipOf, type Sign, type SignatureClaim } from './gossip-message.ts';
 
 /** What a node says about itself. */
 export interface NodeDescription {
@@ -32,9 +32,15 @@ export function signNodeAnnouncement(node: NodeDescription, signWithNodeKey: Sig
   return encodeGossip<'node_announcement'>({ ...unsigned, signature });
 }
 
-/** BOLT 7, "The `node_announcement` Message": the signature is the node's own. Throws `GossipError`. */
+/** BOLT 7, "The `node_announcement` Message": the signature is the node's own. */
+export function nodeAnnouncementClaims(gossip: GossipOf<'node_announcement'>): SignatureClaim[] {
+  const { signature, nodeId } = gossip.message;
+  return [{ field: 'signature', signature, hash: signedHash(gossip), key: nodeId }];
+}
+
+/** Refuses an announcement that its node has not signed. Throws `GossipError`. */
 export function verifyNodeAnnouncement(gossip: GossipOf<'node_announcement'>): void {
-  requireSignature('signature', gossip.message.signature, signedHash(gossip), gossip.message.nodeId);
+  requireSignatures(nodeAnnouncementClaims(gossip));
 }
 
 /** An alias as 32 bytes of UTF-8, filled up with zeros. Throws `WireError` for a longer one. */

@@ -15,3 +15,17 @@ export class GossipSyncError extends RunnelError {
     super(code, message, details);
   }
 }
+
+/** Nothing is judged any more: the node is stopping. */
+export class GossipStoppedError extends RunnelError {
+  constructor() {
+    super('gossip_stopped', 'gossip is judged no more: the node is stopping');
+  }
+}
+
+/** A thread that checks signatures broke down. */
+export class SignatureThreadError extends RunnelError {
+  constructor(cause: Error) {
+    super('gossip_thread', `a thread that checks signatures broke down: ${cause.message}`, {}, { cause });
+  }
+}

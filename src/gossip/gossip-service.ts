@@ -6,12 +6,15 @@ import type { ChannelGraph } from '../routing/graph.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Database } from '../storage/database.ts';
 import { ChannelWatch } from './channel-watch.ts';
+import { GossipStoppedError } from './errors.ts';
 import { defaultGossipLimits, type GossipLimits } from './limits.ts';
+import type { GossipOutcome, GossipReason } from './outcome.ts';
 import { GossipStore } from './store.ts';
 import { SyncScheduler } from './sync-scheduler.ts';
 import { SyncResponder } from './sync-responder.ts';
 import { GossipSync, type SyncReport } from './sync.ts';
-import { GossipValidator, type GossipOutcome, type GossipReason } from './validator.ts';
+import type { SignatureChecker } from './signature-checker.ts';
+import { GossipValidator } from './validator.ts';
 
 export interface GossipServiceOptions {
   readonly self: NodeId;
@@ -24,6 +27,7 @@ export interface GossipServiceOptions {
   readonly apply: (change: GraphChange) => void;
   readonly clock: Clock;
   readonly knownFeatures: Uint8Array;
+  readonly signatures: SignatureChecker;
   readonly limits?: Partial<GossipLimits>;
   /** Each message judged: for logs and metrics. `from` is ourselves for our own. */
   readonly onOutcome?: (outcome: GossipOutcome, from: NodeId) => void;
@@ -76,6 +80,7 @@ export class GossipService {
     this.#scheduler.stop();
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
+    this.#options.signatures.stop();
     this.store.stop();
   }
 
@@ -89,7 +94,7 @@ export class GossipService {
       if (outcome.released.length > 0) this.#after(PASS_ON_DELAY_MS, () => void this.#passOn(outcome.released));
       return outcome.verdict;
     } catch (error) {
-      onProblem(asProblem(error));
+      if (!(error instanceof GossipStoppedError)) onProblem(asProblem(error));
       return 'ignore';
     }
   }

@@ -1,43 +1,22 @@
 import { equals, fromString, toString } from 'uint8arrays';
-import { decodeAddresses } from '../../protocols/gossip/addresses.ts';
-import { verifyChannelAnnouncement } from '../../protocols/gossip/channel-announcement.ts';
-import {
-  isDisabled, isDontForward, updateDirection, verifyChannelUpdate,
-} from '../../protocols/gossip/channel-update.ts';
+import { areNodesInOrder, channelAnnouncementClaims } from '../../protocols/gossip/channel-announcement.ts';
+import { channelUpdateClaims, updateDirection } from '../../protocols/gossip/channel-update.ts';
 import { GossipError } from '../../protocols/gossip/errors.ts';
-import {
-  decodeGossip, isGossip, signedHash, type Gossip, type GossipOf,
-} from '../../protocols/gossip/gossip-message.ts';
-import { verifyNodeAnnouncement } from '../../protocols/gossip/node-announcement.ts';
+import { decodeGossip, isGossip, type Gossip, type GossipOf } from '../../protocols/gossip/gossip-message.ts';
+import { nodeAnnouncementClaims } from '../../protocols/gossip/node-announcement.ts';
 import { UnknownMessageError, WireError } from '../../protocols/wire/errors.ts';
-import { RunnelError } from '../../protocols/errors.ts';
 import type { Chain } from '../chain/chain.ts';
-import type { GossipVerdict, NodeId } from '../network/network.ts';
+import type { NodeId } from '../network/network.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BoundedMap } from './bounded-map.ts';
-import { checkFunding, type FundingFault } from './funding-check.ts';
+import { checkFunding } from './funding-check.ts';
 import type { GossipLimits } from './limits.ts';
+import { ACCEPT, ignore, REJECT_MALFORMED, REJECT_SIGNATURE, type GossipOutcome } from './outcome.ts';
 import { PendingGossip } from './pending.ts';
 import { RateLimiter } from './rate-limiter.ts';
+import { areAddressesSound, isAnnounced, knownUpdateFault, nodeFault, updateFault, type Known } from './rules.ts';
+import type { SignatureChecker } from './signature-checker.ts';
 import type { GossipStore } from './store.ts';
-
-/** Why a message got its verdict. Stable: metric labels. */
-export type GossipReason =
-  | 'new'
-  | 'malformed' | 'bad_signature'
-  | 'duplicate' | 'stale' | 'future' | 'other_chain' | 'unknown_type' | 'oversized' | 'dont_forward' | 'bad_addresses'
-  | 'unknown_channel' | 'unknown_node' | 'spent'
-  | FundingFault
-  | 'equivocation' | 'blacklisted'
-  | 'rate_limited' | 'busy' | 'storage_unavailable';
-
-/** What becomes of a message, and of those that had waited for it. */
-export interface GossipOutcome {
-  readonly verdict: GossipVerdict;
-  readonly reason: GossipReason;
-  /** Messages that came too early and are accepted now: they were not passed on when they came, and should be. */
-  readonly released: readonly Uint8Array[];
-}
 
 export interface GossipValidatorOptions {
   readonly self: NodeId;
@@ -46,6 +25,7 @@ export interface GossipValidatorOptions {
   readonly store: GossipStore;
   readonly clock: Clock;
   readonly limits: GossipLimits;
+  readonly signatures: SignatureChecker;
 }
 
 /** `solicited`: we asked for it (a sync) or made it ourselves, so its sender's rate is not counted. */
@@ -125,13 +105,13 @@ export class GossipValidator {
     if (!equals(message.chainHash, chainHash)) return ignore('other_chain');
     // Whichever comes first of several at once is judged first.
     for (let other = this.#inFlight.get(scid); other !== undefined; other = this.#inFlight.get(scid)) await other.done;
-    if (this.#isAnnounced(gossip)) return ignore('duplicate');
+    if (isAnnounced(gossip, store)) return ignore('duplicate');
     if (this.#isBlacklisted(message.nodeId1) || this.#isBlacklisted(message.nodeId2)) return ignore('blacklisted');
     if (this.#inFlight.size >= limits.maxChainLookups) return ignore('busy');
     if (!this.#mayForward(provenance)) return ignore('rate_limited');
-    if (!isSigned(() => verifyChannelAnnouncement(gossip))) return REJECT_SIGNATURE;
+    if (!areNodesInOrder(message)) return REJECT_SIGNATURE;
 
-    const done = checkFunding(this.#options.chain, message, limits.minConfirmations);
+    const done = this.#checkAnnouncement(gossip);
     this.#inFlight.set(scid, { announcement: gossip, done });
     let output: Awaited<typeof done>;
     try {
@@ -139,16 +119,26 @@ export class GossipValidator {
     } finally {
       this.#inFlight.delete(scid);
     }
+    if (output === 'bad_signature') return REJECT_SIGNATURE;
     if (typeof output === 'string') {
       if (output === 'unconfirmed') this.#pending.holdAnnouncement(gossip);
       return ignore(output);
     }
     if (store.channel(scid) !== undefined) return this.#equivocation(gossip);
+    // Meanwhile one of the two may have been found out.
+    if (this.#isBlacklisted(message.nodeId1) || this.#isBlacklisted(message.nodeId2)) return ignore('blacklisted');
     const addedAt = this.#nowSeconds();
     store.addChannel(
       gossip, { capacitySat: output.amountSat, fundingTxid: output.txid, addedAt, spentHeight: undefined },
     );
     return { verdict: 'accept', reason: 'new', released: await this.#release(gossip, provenance) };
+  }
+
+  /** Signatures first: a forger shall not have the chain asked. */
+  async #checkAnnouncement(gossip: Announcement): Promise<'bad_signature' | Awaited<ReturnType<typeof checkFunding>>> {
+    const { chain, limits, signatures } = this.#options;
+    if (!(await signatures.areValid(channelAnnouncementClaims(gossip)))) return 'bad_signature';
+    return checkFunding(chain, gossip.message, limits.minConfirmations);
   }
 
   /**
@@ -169,29 +159,27 @@ export class GossipValidator {
 
   /** BOLT 7, "The `channel_update` Message". */
   async #update(gossip: GossipOf<'channel_update'>, provenance: Provenance): Promise<GossipOutcome> {
-    const { chainHash, store } = this.#options;
+    const { store, signatures } = this.#options;
     const { message } = gossip;
     const scid = message.shortChannelId;
-    if (!equals(message.chainHash, chainHash)) return ignore('other_chain');
-    if (isDontForward(message)) return ignore('dont_forward');
-    const age = this.#nowSeconds() - message.timestamp;
-    if (age > this.#options.limits.staleAfterSeconds) return ignore('stale');
-    if (age < -this.#options.limits.maxFutureSeconds) return ignore('future');
+    const fault = updateFault(gossip, this.#known);
+    if (fault !== undefined) return ignore(fault);
     for (let other = this.#inFlight.get(scid); other !== undefined; other = this.#inFlight.get(scid)) await other.done;
 
+    const early = knownUpdateFault(gossip, this.#known);
+    if (early === 'unknown_channel') this.#pending.holdUpdate(gossip);
     const channel = store.graph.channel(scid);
-    if (channel === undefined) {
-      this.#pending.holdUpdate(gossip);
-      return ignore('unknown_channel');
-    }
-    const direction = updateDirection(message);
-    const known = store.graph.policy(scid, direction)?.timestamp ?? -1;
-    if (message.timestamp < known) return ignore('stale');
-    if (message.timestamp === known) return ignore(this.#isSameUpdate(gossip) ? 'duplicate' : 'equivocation');
-    if (store.channel(scid)?.spentHeight !== undefined && !isDisabled(message)) return ignore('spent');
+    if (early !== undefined || channel === undefined) return ignore(early ?? 'unknown_channel');
     if (!this.#mayForward(provenance)) return ignore('rate_limited');
+    const direction = updateDirection(message);
     const nodeId = direction === 0 ? channel.nodeId1 : channel.nodeId2;
-    if (!isSigned(() => verifyChannelUpdate(gossip, fromString(nodeId, 'hex')))) return REJECT_SIGNATURE;
+    if (!(await signatures.areValid(channelUpdateClaims(gossip, fromString(nodeId, 'hex'))))) {
+      // After a reorg another channel may stand there, which its nodes announce to those who see that chain.
+      return store.channel(scid)?.spentHeight === undefined ? REJECT_SIGNATURE : ignore('spent');
+    }
+    // Meanwhile a newer one may have come, or the channel may have gone.
+    const late = knownUpdateFault(gossip, this.#known);
+    if (late !== undefined) return ignore(late);
     // Only now: a forger must not use up what its victim may send.
     if (!this.#mayPublish(`${scid}/${direction}`, provenance)) return ignore('rate_limited');
     store.addUpdate(gossip);
@@ -200,22 +188,20 @@ export class GossipValidator {
 
   /** BOLT 7, "The `node_announcement` Message". */
   async #node(gossip: GossipOf<'node_announcement'>, provenance: Provenance): Promise<GossipOutcome> {
-    const { store, limits } = this.#options;
-    const { message } = gossip;
-    const nodeId = toString(message.nodeId, 'hex');
-    if (message.timestamp - this.#nowSeconds() > limits.maxFutureSeconds) return ignore('future');
+    const { store, limits, signatures } = this.#options;
+    const { nodeId, timestamp } = gossip.message;
+    if (timestamp - this.#nowSeconds() > limits.maxFutureSeconds) return ignore('future');
     for (let other = this.#announcing(nodeId); other !== undefined; other = this.#announcing(nodeId)) await other;
 
-    if (!store.graph.hasNode(nodeId)) {
-      this.#pending.holdNode(gossip);
-      return ignore('unknown_node');
-    }
-    const known = store.nodeTimestamp(nodeId) ?? -1;
-    if (message.timestamp <= known) return ignore(message.timestamp === known ? 'duplicate' : 'stale');
+    const early = nodeFault(gossip, this.#known);
+    if (early === 'unknown_node') this.#pending.holdNode(gossip);
+    if (early !== undefined) return ignore(early);
     if (!this.#mayForward(provenance)) return ignore('rate_limited');
-    if (!isSigned(() => verifyNodeAnnouncement(gossip))) return REJECT_SIGNATURE;
-    if (!areAddressesSound(message.addresses)) return ignore('bad_addresses');
-    if (!this.#mayPublish(nodeId, provenance)) return ignore('rate_limited');
+    if (!(await signatures.areValid(nodeAnnouncementClaims(gossip)))) return REJECT_SIGNATURE;
+    if (!areAddressesSound(gossip)) return ignore('bad_addresses');
+    const late = nodeFault(gossip, this.#known);
+    if (late !== undefined) return ignore(late);
+    if (!this.#mayPublish(toString(nodeId, 'hex'), provenance)) return ignore('rate_limited');
     store.addNode(gossip);
     return ACCEPT;
   }
@@ -231,24 +217,11 @@ export class GossipValidator {
   }
 
   /** The announcement of some channel of the node that is being checked. */
-  #announcing(nodeId: NodeId): Promise<unknown> | undefined {
+  #announcing(nodeId: Uint8Array): Promise<unknown> | undefined {
     for (const { announcement: { message }, done } of this.#inFlight.values()) {
-      if (toString(message.nodeId1, 'hex') === nodeId || toString(message.nodeId2, 'hex') === nodeId) return done;
+      if (equals(message.nodeId1, nodeId) || equals(message.nodeId2, nodeId)) return done;
     }
     return undefined;
-  }
-
-  /** The channel is known, with these nodes; if with others, this message may be an equivocation and is looked at. */
-  #isAnnounced({ message }: Announcement): boolean {
-    const known = this.#options.store.graph.channel(message.shortChannelId);
-    return known?.nodeId1 === toString(message.nodeId1, 'hex') && known.nodeId2 === toString(message.nodeId2, 'hex');
-  }
-
-  /** BOLT 7: equal is what has the same fields; the signature may differ, anyone can change its sign. */
-  #isSameUpdate(gossip: GossipOf<'channel_update'>): boolean {
-    const known = this.#options.store.update(gossip.message.shortChannelId, updateDirection(gossip.message));
-    if (known === undefined) return false;
-    return equals(signedHash(decodeGossip(known)), signedHash(gossip));
   }
 
   #isBlacklisted(nodeId: Uint8Array): boolean {
@@ -264,35 +237,11 @@ export class GossipValidator {
     return from === this.#options.self || this.#perOrigin.take(origin);
   }
 
+  get #known(): Known {
+    return { ...this.#options, nowSeconds: this.#nowSeconds() };
+  }
+
   #nowSeconds(): number {
     return Math.floor(this.#options.clock.now() / 1000);
-  }
-}
-
-const ACCEPT: GossipOutcome = { verdict: 'accept', reason: 'new', released: [] };
-const REJECT_MALFORMED: GossipOutcome = { verdict: 'reject', reason: 'malformed', released: [] };
-const REJECT_SIGNATURE: GossipOutcome = { verdict: 'reject', reason: 'bad_signature', released: [] };
-
-function ignore(reason: GossipReason): GossipOutcome {
-  return { verdict: 'ignore', reason, released: [] };
-}
-
-function isSigned(verify: () => void): boolean {
-  try {
-    verify();
-    return true;
-  } catch (error) {
-    if (error instanceof GossipError) return false;
-    throw error;
-  }
-}
-
-/** BOLT 7 forbids to pass on more than one hostname; what cannot be read is of no use to anyone. */
-function areAddressesSound(addresses: Uint8Array): boolean {
-  try {
-    return decodeAddresses(addresses).mayForward;
-  } catch (error) {
-    if (error instanceof RunnelError) return false;
-    throw error;
   }
 }

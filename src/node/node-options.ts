@@ -4,6 +4,7 @@ import type { EventHub } from '../api/events.ts';
 import type { Chain } from '../chain/chain.ts';
 import type { JournalLimits } from '../channels/journal.ts';
 import type { AnnouncerTimes } from '../gossip/announcer.ts';
+import type { SignatureChecker } from '../gossip/signature-checker.ts';
 import type { Signer } from '../keys/signer-api.ts';
 import type { Logger } from '../logging.ts';
 import type { Network } from '../network/network.ts';
@@ -24,6 +25,8 @@ export interface NodeOptions {
   readonly chainHash: Uint8Array;
   readonly network: Network;
   readonly clock: Clock;
+  /** Who checks the signatures of gossip: threads in a daemon. */
+  readonly signatures: SignatureChecker;
   readonly randomBytes: RandomBytes;
   readonly logger: Logger;
   readonly events: EventHub;

@@ -114,6 +114,7 @@ export class Node {
       apply: (change) => this.router.applyGossip(change),
       clock,
       knownFeatures: nodeFeatures,
+      signatures: options.signatures,
       onProblem: (error) => logger.warn({ err: error }, 'gossip'),
     });
     this.announcer = createAnnouncer({

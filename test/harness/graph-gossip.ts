@@ -9,7 +9,8 @@ import { signNodeAnnouncement, type NodeDescription } from '../../protocols/goss
 import { scidFromParts, scidToParts } from '../../protocols/gossip/short-channel-id.ts';
 import { RunnelError } from '../../protocols/errors.ts';
 import { GossipService, type GossipServiceOptions } from '../../src/gossip/gossip-service.ts';
-import type { GossipOutcome } from '../../src/gossip/validator.ts';
+import type { GossipOutcome } from '../../src/gossip/outcome.ts';
+import { inlineSignatures } from '../../src/gossip/signature-checker.ts';
 import type { Network, NodeId } from '../../src/network/network.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
 import { applyGraphChange } from '../../src/routing/graph-change.ts';
@@ -144,6 +145,7 @@ export class GossipNode {
       graph: this.graph,
       apply: (change) => applyGraphChange(this.graph, change),
       clock: this.clock,
+      signatures: inlineSignatures,
       knownFeatures: new Uint8Array(),
       onOutcome: (outcome) => this.outcomes.push(outcome),
       onProblem: (problem) => this.problems.push(problem),

@@ -9,6 +9,7 @@ import type { ChainRpc } from '../../src/chain/chain.ts';
 import { ChainUnavailableError } from '../../src/chain/errors.ts';
 import { RpcChain } from '../../src/chain/rpc-chain.ts';
 import { hexOf } from '../../src/channels/channel-store.ts';
+import { inlineSignatures } from '../../src/gossip/signature-checker.ts';
 import type { Signer } from '../../src/keys/signer-api.ts';
 import type { Logger } from '../../src/logging.ts';
 import type { MemoryHub } from '../../src/network/memory-network.ts';
@@ -196,6 +197,7 @@ export class MeshNode {
       chainHash: REGTEST_CHAIN_HASH,
       network: process.network(this.#traced(hub.network(this.nodeId))),
       clock,
+      signatures: inlineSignatures,
       randomBytes: (size) => random.bytes(size),
       logger: this.#logger(process),
       events: new EventHub((error) => problem(`${name}: a listener threw ${String(error)}`)),

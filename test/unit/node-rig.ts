@@ -5,6 +5,7 @@ import type { ChainRpc } from '../../src/chain/chain.ts';
 import { embeddedRpc } from '../../src/chain/embedded/in-process.ts';
 import { ChainUnavailableError } from '../../src/chain/errors.ts';
 import { RpcChain } from '../../src/chain/rpc-chain.ts';
+import { inlineSignatures } from '../../src/gossip/signature-checker.ts';
 import type { NodeId } from '../../src/network/network.ts';
 import { initFeatures } from '../../src/node/features.ts';
 import { Node } from '../../src/node/node.ts';
@@ -56,6 +57,7 @@ export class Rig {
       chainHash: REGTEST_CHAIN_HASH,
       network: this.network,
       clock: this.clock,
+      signatures: inlineSignatures,
       randomBytes: (size) => crypto.getRandomValues(new Uint8Array(size)),
       logger,
       events: new EventHub((error) => this.fatal.push(error)),
