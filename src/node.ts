@@ -31,7 +31,7 @@ import { systemClock } from './runtime/clock.ts';
 import { openDatabase } from './storage/database.ts';
 import { lockDataFolder } from './storage/lock.ts';
 
-const DATABASE_FILE = 'runnel.db';
+export const DATABASE_FILE = 'runnel.db';
 
 /** Starts a node on a data folder, a real chain and the real mesh: see `StartNode`. */
 export const startNode: StartNode = async (config, logger, signal, files = {}) => {

@@ -13,6 +13,7 @@ import { GossipStore } from './store.ts';
 import { SyncScheduler } from './sync-scheduler.ts';
 import { SyncResponder } from './sync-responder.ts';
 import { GossipSync, type SyncReport } from './sync.ts';
+import { GossipTally } from './tally.ts';
 import type { SignatureChecker } from './signature-checker.ts';
 import { GossipValidator } from './validator.ts';
 
@@ -29,7 +30,7 @@ export interface GossipServiceOptions {
   readonly knownFeatures: Uint8Array;
   readonly signatures: SignatureChecker;
   readonly limits?: Partial<GossipLimits>;
-  /** Each message judged: for logs and metrics. `from` is ourselves for our own. */
+  /** Each message judged, after those that had waited for it. `from` is ourselves for our own. */
   readonly onOutcome?: (outcome: GossipOutcome, from: NodeId) => void;
   /** What went wrong without a caller who could be told: a full disk, a message that could not be published. */
   readonly onProblem: (error: RunnelError) => void;
@@ -47,6 +48,7 @@ const PASS_ON_DELAY_MS = 20;
  */
 export class GossipService {
   readonly store: GossipStore;
+  readonly tally = new GossipTally();
   readonly #options: GossipServiceOptions;
   readonly #validator: GossipValidator;
   readonly #watch: ChannelWatch;
@@ -62,10 +64,18 @@ export class GossipService {
     const { onProblem } = options;
     this.#options = options;
     this.store = new GossipStore({ ...options, limits, onStorageError: onProblem });
-    this.#validator = new GossipValidator({ ...options, limits, store: this.store });
+    this.#validator = new GossipValidator({
+      ...options,
+      limits,
+      store: this.store,
+      onOutcome: (outcome, from) => {
+        this.tally.judged(outcome.reason);
+        options.onOutcome?.(outcome, from);
+      },
+    });
     this.#watch = new ChannelWatch({ ...options, limits, store: this.store });
     this.#responder = new SyncResponder({ ...options, limits, store: this.store });
-    this.#sync = new GossipSync({ ...options, limits, store: this.store, validator: this.#validator });
+    this.#sync = new GossipSync({ ...options, limits, store: this.store, validator: this.#validator, tally: this.tally });
     this.#scheduler = new SyncScheduler({ ...options, limits, syncWith: (peer) => this.#caughtUpWith(peer) });
   }
 
@@ -86,11 +96,11 @@ export class GossipService {
 
   /** For `NetworkHandlers.onGossip`. Never throws. */
   async onGossip(message: Uint8Array, from: NodeId): Promise<GossipVerdict> {
-    const { onOutcome, onProblem } = this.#options;
+    const { onProblem } = this.#options;
     if (this.#isStopped) return 'ignore';
+    this.tally.broadcastBytes += message.length;
     try {
       const outcome = await this.#validator.validate(message, { from, solicited: false });
-      onOutcome?.(outcome, from);
       if (outcome.released.length > 0) this.#after(PASS_ON_DELAY_MS, () => void this.#passOn(outcome.released));
       return outcome.verdict;
     } catch (error) {
@@ -145,11 +155,10 @@ export class GossipService {
   }
 
   async #publish(message: Uint8Array): Promise<void> {
-    const { self, onOutcome, onProblem } = this.#options;
+    const { self, onProblem } = this.#options;
     if (this.#isStopped) return;
     try {
       const outcome = await this.#validator.validate(message, { from: self, solicited: true });
-      onOutcome?.(outcome, self);
       if (outcome.verdict === 'accept') await this.#passOn([message, ...outcome.released]);
       else if (PASSING.has(outcome.reason) && !this.#isStopped) {
         this.#after(RETRY_MS, () => this.publish(message));

@@ -25,4 +25,16 @@ export const gossipMigrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    // All rows once more in a form that is read at once, and which rows have changed since it was made.
+    name: 'graph_image',
+    sql: `
+      CREATE TABLE gossip_image (
+        known_features BLOB NOT NULL,
+        image BLOB NOT NULL
+      ) STRICT;
+      CREATE TABLE gossip_changed_channels (short_channel_id_u64 INTEGER PRIMARY KEY) STRICT;
+      CREATE TABLE gossip_changed_nodes (node_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    `,
+  },
 ];

@@ -2,28 +2,18 @@ import { toString } from 'uint8arrays';
 import { RunnelError } from '../../protocols/errors.ts';
 import { updateDirection } from '../../protocols/gossip/channel-update.ts';
 import { decodeGossip, isGossip, type GossipOf } from '../../protocols/gossip/gossip-message.ts';
-import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
+import { updateChecksum } from '../../protocols/gossip/update-checksum.ts';
 import { missingRequired } from '../../protocols/wire/features.ts';
 import type { NodeId } from '../network/network.ts';
-import { policyOf, type Direction } from '../routing/channel.ts';
+import { policyOf, type Direction, type GraphChannel } from '../routing/channel.ts';
 import type { GraphChange } from '../routing/graph-change.ts';
 import type { ChannelGraph } from '../routing/graph.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { u64, type Database, type StorageError } from '../storage/database.ts';
+import { StorageError, type Database } from '../storage/database.ts';
 import type { GossipLimits } from './limits.ts';
-import { gossipMigrations } from './schema.ts';
-import { WriteBehind } from '../storage/write-behind.ts';
-
-/** What the chain said of a channel when it was accepted, and since. */
-export interface ChannelFacts {
-  readonly capacitySat: bigint;
-  /** Hex, in display order. */
-  readonly fundingTxid: string;
-  /** Seconds since 1970. */
-  readonly addedAt: number;
-  /** Where the funding output was spent, or vanished in a reorg; undefined while it stands. */
-  readonly spentHeight: number | undefined;
-}
+import { decodeImage, encodeImage, type GraphImage } from './graph-image.ts';
+import { KnownChannels, type ChannelFacts, type KnownChannel } from './known-channels.ts';
+import { GossipRows, type ChannelRow } from './store-rows.ts';
 
 export interface GossipStoreOptions {
   readonly database: Database;
@@ -37,20 +27,9 @@ export interface GossipStoreOptions {
   readonly onStorageError: (error: StorageError) => void;
 }
 
-interface KnownChannel extends ChannelFacts {
-  readonly featuresKnown: boolean;
-}
-
-interface ChannelRow {
-  readonly short_channel_id_u64: bigint;
-  readonly message: Uint8Array;
-  readonly capacity_sat: bigint;
-  readonly funding_txid: string;
-  readonly added_at: number;
-  readonly spent_height: number | null;
-}
-
-const PAGE = 1000;
+/** An image is made anew once so many rows have changed since, and this share of all channels. */
+const MIN_CHANGED = 2_000;
+const CHANGED_SHARE = 8;
 
 /**
  * The gossip that was accepted: the messages in the database, what must be looked up at once in memory, and the graph
@@ -58,18 +37,14 @@ const PAGE = 1000;
  */
 export class GossipStore {
   readonly #options: GossipStoreOptions;
-  readonly #writes: WriteBehind;
-  readonly #channels = new Map<bigint, KnownChannel>();
-  readonly #byOutpoint = new Map<string, bigint>();
+  readonly #rows: GossipRows;
+  readonly #channels: KnownChannels;
   readonly #nodeTimestamps = new Map<NodeId, number>();
 
   constructor(options: GossipStoreOptions) {
     this.#options = options;
-    const { database, clock, limits, onStorageError } = options;
-    this.#writes = new WriteBehind({
-      database, clock, delayMs: limits.saveDelayMs, maxWrites: limits.maxUnsaved, onError: onStorageError,
-    });
-    database.migrate('gossip', gossipMigrations);
+    this.#channels = new KnownChannels(options.graph);
+    this.#rows = new GossipRows({ ...options, onFlushed: () => this.#imageIfDue() });
   }
 
   get graph(): ChannelGraph {
@@ -78,33 +53,30 @@ export class GossipStore {
 
   /** The disk does not keep up: accept nothing more for now. */
   get isFull(): boolean {
-    return this.#writes.isFull;
+    return this.#rows.isFull;
   }
 
   /** Fills the graph with what earlier runs have accepted. A row that cannot be read is dropped: peers have it too. */
   load(): void {
-    const { database } = this.#options;
-    this.#pages<ChannelRow, bigint>(
-      -(2n ** 63n),
-      (after) => database.all(
-        'SELECT * FROM gossip_channels WHERE short_channel_id_u64 > ? ORDER BY short_channel_id_u64 LIMIT ?',
-        after, PAGE,
-      ),
-      (row) => u64(row.short_channel_id_u64),
-      (row) => this.#loadChannel(row),
-    );
-    for (const scid of this.#channels.keys()) {
-      for (const direction of [0, 1] as const) {
-        const message = this.update(scid, direction);
-        if (message !== undefined) this.#readable(message, 'channel_update', (gossip) => this.#takeUpdate(gossip));
-      }
+    const found = this.#rows.image(this.#options.knownFeatures);
+    const image = found && decodeImage(found.image);
+    if (found === undefined || image === undefined) {
+      for (const row of this.#rows.channels()) this.#loadChannel(row);
+      for (const row of this.#rows.nodes()) this.#loadNode(row.message);
+      return;
     }
-    this.#pages<{ node_id: string; message: Uint8Array }, string>(
-      '',
-      (after) => database.all('SELECT * FROM gossip_nodes WHERE node_id > ? ORDER BY node_id LIMIT ?', after, PAGE),
-      (row) => row.node_id,
-      (row) => this.#readable(row.message, 'node_announcement', (gossip) => this.#takeNode(gossip)),
-    );
+    this.#loadImage(image);
+    for (const scid of found.channels) {
+      this.#forget(scid);
+      const row = this.#rows.channel(scid);
+      if (row !== undefined) this.#loadChannel(row);
+    }
+    // Also those whose only channels have come back just now.
+    for (const nodeId of [...found.nodes, ...found.channels.flatMap((scid) => this.#endsOf(scid))]) {
+      const message = this.graph.hasNode(nodeId) ? this.#rows.nodeAnnouncement(nodeId) : undefined;
+      if (message !== undefined) this.#loadNode(message);
+      else this.#nodeTimestamps.delete(nodeId);
+    }
   }
 
   channel(scid: bigint): ChannelFacts | undefined {
@@ -113,7 +85,7 @@ export class GossipStore {
 
   /** The channel whose funding output this is. */
   channelAt(txid: string, outputIndex: number): bigint | undefined {
-    return this.#byOutpoint.get(`${txid}:${outputIndex}`);
+    return this.#channels.at(txid, outputIndex);
   }
 
   channels(): IterableIterator<[scid: bigint, facts: ChannelFacts]> {
@@ -122,21 +94,22 @@ export class GossipStore {
 
   /** The channel's announcement, byte for byte. */
   announcement(scid: bigint): Uint8Array | undefined {
-    return this.#message(
-      channelKey(scid), 'SELECT message FROM gossip_channels WHERE short_channel_id_u64 = ?', u64(scid),
-    );
+    return this.#rows.announcement(scid);
   }
 
   /** The newest update of one direction. */
   update(scid: bigint, direction: Direction): Uint8Array | undefined {
-    const sql = 'SELECT message FROM gossip_updates WHERE short_channel_id_u64 = ? AND direction = ?';
-    return this.#message(updateKey(scid, direction), sql, u64(scid), direction);
+    return this.#rows.update(scid, direction);
   }
 
   /** The newest announcement of a node. */
   nodeAnnouncement(nodeId: NodeId): Uint8Array | undefined {
-    if (!this.#nodeTimestamps.has(nodeId)) return undefined;
-    return this.#message(nodeKey(nodeId), 'SELECT message FROM gossip_nodes WHERE node_id = ?', nodeId);
+    return this.#nodeTimestamps.has(nodeId) ? this.#rows.nodeAnnouncement(nodeId) : undefined;
+  }
+
+  /** BOLT 7's checksum of the newest update of one direction; 0 if there is none. */
+  updateChecksum(scid: bigint, direction: Direction): number {
+    return this.#channels.get(scid)?.checksums[direction] ?? 0;
   }
 
   /** Its timestamp; undefined if there is none. */
@@ -145,84 +118,93 @@ export class GossipStore {
   }
 
   addChannel(gossip: GossipOf<'channel_announcement'>, facts: ChannelFacts): void {
-    const scid = gossip.message.shortChannelId;
     this.#takeChannel(gossip, facts);
-    this.#writes.put(
-      channelKey(scid), gossip.raw,
-      'INSERT OR REPLACE INTO gossip_channels '
-        + '(short_channel_id_u64, message, capacity_sat, funding_txid, added_at, spent_height) '
-        + 'VALUES (?, ?, ?, ?, ?, ?)',
-      u64(scid), gossip.raw, facts.capacitySat, facts.fundingTxid, facts.addedAt, facts.spentHeight,
-    );
+    this.#rows.putChannel(gossip.message.shortChannelId, gossip.raw, facts);
   }
 
   /** Of a channel that is there. */
   addUpdate(gossip: GossipOf<'channel_update'>): void {
-    const scid = gossip.message.shortChannelId;
-    const direction = updateDirection(gossip.message);
     this.#takeUpdate(gossip);
-    this.#writes.put(
-      updateKey(scid, direction), gossip.raw,
-      'INSERT OR REPLACE INTO gossip_updates (short_channel_id_u64, direction, message) VALUES (?, ?, ?)',
-      u64(scid), direction, gossip.raw,
-    );
+    this.#rows.putUpdate(gossip.message.shortChannelId, updateDirection(gossip.message), gossip.raw);
   }
 
   /** Of a node that has a channel. */
   addNode(gossip: GossipOf<'node_announcement'>): void {
-    const nodeId = toString(gossip.message.nodeId, 'hex');
     this.#takeNode(gossip);
-    this.#writes.put(
-      nodeKey(nodeId), gossip.raw,
-      'INSERT OR REPLACE INTO gossip_nodes (node_id, message) VALUES (?, ?)', nodeId, gossip.raw,
-    );
+    this.#rows.putNode(toString(gossip.message.nodeId, 'hex'), gossip.raw);
   }
 
   /** The funding output was spent at this height, or stands again (undefined). */
   setSpent(scid: bigint, spentHeight: number | undefined): void {
     const known = this.#channels.get(scid);
     if (known === undefined) return;
-    this.#channels.set(scid, { ...known, spentHeight });
+    known.spentHeight = spentHeight;
     const usable = known.featuresKnown && spentHeight === undefined;
     this.#options.apply({ type: 'channel_usable', shortChannelId: scid, usable });
-    const sql = 'UPDATE gossip_channels SET spent_height = ? WHERE short_channel_id_u64 = ?';
-    this.#writes.put(`s/${scid}`, undefined, sql, spentHeight, u64(scid));
+    this.#rows.setSpent(scid, spentHeight);
   }
 
   /** Forgets a channel, and the nodes that have no other (BOLT 7, "Pruning the Network View"). */
   removeChannel(scid: bigint): void {
-    const known = this.#channels.get(scid);
-    const ends = this.graph.channel(scid);
-    if (known === undefined) return;
-    this.#channels.delete(scid);
-    this.#byOutpoint.delete(outpointOf(scid, known.fundingTxid));
-    this.#options.apply({ type: 'channel_removed', shortChannelId: scid });
-    this.#writes.put(
-      channelKey(scid), undefined, 'DELETE FROM gossip_channels WHERE short_channel_id_u64 = ?', u64(scid),
-    );
-    for (const direction of [0, 1] as const) {
-      const sql = 'DELETE FROM gossip_updates WHERE short_channel_id_u64 = ? AND direction = ?';
-      this.#writes.put(updateKey(scid, direction), undefined, sql, u64(scid), direction);
-    }
-    for (const nodeId of ends === undefined ? [] : [ends.nodeId1, ends.nodeId2]) {
-      if (this.graph.hasNode(nodeId) || !this.#nodeTimestamps.delete(nodeId)) continue;
-      this.#writes.put(nodeKey(nodeId), undefined, 'DELETE FROM gossip_nodes WHERE node_id = ?', nodeId);
+    const ends = this.#endsOf(scid);
+    if (!this.#forget(scid)) return;
+    this.#rows.deleteChannel(scid);
+    for (const nodeId of ends) {
+      if (!this.graph.hasNode(nodeId) && this.#nodeTimestamps.delete(nodeId)) this.#rows.deleteNode(nodeId);
     }
   }
 
   /** Writes what waits to be written. */
   flush(): void {
-    this.#writes.flush();
+    this.#rows.flush();
   }
 
+  /** Writes all there is, with an image of it for the next start. */
   stop(): void {
-    this.#writes.stop();
+    this.#rows.stop();
+    if (this.#rows.changedCount > 0) this.#writeImage();
   }
 
-  #message(key: string, sql: string, ...parameters: (string | bigint | number)[]): Uint8Array | undefined {
-    const unsaved = this.#writes.get(key);
-    if (unsaved !== undefined) return unsaved.message;
-    return this.#options.database.get<{ message: Uint8Array }>(sql, ...parameters)?.message;
+  #imageIfDue(): void {
+    if (this.#rows.changedCount > Math.max(MIN_CHANGED, this.#channels.size / CHANGED_SHARE)) this.#writeImage();
+  }
+
+  /** What is in memory is on disk at this moment. */
+  #writeImage(): void {
+    const { knownFeatures, onStorageError } = this.#options;
+    try {
+      this.#rows.writeImage(encodeImage(this.graph, this.#channels, this.#nodeTimestamps), knownFeatures);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      onStorageError(error);
+    }
+  }
+
+  #loadImage({ nodes, channels }: GraphImage): void {
+    for (const { shortChannelId, nodeId1, nodeId2, known, policies } of channels) {
+      this.#insertChannel({ shortChannelId, nodeId1, nodeId2 }, known);
+      for (const direction of [0, 1] as const) {
+        const policy = policies[direction];
+        if (policy !== undefined) this.#options.apply({ type: 'channel_updated', shortChannelId, direction, policy });
+      }
+    }
+    for (const { nodeId, timestamp, usable } of nodes) {
+      if (timestamp !== undefined) this.#nodeTimestamps.set(nodeId, timestamp);
+      if (!usable) this.#options.apply({ type: 'node_usable', nodeId, usable });
+    }
+  }
+
+  /** Out of memory and the graph; false if it is not there. */
+  #forget(scid: bigint): boolean {
+    if (this.#channels.get(scid) === undefined) return false;
+    this.#channels.delete(scid);
+    this.#options.apply({ type: 'channel_removed', shortChannelId: scid });
+    return true;
+  }
+
+  #endsOf(scid: bigint): NodeId[] {
+    const channel = this.graph.channel(scid);
+    return channel === undefined ? [] : [channel.nodeId1, channel.nodeId2];
   }
 
   #loadChannel(row: ChannelRow): void {
@@ -233,31 +215,38 @@ export class GossipStore {
       spentHeight: row.spent_height ?? undefined,
     };
     this.#readable(row.message, 'channel_announcement', (gossip) => this.#takeChannel(gossip, facts));
+    if (this.graph.channelIndex(row.short_channel_id_u64) === undefined) return;
+    for (const direction of [0, 1] as const) {
+      const message = this.#rows.update(row.short_channel_id_u64, direction);
+      if (message !== undefined) this.#readable(message, 'channel_update', (gossip) => this.#takeUpdate(gossip));
+    }
+  }
+
+  #loadNode(message: Uint8Array): void {
+    this.#readable(message, 'node_announcement', (gossip) => this.#takeNode(gossip));
   }
 
   #takeChannel({ message }: GossipOf<'channel_announcement'>, facts: ChannelFacts): void {
-    const { shortChannelId, nodeId1, nodeId2 } = message;
+    const { shortChannelId } = message;
     // BOLT 7: a channel with an unknown even feature is announced like any other, but not routed over.
     const featuresKnown = missingRequired(message.features, this.#options.knownFeatures).length === 0;
-    this.#channels.set(shortChannelId, { ...facts, featuresKnown });
-    this.#byOutpoint.set(outpointOf(shortChannelId, facts.fundingTxid), shortChannelId);
-    this.#options.apply({
-      type: 'channel_added',
-      channel: {
-        shortChannelId,
-        nodeId1: toString(nodeId1, 'hex'),
-        nodeId2: toString(nodeId2, 'hex'),
-        capacityMsat: facts.capacitySat * 1000n,
-        usable: featuresKnown && facts.spentHeight === undefined,
-      },
-    });
+    const [nodeId1, nodeId2] = [toString(message.nodeId1, 'hex'), toString(message.nodeId2, 'hex')];
+    this.#insertChannel({ shortChannelId, nodeId1, nodeId2 }, { ...facts, featuresKnown, checksums: [0, 0] });
   }
 
-  #takeUpdate({ message }: GossipOf<'channel_update'>): void {
+  #insertChannel(ends: Pick<GraphChannel, 'shortChannelId' | 'nodeId1' | 'nodeId2'>, known: KnownChannel): void {
+    const { shortChannelId } = ends;
+    const usable = known.featuresKnown && known.spentHeight === undefined;
+    this.#options.apply({ type: 'channel_added', channel: { ...ends, capacityMsat: known.capacitySat * 1000n, usable } });
+    this.#channels.add(shortChannelId, known);
+  }
+
+  #takeUpdate({ raw, message }: GossipOf<'channel_update'>): void {
     const { shortChannelId } = message;
-    this.#options.apply(
-      { type: 'channel_updated', shortChannelId, direction: updateDirection(message), policy: policyOf(message) },
-    );
+    const direction = updateDirection(message);
+    const known = this.#channels.get(shortChannelId);
+    if (known !== undefined) known.checksums[direction] = updateChecksum(raw);
+    this.#options.apply({ type: 'channel_updated', shortChannelId, direction, policy: policyOf(message) });
   }
 
   #takeNode({ message }: GossipOf<'node_announcement'>): void {
@@ -277,22 +266,4 @@ export class GossipStore {
       if (!(error instanceof RunnelError)) throw error;
     }
   }
-
-  /** Reads a table in pieces, by its key from `start` on. */
-  #pages<Row, Key>(start: Key, read: (after: Key) => Row[], keyOf: (row: Row) => Key, take: (row: Row) => void): void {
-    for (let rows = read(start); ; ) {
-      for (const row of rows) take(row);
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < PAGE) return;
-      rows = read(keyOf(last));
-    }
-  }
 }
-
-function outpointOf(scid: bigint, fundingTxid: string): string {
-  return `${fundingTxid}:${scidToParts(scid).outputIndex}`;
-}
-
-const channelKey = (scid: bigint): string => `c/${scid}`;
-const updateKey = (scid: bigint, direction: Direction): string => `u/${scid}/${direction}`;
-const nodeKey = (nodeId: NodeId): string => `n/${nodeId}`;

@@ -1,8 +1,6 @@
 import { equals } from 'uint8arrays';
 import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
-import {
-  decodeMessage, encodeMessage, WireError, type Message, type MessageOf,
-} from '../../protocols/wire/messages.ts';
+import { encodeMessage, type MessageOf } from '../../protocols/wire/messages.ts';
 import type { NodeId } from '../network/network.ts';
 import type { Direction } from '../routing/channel.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -10,15 +8,11 @@ import { GossipSyncError } from './errors.ts';
 import type { GossipLimits } from './limits.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import type { GossipStore } from './store.ts';
+import { readMessage, WANT, WANT_EVERYTHING } from './sync-messages.ts';
+import { WANT_CHECKSUMS, WANT_TIMESTAMPS } from './sync-offer.ts';
 
-/** Channels in one reply: with timestamps 32,000 bytes of the 65,535 that a message may have. */
+/** Channels in one reply: with timestamps and checksums 48,000 bytes of the 65,535 that a message may have. */
 const CHANNELS_PER_REPLY = 2000;
-/** BOLT 7, `query_option_flags`. */
-const WANT_TIMESTAMPS = 1n;
-/** BOLT 7, `encoded_query_flags`: the announcement, the updates of node 1 and 2, the announcements of node 1 and 2. */
-export const WANT = { announcement: 1n, updates: [2n, 4n], nodes: [8n, 16n] } as const;
-export const WANT_EVERYTHING = 31n;
-
 export interface SyncResponderOptions {
   readonly store: GossipStore;
   readonly chainHash: Uint8Array;
@@ -60,7 +54,7 @@ export class SyncResponder {
     const { chainHash, firstBlocknum, numberOfBlocks } = query;
     const end = firstBlocknum + numberOfBlocks;
     const scids = equals(chainHash, this.#chainHash) ? this.#scidsBetween(firstBlocknum, end) : [];
-    const wantsTimestamps = ((query.queryOption ?? 0n) & WANT_TIMESTAMPS) !== 0n;
+    const wants = (option: bigint): boolean => ((query.queryOption ?? 0n) & option) !== 0n;
     let from = firstBlocknum;
     for (let i = 0; i === 0 || i < scids.length; i += CHANNELS_PER_REPLY) {
       const shortChannelIds = scids.slice(i, i + CHANNELS_PER_REPLY);
@@ -74,7 +68,8 @@ export class SyncResponder {
         numberOfBlocks: to - from,
         syncComplete: next === undefined ? 1 : 0,
         shortChannelIds,
-        ...(wantsTimestamps ? { timestamps: shortChannelIds.map((scid) => this.#timestamps(scid)) } : {}),
+        ...(wants(WANT_TIMESTAMPS) && { timestamps: shortChannelIds.map((scid) => this.#timestamps(scid)) }),
+        ...(wants(WANT_CHECKSUMS) && { checksums: shortChannelIds.map((scid) => this.#checksums(scid)) }),
       });
       from = next === undefined ? end : Math.min(to, blockOf(next));
     }
@@ -114,10 +109,12 @@ export class SyncResponder {
 
   #timestamps(scid: bigint): { timestampNodeId1: number; timestampNodeId2: number } {
     const { graph } = this.#store;
-    return {
-      timestampNodeId1: graph.policy(scid, 0)?.timestamp ?? 0,
-      timestampNodeId2: graph.policy(scid, 1)?.timestamp ?? 0,
-    };
+    return { timestampNodeId1: graph.timestamp(scid, 0), timestampNodeId2: graph.timestamp(scid, 1) };
+  }
+
+  #checksums(scid: bigint): { checksumNodeId1: number; checksumNodeId2: number } {
+    const store = this.#store;
+    return { checksumNodeId1: store.updateChecksum(scid, 0), checksumNodeId2: store.updateChecksum(scid, 1) };
   }
 }
 
@@ -134,16 +131,6 @@ function readQuery(request: Uint8Array): MessageOf<'query_channel_range' | 'quer
     );
   }
   return query;
-}
-
-/** Decodes a peer's message; what is none becomes a `GossipSyncError` with the code. */
-export function readMessage(bytes: Uint8Array, code: 'sync_bad_request' | 'sync_bad_reply'): Message {
-  try {
-    return decodeMessage(bytes);
-  } catch (error) {
-    if (error instanceof WireError) throw new GossipSyncError(code, error.message, error.details);
-    throw error;
-  }
 }
 
 function* present(message: Uint8Array | undefined): Generator<Uint8Array, void> {

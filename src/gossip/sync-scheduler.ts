@@ -18,15 +18,13 @@ interface Turn {
 }
 
 /**
- * When to catch up with whom: with the first few connected peers, one at a time, on connecting and then at growing
- * intervals. The broadcast is fast but may miss a message (published before the mesh stood, or come too early and been
+ * When to catch up with whom: with the first few connected peers, on connecting and then at growing intervals. The broadcast is fast but may miss a message (published before the mesh stood, or come too early and been
  * ignored); this is what finds it.
  */
 export class SyncScheduler {
   readonly #options: SyncSchedulerOptions;
   readonly #connected = new Set<NodeId>();
   readonly #turns = new Map<NodeId, Turn>();
-  #last: Promise<void> = Promise.resolve();
   #isStopped = false;
 
   constructor(options: SyncSchedulerOptions) {
@@ -59,12 +57,8 @@ export class SyncScheduler {
       if (this.#turns.has(peer)) continue;
       const turn: Turn = { intervalMs: limits.minSyncIntervalMs, cancelTimer: () => {} };
       this.#turns.set(peer, turn);
-      this.#queue(peer, turn);
+      void this.#sync(peer, turn);
     }
-  }
-
-  #queue(peer: NodeId, turn: Turn): void {
-    this.#last = this.#last.then(() => this.#sync(peer, turn));
   }
 
   async #sync(peer: NodeId, turn: Turn): Promise<void> {
@@ -74,10 +68,11 @@ export class SyncScheduler {
       await syncWith(peer);
     } catch (error) {
       if (!(error instanceof RunnelError)) throw error;
-      onProblem(error);
+      // Whoever has gone meanwhile owes no answer.
+      if (this.#turns.get(peer) === turn) onProblem(error);
     }
     if (this.#turns.get(peer) !== turn) return;
-    turn.cancelTimer = clock.setTimer(turn.intervalMs, () => this.#queue(peer, turn));
+    turn.cancelTimer = clock.setTimer(turn.intervalMs, () => void this.#sync(peer, turn));
     turn.intervalMs = Math.min(2 * turn.intervalMs, limits.maxSyncIntervalMs);
   }
 }

@@ -26,6 +26,7 @@ export interface GossipValidatorOptions {
   readonly clock: Clock;
   readonly limits: GossipLimits;
   readonly signatures: SignatureChecker;
+  readonly onOutcome: (outcome: GossipOutcome, from: NodeId) => void;
 }
 
 /** `solicited`: we asked for it (a sync) or made it ourselves, so its sender's rate is not counted. */
@@ -63,17 +64,9 @@ export class GossipValidator {
 
   /** Judges one message, and stores it if it is accepted. Never throws for anything that a message holds. */
   async validate(raw: Uint8Array, provenance: Provenance): Promise<GossipOutcome> {
-    let gossip: Gossip;
-    try {
-      gossip = decodeGossip(raw);
-    } catch (error) {
-      return this.#undecodable(error);
-    }
-    if (raw.length > this.#options.limits.maxMessageBytes) return ignore('oversized');
-    if (this.#options.store.isFull) return ignore('storage_unavailable');
-    if (isGossip(gossip, 'channel_announcement')) return this.#announcement(gossip, provenance);
-    if (isGossip(gossip, 'channel_update')) return this.#update(gossip, provenance);
-    return this.#node(gossip, provenance);
+    const outcome = await this.#judge(raw, provenance);
+    this.#options.onOutcome(outcome, provenance.from);
+    return outcome;
   }
 
   /** A block has come: judges the announcements that are deep enough now, and gives back those that are accepted. */
@@ -85,6 +78,20 @@ export class GossipValidator {
       if (verdict === 'accept') accepted.push(raw, ...released);
     }
     return accepted;
+  }
+
+  async #judge(raw: Uint8Array, provenance: Provenance): Promise<GossipOutcome> {
+    let gossip: Gossip;
+    try {
+      gossip = decodeGossip(raw);
+    } catch (error) {
+      return this.#undecodable(error);
+    }
+    if (raw.length > this.#options.limits.maxMessageBytes) return ignore('oversized');
+    if (this.#options.store.isFull) return ignore('storage_unavailable');
+    if (isGossip(gossip, 'channel_announcement')) return this.#announcement(gossip, provenance);
+    if (isGossip(gossip, 'channel_update')) return this.#update(gossip, provenance);
+    return this.#node(gossip, provenance);
   }
 
   #undecodable(error: unknown): GossipOutcome {

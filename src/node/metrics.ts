@@ -33,6 +33,7 @@ function factsOf(node: Node) {
     numHtlcs: { offered: count('offered'), received: count('received') },
     journalEntries: all.reduce((sum, index) => sum + (node.channelStore.journalHead(index)?.length ?? 0), 0),
     graph: { nodes: node.graph.nodeCount, channels: node.graph.channelCount },
+    gossip: node.gossip.tally,
   };
 }
 
@@ -48,6 +49,20 @@ const metrics: readonly Metric[] = [
   { name: 'runnel_peers', help: 'Connected peers', type: 'gauge', read: ({ overview }) => overview.numPeers },
   { name: 'runnel_graph_nodes', help: 'Nodes of the network as gossip tells it', type: 'gauge', read: ({ graph }) => graph.nodes },
   { name: 'runnel_graph_channels', help: 'Channels of the network as gossip tells it', type: 'gauge', read: ({ graph }) => graph.channels },
+  {
+    name: 'runnel_gossip_messages_total',
+    help: 'Gossip messages that were judged, by what became of them',
+    type: 'counter',
+    label: 'outcome',
+    read: ({ gossip }) => Object.fromEntries(gossip.outcomes),
+  },
+  {
+    name: 'runnel_gossip_bytes_total',
+    help: 'Gossip that came in by itself, and as answers to queries',
+    type: 'counter',
+    label: 'way',
+    read: ({ gossip }) => ({ broadcast: gossip.broadcastBytes, sync: gossip.syncBytes }),
+  },
   {
     name: 'runnel_channels',
     help: 'Channels that are not over, by the state of their lifecycle',

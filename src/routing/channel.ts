@@ -61,13 +61,14 @@ export function policyOf(update: MessageOf<'channel_update'>): EdgePolicy {
   };
 }
 
-/** Throws `RoutingError` on values that no `channel_announcement` can carry. */
-export function checkChannel({ shortChannelId, nodeId1, nodeId2, capacityMsat }: GraphChannel): void {
+/** Throws `RoutingError` on values that no `channel_announcement` can carry; `isKnown` are the node ids that have been checked. */
+export function checkChannel(
+  { shortChannelId, nodeId1, nodeId2, capacityMsat }: GraphChannel, isKnown: (nodeId: NodeId) => boolean,
+): void {
   if (shortChannelId < 0n || shortChannelId > MAX_U64) {
     throw new RoutingError('invalid_short_channel_id', `expected a short channel id of 64 bits, got ${shortChannelId}`);
   }
-  checkNodeId(nodeId1);
-  checkNodeId(nodeId2);
+  for (const nodeId of [nodeId1, nodeId2]) if (!isKnown(nodeId)) checkNodeId(nodeId);
   if (nodeId1 >= nodeId2) {
     throw new RoutingError('invalid_channel', `node_id_1 must be less than node_id_2, got ${nodeId1} and ${nodeId2}`);
   }

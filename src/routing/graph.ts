@@ -127,6 +127,12 @@ export class ChannelGraph {
     };
   }
 
+  /** When the policy of one direction was made, in seconds since 1970; 0 if it is not known. */
+  timestamp(shortChannelId: bigint, direction: Direction): number {
+    const c = this.#channels.get(shortChannelId);
+    return c === undefined ? 0 : at(this.#timestamp, 2 * c + direction);
+  }
+
   /** All channels, in no particular order. */
   shortChannelIds(): IterableIterator<bigint> {
     return this.#channels.keys();
@@ -153,7 +159,7 @@ export class ChannelGraph {
    */
   addChannel(channel: GraphChannel): boolean {
     const { shortChannelId, nodeId1, nodeId2, capacityMsat, usable } = channel;
-    checkChannel(channel);
+    checkChannel(channel, (nodeId) => this.#nodes.has(nodeId));
     if (this.#channels.has(shortChannelId)) return false;
 
     const node1 = this.#ensureNode(nodeId1);

@@ -16,6 +16,8 @@ export interface WriteBehindOptions {
   readonly maxWrites: number;
   /** The disk refuses: what waits is kept and tried again. */
   readonly onError: (error: StorageError) => void;
+  /** What was put off is on disk. */
+  readonly onFlushed?: () => void;
 }
 
 /** So many at once need not wait any longer. */
@@ -44,8 +46,9 @@ export class WriteBehind {
   put(key: string, message: Uint8Array | undefined, sql: string, ...parameters: SqlParameter[]): void {
     this.#writes.delete(key);
     this.#writes.set(key, { sql, parameters, message });
-    this.#cancelTimer ??= this.#options.clock.setTimer(this.#options.delayMs, () => this.flush());
-    if (this.#writes.size >= FLUSH_AT && !this.#isRefused) this.flush();
+    // Never in the middle of what its caller does: what belongs together is written together.
+    if (this.#writes.size === FLUSH_AT && !this.#isRefused) this.#flushIn(0);
+    else if (this.#cancelTimer === undefined) this.#flushIn(this.#options.delayMs);
   }
 
   /** What the row of a key will hold; undefined if nothing is put off for it. */
@@ -58,17 +61,18 @@ export class WriteBehind {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     if (this.#writes.size === 0) return;
-    const { database, clock, delayMs, onError } = this.#options;
+    const { database, delayMs, onError, onFlushed } = this.#options;
     try {
       database.transaction(() => {
         for (const { sql, parameters } of this.#writes.values()) database.run(sql, ...parameters);
       });
       this.#writes.clear();
       this.#isRefused = false;
+      onFlushed?.();
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       this.#isRefused = true;
-      this.#cancelTimer = clock.setTimer(delayMs, () => this.flush());
+      this.#flushIn(delayMs);
       onError(error);
     }
   }
@@ -78,5 +82,10 @@ export class WriteBehind {
     this.flush();
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+  }
+
+  #flushIn(delayMs: number): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#options.clock.setTimer(delayMs, () => this.flush());
   }
 }

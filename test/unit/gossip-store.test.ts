@@ -82,7 +82,7 @@ describe('what was accepted', () => {
   });
 
   it('fills the disk no faster than the disk takes it, and nothing is lost while it refuses', async () => {
-    const node = await network({ limits: { maxUnsaved: 10 } });
+    const node = await network({ limits: { maxUnsaved: 15 } });
     node.database.run('PRAGMA query_only = ON');
     node.clock.advance(1_000);
     expect(node.problems).toHaveLength(1);
@@ -99,6 +99,7 @@ describe('what was accepted', () => {
     const open = database();
     const node = await network({ database: open() });
     node.service.stop();
+    node.database.run('DELETE FROM gossip_image');
     node.database.run(
       'UPDATE gossip_channels SET message = ? WHERE short_channel_id_u64 = ?', Uint8Array.of(1, 2, 3), CHANNEL,
     );
@@ -107,6 +108,97 @@ describe('what was accepted', () => {
     expect([...again.graph.shortChannelIds()]).toEqual([OTHER]);
     expect(await again.hear(announcement(CHANNEL, alice, bob))).toBe('ignore no_output');
     again.database.close();
+  });
+});
+
+describe('the image of all there is', () => {
+  const open = (): (() => Database) => {
+    const folder = mkdtempSync(join(tmpdir(), 'runnel-gossip-'));
+    folders.push(folder);
+    return () => openDatabase({ path: join(folder, 'node.db') });
+  };
+  const folders: string[] = [];
+  afterEach(() => {
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+  });
+  /** The same rows read one by one, and as the image has them. */
+  const bothWays = (database: Database): { fromRows: unknown; fromImage: unknown } => {
+    const fromImage = contents(new GossipNode(9, { database }).graph);
+    database.run('DELETE FROM gossip_image');
+    return { fromRows: contents(new GossipNode(9, { database }).graph), fromImage };
+  };
+
+  it('says what the messages say', async () => {
+    const node = await network({ database: open()() });
+    await node.hear(nodeAnnouncement(carol, { timestamp: START + 1, features: encodeFeatureBits([100]) }));
+    await node.hear(update(CHANNEL, alice, bob, { timestamp: START + 5, disabled: true, htlcMaximumMsat: 2n ** 64n - 1n }));
+    await node.service.blockConnected(block(150, [OTHER]));
+    node.service.stop();
+    const { fromRows, fromImage } = bothWays(node.database);
+    expect(fromImage).toEqual(fromRows);
+    expect(fromImage).toEqual(contents(node.graph));
+    node.database.close();
+  });
+
+  it('is brought up to date with all that was written after it', async () => {
+    const database = open();
+    const before = await network({ database: database() });
+    before.service.stop();
+    before.database.close();
+
+    const node = new GossipNode(9, { database: database(), chain: before.chain });
+    await node.learn(scid(102), alice, carol);
+    await node.hear(update(CHANNEL, alice, bob, { timestamp: START + 5, feeBaseMsat: 99 }));
+    await node.hear(nodeAnnouncement(alice, { timestamp: START + 5, features: encodeFeatureBits([100]) }));
+    node.service.store.setSpent(CHANNEL, 150);
+    node.service.store.removeChannel(OTHER);
+    node.service.store.flush();
+    // As after a crash: nothing is stopped in order.
+    const { fromRows, fromImage } = bothWays(node.database);
+    expect(fromImage).toEqual(fromRows);
+    expect(fromImage).toEqual(contents(node.graph));
+    node.database.close();
+  });
+
+  it('is made anew after many changes, without a stop', async () => {
+    const node = await network({ database: open()() });
+    const images = () => node.database.all('SELECT 1 FROM gossip_image').length;
+    const template = decodeGossip(announcement(CHANNEL, alice, bob));
+    if (!isGossip(template, 'channel_announcement')) return expect.fail('an announcement is one');
+    for (let i = 0; i < 2_500; i++) {
+      const message = { ...template.message, shortChannelId: scid(200, i) };
+      node.service.store.addChannel({ ...template, message }, { capacitySat: 1n, fundingTxid: '00'.repeat(32), addedAt: START, spentHeight: undefined });
+      expect(images()).toBe(0);
+    }
+    node.clock.advance(1_000);
+    expect(images()).toBe(1);
+    expect(node.database.all('SELECT 1 FROM gossip_changed_channels')).toHaveLength(0);
+    node.database.close();
+  });
+
+  it.each([
+    ['is damaged', (image: Uint8Array) => image.fill(7, 200, 201)],
+    ['is cut short', (image: Uint8Array) => image.subarray(0, -1)],
+    ['is of another version', (image: Uint8Array) => image.fill(9, 0, 1)],
+    ['is empty', () => new Uint8Array()],
+  ])('is left aside where it %s', async (_, change) => {
+    const node = await network({ database: open()() });
+    node.service.stop();
+    const { image } = node.database.get<{ image: Uint8Array }>('SELECT image FROM gossip_image')!;
+    node.database.run('UPDATE gossip_image SET image = ?', change(image.slice()));
+    expect(contents(new GossipNode(9, { database: node.database }).graph)).toEqual(contents(node.graph));
+    node.database.close();
+  });
+
+  it('is left aside by a node that knows other features', async () => {
+    const node = await network({ database: open()() });
+    await node.hear(nodeAnnouncement(carol, { timestamp: START + 1, features: encodeFeatureBits([100]) }));
+    node.service.stop();
+    const unusable = (graph: ChannelGraph) => [...graph.nodeIds()].filter((id) => graph.arrays().nodeUsable[graph.nodeIndex(id)!] === 0);
+    expect(unusable(new GossipNode(9, { database: node.database }).graph)).toEqual([carol.nodeId]);
+    const knowing = new GossipNode(9, { database: node.database, knownFeatures: encodeFeatureBits([100]) });
+    expect(unusable(knowing.graph)).toEqual([]);
+    node.database.close();
   });
 });
 

@@ -1,0 +1,48 @@
+import type { NodeId } from '../network/network.ts';
+import { badReply } from './sync-messages.ts';
+import type { GossipValidator } from './validator.ts';
+
+/** Messages judged at the same time: enough to fill batches of signatures, and to hide the chain's answers behind each other. */
+const CONCURRENCY = 128;
+
+/** Judges what a peer answers, in the order in which it comes, some at a time. */
+export class JudgingQueue {
+  readonly #validator: GossipValidator;
+  readonly #from: NodeId;
+  readonly #running: Promise<void>[] = [];
+  #accepted = 0;
+  #failure: unknown;
+
+  constructor(validator: GossipValidator, from: NodeId) {
+    this.#validator = validator;
+    this.#from = from;
+  }
+
+  /** Resolves when there is room for another. Throws `GossipSyncError` after a message that no honest peer passes on. */
+  async push(raw: Uint8Array): Promise<void> {
+    this.#running.push(this.#judge(raw));
+    if (this.#running.length >= CONCURRENCY) await this.#running.shift();
+    this.#check();
+  }
+
+  /** Resolves with the number accepted when all are judged. */
+  async finish(): Promise<number> {
+    await Promise.all(this.#running);
+    this.#check();
+    return this.#accepted;
+  }
+
+  async #judge(raw: Uint8Array): Promise<void> {
+    try {
+      const { verdict, reason } = await this.#validator.validate(raw, { from: this.#from, solicited: true });
+      if (verdict === 'accept') this.#accepted++;
+      if (verdict === 'reject') throw badReply(`the peer passed on a message that is ${reason}`);
+    } catch (error) {
+      this.#failure ??= error;
+    }
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}
