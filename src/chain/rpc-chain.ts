@@ -15,7 +15,7 @@ const DEFAULT_MAX_FEERATE_PER_KW = 250_000;
 const DEFAULT_POLL_INTERVAL_MS = 500;
 /** Where nobody competes for blocks, 4 sat/vB is in the next one. */
 const REGTEST_FALLBACK_FEERATE_PER_KW = 1_000;
-const REMEMBERED_BLOCKS = 16;
+const REMEMBERED_BLOCKS = 64;
 
 /** bitcoind's codes for "not there", "out of range", "rejected" and "already confirmed". */
 const NOT_FOUND = -5;
@@ -47,7 +47,7 @@ export interface RpcChainOptions {
 export class RpcChain implements Chain {
   readonly #options: RpcChainOptions;
   /** The txids of blocks that were asked for last: gossip asks for many outputs of one block. */
-  readonly #blockTxids = new Map<string, readonly string[]>();
+  readonly #blockTxids = new Map<string, Promise<readonly string[]>>();
 
   constructor(options: RpcChainOptions) {
     this.#options = options;
@@ -185,14 +185,16 @@ export class RpcChain implements Chain {
     return (await missingAs(NOT_FOUND, call)) !== undefined;
   }
 
-  async #txidsOf(hash: string): Promise<readonly string[]> {
+  #txidsOf(hash: string): Promise<readonly string[]> {
     const known = this.#blockTxids.get(hash);
     if (known !== undefined) return known;
-    const { tx } = await ask(this.#options.rpc, answers.blockTxids, 'getblock', [hash, 1]);
     const [oldest] = this.#blockTxids.keys();
     if (oldest !== undefined && this.#blockTxids.size >= REMEMBERED_BLOCKS) this.#blockTxids.delete(oldest);
-    this.#blockTxids.set(hash, tx);
-    return tx;
+    const txids = ask(this.#options.rpc, answers.blockTxids, 'getblock', [hash, 1]).then(({ tx }) => tx);
+    this.#blockTxids.set(hash, txids);
+    // What could not be had now is asked for again by whoever comes next.
+    txids.catch(() => this.#blockTxids.delete(hash));
+    return txids;
   }
 }
 

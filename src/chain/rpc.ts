@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { z } from 'zod';
 import type { ChainRpc } from './chain.ts';
+import { CallGatherer, type GatheredCall } from './rpc-batch.ts';
 import { ChainAnswerError, ChainRpcError, ChainStartingError, ChainUnavailableError } from './errors.ts';
 
 /** How to show who calls: the file that bitcoind writes at each start, or a user and password of its configuration. */
@@ -22,10 +23,15 @@ const MAX_ANSWER_BYTES = 64_000_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
 const IN_WARMUP = -28;
 
+/** Gossip asks for these by the hundred. */
+const GATHERED: ReadonlySet<string> = new Set(['getblockhash', 'gettxout']);
+
 const answerSchema = z.object({
   result: z.unknown(),
   error: z.object({ code: z.number().int(), message: z.string() }).nullish(),
 });
+type Answer = z.infer<typeof answerSchema>;
+const batchSchema = z.array(answerSchema.extend({ id: z.int() }));
 
 interface HttpAnswer {
   readonly status: number;
@@ -39,6 +45,7 @@ interface HttpAnswer {
 export class HttpChainRpc implements ChainRpc {
   readonly #options: HttpRpcOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
+  readonly #gatherer = new CallGatherer((calls) => void this.#sendBatch(calls));
   #authorization: string | undefined;
   #nextId = 1;
 
@@ -47,15 +54,8 @@ export class HttpChainRpc implements ChainRpc {
   }
 
   /** The result of a call. Rejects with `ChainRpcError`, `ChainUnavailableError` or `ChainAnswerError`. */
-  async call(method: string, params: readonly unknown[] = []): Promise<unknown> {
-    const body = JSON.stringify({ jsonrpc: '1.0', id: this.#nextId++, method, params });
-    const hadAuthorization = this.#authorization !== undefined;
-    let answer = await this.#post(method, body, this.#authorization ?? (await this.#readAuthorization()));
-    if (answer.status === 401 && hadAuthorization) {
-      answer = await this.#post(method, body, await this.#readAuthorization());
-    }
-    if (answer.status === 401) throw this.#refused();
-    return this.#resultOf(method, answer);
+  call(method: string, params: readonly unknown[] = []): Promise<unknown> {
+    return GATHERED.has(method) ? this.#gatherer.call(method, params) : this.#callAlone(method, params);
   }
 
   /** Closes the connections that are kept open. */
@@ -63,26 +63,72 @@ export class HttpChainRpc implements ChainRpc {
     this.#agent.destroy();
   }
 
-  #resultOf(method: string, { status, body }: HttpAnswer): unknown {
+  async #callAlone(method: string, params: readonly unknown[]): Promise<unknown> {
+    const json = await this.#ask(method, { jsonrpc: '1.0', id: this.#nextId++, method, params });
+    const answer = answerSchema.safeParse(json);
+    if (!answer.success) throw this.#noAnswer(method, answer.error);
+    return this.#resultOf(method, answer.data);
+  }
+
+  async #sendBatch(calls: readonly GatheredCall[]): Promise<void> {
+    const [first] = calls;
+    if (first === undefined) return;
+    if (calls.length === 1) return void this.#callAlone(first.method, first.params).then(first.resolve, first.reject);
+    const method = `${calls.length} calls, the first of them ${first.method},`;
+    const byId = new Map(calls.map((call) => [this.#nextId++, call]));
+    try {
+      const requests = [...byId].map(([id, call]) => ({ jsonrpc: '1.0', id, method: call.method, params: call.params }));
+      const found = batchSchema.safeParse(await this.#ask(method, requests));
+      if (!found.success) throw this.#noAnswer(method, found.error);
+      const answers = new Map(found.data.map((answer) => [answer.id, answer]));
+      for (const [id, call] of byId) this.#settle(call, answers.get(id));
+    } catch (error) {
+      for (const call of calls) call.reject(error);
+    }
+  }
+
+  #settle(call: GatheredCall, answer: Answer | undefined): void {
+    try {
+      if (answer === undefined) throw this.#noAnswer(call.method, undefined);
+      call.resolve(this.#resultOf(call.method, answer));
+    } catch (error) {
+      call.reject(error);
+    }
+  }
+
+  /** Sends a request, and reads the JSON that answers it. */
+  async #ask(method: string, request: object): Promise<unknown> {
+    const body = JSON.stringify(request);
+    const hadAuthorization = this.#authorization !== undefined;
+    let answer = await this.#post(method, body, this.#authorization ?? (await this.#readAuthorization()));
+    if (answer.status === 401 && hadAuthorization) {
+      answer = await this.#post(method, body, await this.#readAuthorization());
+    }
+    if (answer.status === 401) throw this.#refused();
+    return this.#jsonOf(method, answer);
+  }
+
+  #jsonOf(method: string, { status, body }: HttpAnswer): unknown {
     if (status === 503) {
       throw new ChainUnavailableError(`${this.#where} is overloaded (${body.trim() || 'work queue depth exceeded'})`);
     }
     if (status === 403) {
       throw new ChainUnavailableError(`${this.#where} does not allow this caller: look at rpcallowip and rpcwhitelist`);
     }
-    let json: unknown;
     try {
-      json = JSON.parse(body);
+      return JSON.parse(body);
     } catch (cause) {
       const message = `${this.#where} answered ${method} with HTTP ${status} and no JSON: is it a bitcoind?`;
       throw new ChainAnswerError(message, { method, status }, { cause });
     }
-    const answer = answerSchema.safeParse(json);
-    if (!answer.success) {
-      const message = `${this.#where} answered ${method} with something that is no JSON-RPC answer: is it a bitcoind?`;
-      throw new ChainAnswerError(message, { method, status }, { cause: answer.error });
-    }
-    const { error, result } = answer.data;
+  }
+
+  #noAnswer(method: string, cause: unknown): ChainAnswerError {
+    const message = `${this.#where} answered ${method} with something that is no JSON-RPC answer: is it a bitcoind?`;
+    return new ChainAnswerError(message, { method }, { cause });
+  }
+
+  #resultOf(method: string, { error, result }: Answer): unknown {
     if (error === undefined || error === null) return result;
     if (error.code === IN_WARMUP) {
       throw new ChainStartingError(`${this.#where} is still starting: ${error.message}`, { method });

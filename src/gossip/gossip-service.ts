@@ -6,12 +6,14 @@ import type { ChannelGraph } from '../routing/graph.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Database } from '../storage/database.ts';
 import { ChannelWatch } from './channel-watch.ts';
-import { GossipStoppedError } from './errors.ts';
+import { Disputes } from './disputes.ts';
+import { GossipStoppedError, GossipSyncError } from './errors.ts';
 import { defaultGossipLimits, type GossipLimits } from './limits.ts';
 import type { GossipOutcome, GossipReason } from './outcome.ts';
 import { GossipStore } from './store.ts';
 import { SyncScheduler } from './sync-scheduler.ts';
 import { SyncResponder } from './sync-responder.ts';
+import { updatedChannel } from './sync-messages.ts';
 import { GossipSync, type SyncReport } from './sync.ts';
 import { GossipTally } from './tally.ts';
 import type { SignatureChecker } from './signature-checker.ts';
@@ -22,7 +24,7 @@ export interface GossipServiceOptions {
   readonly chainHash: Uint8Array;
   readonly chain: Pick<Chain, 'outputAt' | 'tip'>;
   readonly database: Database;
-  readonly network: Pick<Network, 'publishGossip' | 'requestSync'>;
+  readonly network: Pick<Network, 'publishGossip' | 'requestSync' | 'distrustGossip'>;
   /** Read by this service; what changes goes through `apply` (`Router.applyGossip`). */
   readonly graph: ChannelGraph;
   readonly apply: (change: GraphChange) => void;
@@ -54,6 +56,7 @@ export class GossipService {
   readonly #watch: ChannelWatch;
   readonly #responder: SyncResponder;
   readonly #sync: GossipSync;
+  readonly #disputes: Disputes;
   readonly #scheduler: SyncScheduler;
   readonly #timers = new Set<() => void>();
   #lastPublished: Promise<void> = Promise.resolve();
@@ -76,6 +79,7 @@ export class GossipService {
     this.#watch = new ChannelWatch({ ...options, limits, store: this.store });
     this.#responder = new SyncResponder({ ...options, limits, store: this.store });
     this.#sync = new GossipSync({ ...options, limits, store: this.store, validator: this.#validator, tally: this.tally });
+    this.#disputes = new Disputes({ ...options, sync: this.#sync });
     this.#scheduler = new SyncScheduler({ ...options, limits, syncWith: (peer) => this.#caughtUpWith(peer) });
   }
 
@@ -102,7 +106,10 @@ export class GossipService {
     try {
       const outcome = await this.#validator.validate(message, { from, solicited: false });
       if (outcome.released.length > 0) this.#after(PASS_ON_DELAY_MS, () => void this.#passOn(outcome.released));
-      return outcome.verdict;
+      const disputed = outcome.reason === 'bad_signature' ? updatedChannel(message) : undefined;
+      if (disputed === undefined) return outcome.verdict;
+      void this.#disputes.settle(from, disputed);
+      return 'ignore';
     } catch (error) {
       if (!(error instanceof GossipStoppedError)) onProblem(asProblem(error));
       return 'ignore';
@@ -173,6 +180,7 @@ export class GossipService {
     try {
       return await this.syncWith(peer);
     } catch (error) {
+      if (error instanceof GossipSyncError && error.code === 'sync_bad_reply') this.#options.network.distrustGossip(peer);
       throw asProblem(error);
     }
   }

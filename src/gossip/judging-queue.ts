@@ -1,15 +1,19 @@
 import type { NodeId } from '../network/network.ts';
-import { badReply } from './sync-messages.ts';
+import { badReply, updatedChannel } from './sync-messages.ts';
 import type { GossipValidator } from './validator.ts';
 
 /** Messages judged at the same time: enough to fill batches of signatures, and to hide the chain's answers behind each other. */
 const CONCURRENCY = 128;
+/** Among the answers to one query. */
+const MAX_DISPUTED = 16;
 
 /** Judges what a peer answers, in the order in which it comes, some at a time. */
 export class JudgingQueue {
   readonly #validator: GossipValidator;
   readonly #from: NodeId;
   readonly #running: Promise<void>[] = [];
+  /** Channels of which an update came that is not signed by the node that we know: see `Disputes`. */
+  readonly disputed: bigint[] = [];
   #accepted = 0;
   #failure: unknown;
 
@@ -36,7 +40,9 @@ export class JudgingQueue {
     try {
       const { verdict, reason } = await this.#validator.validate(raw, { from: this.#from, solicited: true });
       if (verdict === 'accept') this.#accepted++;
-      if (verdict === 'reject') throw badReply(`the peer passed on a message that is ${reason}`);
+      const scid = verdict === 'reject' && reason === 'bad_signature' ? updatedChannel(raw) : undefined;
+      if (scid !== undefined && this.disputed.length < MAX_DISPUTED) this.disputed.push(scid);
+      else if (verdict === 'reject') throw badReply(`the peer passed on a message that is ${reason}`);
     } catch (error) {
       this.#failure ??= error;
     }

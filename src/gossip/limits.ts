@@ -16,7 +16,7 @@ export interface GossipLimits {
   readonly perForwarder: Rate;
   /** What one origin may make the network pass on: updates of one direction of a channel, announcements of one node. */
   readonly perOrigin: Rate;
-  /** Announcements being checked on chain at once. */
+  /** Announcements being checked at once: more than all that syncs and broadcasts judge at the same time. */
   readonly maxChainLookups: number;
   /** Channels and nodes for which messages wait that came too early; a few short messages each. */
   readonly maxPending: number;
@@ -48,7 +48,7 @@ export const defaultGossipLimits: GossipLimits = {
   maxMessageBytes: 2048,
   perForwarder: { burst: 2_000, perSecond: 100 },
   perOrigin: { burst: 20, perSecond: 1 / 30 },
-  maxChainLookups: 64,
+  maxChainLookups: 512,
   maxPending: 500,
   maxBlacklisted: 1_000,
   maxRateKeys: 20_000,

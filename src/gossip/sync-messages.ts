@@ -21,6 +21,12 @@ export function isEnd(bytes: Uint8Array): boolean {
     && readMessage(bytes, 'sync_bad_reply').type === 'reply_short_channel_ids_end';
 }
 
+/** The channel of a `channel_update`; undefined for any other message. */
+export function updatedChannel(bytes: Uint8Array): bigint | undefined {
+  const message = readMessage(bytes, 'sync_bad_reply');
+  return message.type === 'channel_update' ? message.shortChannelId : undefined;
+}
+
 export function badReply(message: string): GossipSyncError {
   return new GossipSyncError('sync_bad_reply', message);
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { JudgingQueue } from './judging-queue.ts';
 import type { GossipLimits } from './limits.ts';
 import type { GossipStore } from './store.ts';
-import { badReply, isEnd } from './sync-messages.ts';
+import { badReply, isEnd, WANT } from './sync-messages.ts';
 import { rangeQuery, readOffer, type SyncOffer } from './sync-offer.ts';
 import { wantedChannels, wantedNodes, type Want, type Wanted } from './sync-wants.ts';
 import type { GossipTally } from './tally.ts';
@@ -73,6 +73,13 @@ export class GossipSync {
     };
   }
 
+  /** Whether the peer has announcements of these channels with other nodes than we know, and as good: then nobody is to be believed. */
+  async areTwiceAnnounced(peer: NodeId, scids: readonly bigint[]): Promise<boolean> {
+    const { store } = this.#options;
+    await this.#askFor(peer, scids.map((shortChannelId) => ({ shortChannelId, flags: WANT.announcement, subjects: [] })));
+    return scids.every((scid) => store.channel(scid) === undefined);
+  }
+
   /** Asks for all of the offer that is wanted, each subject once; fills `asked` with them. */
   async #fetch(
     peer: NodeId, offer: SyncOffer, wanted: Wanted, asked: Set<bigint | NodeId>,
@@ -138,7 +145,7 @@ export class GossipSync {
 
   /** BOLT 7, "The `query_short_channel_ids`/`reply_short_channel_ids_end` Messages". Resolves with how many messages were accepted. */
   async #askFor(peer: NodeId, batch: readonly Want[]): Promise<number> {
-    const { chainHash, validator } = this.#options;
+    const { chainHash, validator, store } = this.#options;
     const query = encodeMessage({
       type: 'query_short_channel_ids',
       chainHash,
@@ -157,6 +164,8 @@ export class GossipSync {
     }
     const accepted = await queue.finish();
     if (!ended) throw badReply('the answers ended before reply_short_channel_ids_end');
+    const disputed = queue.disputed.filter((scid) => store.channel(scid) !== undefined);
+    if (disputed.length > 0 && !(await this.areTwiceAnnounced(peer, disputed))) throw badReply('the peer passed on a forged update');
     return accepted;
   }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { TopicValidatorResult, gossipsub } from '@libp2p/gossipsub';
 import type { GossipSub, GossipSubComponents } from '@libp2p/gossipsub';
 import { createTopicScoreParams } from '@libp2p/gossipsub/score';
+import { RejectReason } from '@libp2p/gossipsub/types';
 import { toString as bytesToString } from 'uint8arrays/to-string';
 import { MAX_BOLT_MESSAGE_BYTES, messageTooLarge } from './errors.ts';
 import type { NetworkLimits } from './limits.ts';
@@ -66,9 +67,14 @@ export interface GossipTopicOptions {
   onGossip(message: Uint8Array, from: NodeId): Promise<GossipVerdict>;
 }
 
-/** A part of gossipsub that it does not show, for want of a way to have it publish what it has seen. */
-interface SeenByGossipsub {
+/** Parts of gossipsub that it does not show, for want of a way to have it publish what it has seen, and to keep its scores. */
+interface InsideGossipsub {
   readonly seenCache: { readonly entries: Map<string, unknown> };
+  readonly score: {
+    rejectMessage(peer: string, messageId: string, topic: string, reason: RejectReason): void;
+    score(peer: string): number;
+  };
+  readonly opts: { readonly scoreThresholds: { readonly graylistThreshold: number } };
 }
 
 /**
@@ -103,9 +109,23 @@ export class GossipTopic {
    */
   async publish(message: Uint8Array): Promise<void> {
     if (message.length > MAX_BOLT_MESSAGE_BYTES) throw messageTooLarge(message.length);
-    const { seenCache } = this.#options.pubsub as unknown as SeenByGossipsub;
-    seenCache.entries.delete(idText(contentHash(message)));
+    this.#inside.seenCache.entries.delete(idText(contentHash(message)));
     await this.#options.pubsub.publish(this.#options.topic, message);
+  }
+
+  /** Counts against a peer like a message of its that was rejected. */
+  distrust(peer: { toString(): string }): void {
+    this.#inside.score.rejectMessage(peer.toString(), '', this.#options.topic, RejectReason.Error);
+  }
+
+  /** So much was false that nothing of the peer's is heard any more. */
+  isDistrusted(peer: { toString(): string }): boolean {
+    const { score, opts } = this.#inside;
+    return score.score(peer.toString()) < opts.scoreThresholds.graylistThreshold;
+  }
+
+  get #inside(): InsideGossipsub {
+    return this.#options.pubsub as unknown as InsideGossipsub;
   }
 
   async #validate(message: Uint8Array, from: NodeId): Promise<GossipVerdict> {

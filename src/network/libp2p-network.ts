@@ -185,6 +185,10 @@ class Libp2pNetwork implements Network {
     await this.#require().gossip.publish(message);
   }
 
+  distrustGossip(nodeId: NodeId): void {
+    this.#running?.gossip.distrust(peerIdOf(nodeId));
+  }
+
   async *requestSync(nodeId: NodeId, request: Uint8Array): AsyncIterable<Uint8Array> {
     const connection = this.#require().links.connection(nodeId);
     if (connection === undefined) throw new NetworkError('not_connected', `no link to ${nodeId}`, { nodeId });
@@ -218,14 +222,17 @@ class Libp2pNetwork implements Network {
   }
 
   #upkeep(running: Running): void {
-    const { node, links } = running;
+    const { node, links, gossip, handlers } = running;
     for (const { nodeId, address } of this.#options.bootstrap ?? []) {
       if (nodeId === this.nodeId) continue;
       void this.#inTime((signal) => this.#dial(node, peerIdOf(nodeId), address, signal)).catch(() => {
         // It is tried again before long.
       });
     }
-    for (const nodeId of links.linked()) void restoreGossip(node, nodeId);
+    for (const nodeId of links.linked()) {
+      void restoreGossip(node, nodeId);
+      if (gossip.isDistrusted(peerIdOf(nodeId))) handlers.onGossipDistrusted(nodeId);
+    }
     this.#cancelUpkeep = this.#clock.setTimer(UPKEEP_INTERVAL_MS, () => this.#upkeep(running));
   }
 

@@ -169,6 +169,9 @@ class MemoryNetwork implements Network, LinkOwner {
     if (end.outgoing.queuedBytes > this.#hub.maxQueuedBytes) end.link.break('outgoing_queue_full');
   }
 
+  /** Links in memory keep no scores. */
+  distrustGossip(): void {}
+
   async publishGossip(message: Uint8Array): Promise<void> {
     if (!this.#running) throw stopped(this.nodeId);
     if (message.length > MAX_BOLT_MESSAGE_BYTES) {

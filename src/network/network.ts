@@ -16,6 +16,8 @@ export interface NetworkHandlers {
   onMessage(nodeId: NodeId, message: Uint8Array): void | Promise<void>;
   /** A gossip message from a topic; only an accepted one is passed on to others. */
   onGossip(message: Uint8Array, from: NodeId): Promise<GossipVerdict>;
+  /** Of a linked peer, from time to time: so much of its gossip was false that none of it is heard any more. */
+  onGossipDistrusted(nodeId: NodeId): void;
   /** A peer asks for what we know: answers the sync request with a stream of BOLT 7 messages. */
   onSyncRequest(from: NodeId, request: Uint8Array): AsyncIterable<Uint8Array>;
 }
@@ -44,6 +46,8 @@ export interface Network {
    */
   send(nodeId: NodeId, messages: readonly Uint8Array[]): void;
   publishGossip(message: Uint8Array): Promise<void>;
+  /** A peer told what it must know to be false: counts against it like a message that was rejected. */
+  distrustGossip(nodeId: NodeId): void;
   /**
    * Opens a sync stream to a connected peer and yields the messages it answers with; bounded, throws `NetworkError` on
    * a bad stream.

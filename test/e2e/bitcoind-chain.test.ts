@@ -64,6 +64,17 @@ describe.skipIf(bitcoind === undefined)('on a real bitcoind', () => {
   }, TIMEOUT_MS);
   afterAll(() => daemon?.stop());
 
+  it('the chain client finds many outputs at once', async () => {
+    const node = chain();
+    const places = Array.from({ length: 150 }, (_, i) => [i + 1, 0, i % 3] as const);
+    const found = await Promise.all(places.map((place) => node.outputAt(...place)));
+    for (const [i, output] of found.entries()) {
+      const [height, , index] = places[i]!;
+      const isThere = height <= 120 && index === 0;
+      expect(output?.confirmations, `${height}:0:${index}`).toBe(isThere ? 120 - height + 1 : undefined);
+    }
+  });
+
   it('the chain client finds outputs, and has a feerate without estimates', async () => {
     const node = chain();
     expect(await node.network()).toBe('regtest');

@@ -17,6 +17,7 @@ await network.start({
   onPeerDisconnected: (nodeId, reason) => say({ disconnected: nodeId, reason }),
   onMessage: (nodeId, message) => network.send(nodeId, [message]),
   onGossip: async () => 'accept',
+  onGossipDistrusted: (nodeId) => say({ distrusted: nodeId }),
   onSyncRequest: async function* (_, request) {
     yield request;
   },

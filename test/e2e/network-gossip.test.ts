@@ -109,6 +109,18 @@ describe('gossip over libp2p', () => {
     expect(bob.gossip.slice(heard).filter((entry) => entry.endsWith(alice.id))).toEqual([]);
   });
 
+  it('tells of a peer that told what is false in another way, and hears nothing of it any more', async () => {
+    const [alice, bob, carol] = await line();
+    for (let lies = 0; lies < 3; lies++) bob.network.distrustGossip(alice.id);
+    await expect.poll(() => bob.events.includes(`?${alice.id}`), { timeout: 25_000 }).toBe(true);
+    expect(bob.events).not.toContain(`?${carol.id}`);
+    await alice.network.publishGossip(bytes(8, 1));
+    await publishUntil((message) => carol.network.publishGossip(message), () => bob.gossip.length > 0);
+    expect(bob.gossip).not.toContain(`8.1 from ${alice.id}`);
+    // Whom it does not know it cannot count anything against.
+    bob.network.distrustGossip('02'.padEnd(66, '1'));
+  });
+
   it('takes no message that BOLT 1 does not allow', async () => {
     const [node] = (await nodes(1)) as [TestNode];
     const raw = await rawPeer(node);

@@ -40,6 +40,7 @@ export class TestNode {
         this.gossip.push(`${message.join('.')} from ${from}`);
         return this.handlers.onGossip?.(message, from) ?? this.verdict;
       },
+      onGossipDistrusted: (peer) => this.events.push(`?${peer}`),
       onSyncRequest: (from, request) => this.handlers.onSyncRequest!(from, request),
     });
     return this;

@@ -120,6 +120,8 @@ export class GossipNode {
   readonly chain: FakeChain;
   readonly database: Database;
   readonly published: Uint8Array[] = [];
+  /** Whom the network was told not to believe, once for each lie. */
+  readonly distrusted: NodeId[] = [];
   readonly outcomes: GossipOutcome[] = [];
   readonly problems: RunnelError[] = [];
   readonly service: GossipService;
@@ -132,7 +134,8 @@ export class GossipNode {
     this.keys = keysOf(number);
     this.chain = options.chain ?? new FakeChain();
     this.database = options.database ?? openDatabase({ path: ':memory:' });
-    const network: Pick<Network, 'publishGossip' | 'requestSync'> = {
+    const network: Pick<Network, 'publishGossip' | 'requestSync' | 'distrustGossip'> = {
+      distrustGossip: (nodeId) => void this.distrusted.push(nodeId),
       publishGossip: async (message) => {
         this.published.push(message);
       },

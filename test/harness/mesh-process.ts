@@ -129,6 +129,7 @@ export class MeshProcess {
         if (this.#passes()) network.send(nodeId, messages);
       },
       publishGossip: (message) => (this.#passes() ? this.#promise(network.publishGossip(message)) : never),
+      distrustGossip: (nodeId) => network.distrustGossip(nodeId),
       requestSync: (nodeId, request) => network.requestSync(nodeId, request),
     };
   }
@@ -143,6 +144,7 @@ export class MeshProcess {
         return busy;
       },
       onGossip: (message, from) => (this.#alive ? this.#promise(handlers.onGossip(message, from)) : never),
+      onGossipDistrusted: (nodeId) => this.run(() => handlers.onGossipDistrusted(nodeId)),
       onSyncRequest: (from, request) => handlers.onSyncRequest(from, request),
     };
   }

@@ -235,6 +235,43 @@ describe('the client', () => {
     await expect(client(port, { credentials }).call('getblockcount')).rejects.toBeInstanceOf(type);
   });
 
+  it('asks for hashes and outputs that are wanted at once in one request, each with its own answer', async () => {
+    const chain = TestChain.funded();
+    const real = await startChainServer({ chain: chain.chain, clock: systemClock, folder, port: 0 });
+    const bodies: string[] = [];
+    server = createServer(async (request, response) => {
+      const body = (await request.toArray()).join('');
+      bodies.push(body);
+      const authorization = `Basic ${Buffer.from(readFileSync(real.cookieFile, 'utf8')).toString('base64')}`;
+      const answer = await fetch(`http://127.0.0.1:${real.port}/`, { method: 'POST', body, headers: { authorization } });
+      response.writeHead(answer.status).end(await answer.text());
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const rpc = client((server.address() as AddressInfo).port, { credentials });
+    const heights = Array.from({ length: 103 }, (_, height) => height);
+    const asked = [...heights, 5_000, 7].map((height) => rpc.call('getblockhash', [height]));
+    const found = await Promise.allSettled(asked);
+    expect(found.slice(0, 103)).toEqual(heights.map((height) => ({ status: 'fulfilled', value: chain.call('getblockhash', height) })));
+    expect(found[103]).toMatchObject({ status: 'rejected', reason: { name: 'ChainRpcError', rpcCode: -8 } });
+    expect(found[104]).toEqual(found[7]);
+    // A hundred in one, the rest in another; what is asked for twice is asked once.
+    expect(bodies.map((body) => JSON.parse(body).length).sort((a, b) => b - a)).toEqual([100, 4]);
+    await real.close();
+  });
+
+  it.each([
+    ['of one call', '[{"id":1,"result":"00"}]'],
+    ['that is no list', '{"id":1,"result":"00"}'],
+    ['of other calls', '[{"id":8,"result":"00"},{"id":9,"result":"00"}]'],
+    ['of nothing', '[]'],
+  ])('does not wait for ever after an answer %s to two', async (_, body) => {
+    const rpc = client(await answering(200, body), { credentials });
+    const [first, second] = await Promise.allSettled([rpc.call('getblockhash', [1]), rpc.call('getblockhash', [2])]);
+    expect(second).toMatchObject({ status: 'rejected', reason: { name: 'ChainAnswerError' } });
+    expect(first!.status).toBe(_ === 'of one call' ? 'fulfilled' : 'rejected');
+  });
+
   it('gives up on a backend that does not answer', async () => {
     server = createServer(() => {});
     server.listen(0, '127.0.0.1');

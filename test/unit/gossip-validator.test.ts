@@ -150,12 +150,15 @@ describe('a channel_update', () => {
     expect(await node.hear(raw)).toBe(expected);
   });
 
-  it('is rejected when its node has not signed it', async () => {
+  it('goes no further when its node has not signed it, and counts against its bearer (see the disputes)', async () => {
     const node = await withChannel();
     const raw = update(CHANNEL, alice, bob);
-    expect(await node.hear(flipped(raw, 2 + 40))).toBe('reject bad_signature');
-    expect(await node.hear(flipped(raw, raw.length - 1))).toBe('reject bad_signature');
-    expect(await node.hear(update(CHANNEL, { ...alice, sign: carol.sign }, bob))).toBe('reject bad_signature');
+    const forged = [flipped(raw, 2 + 40), flipped(raw, raw.length - 1), update(CHANNEL, { ...alice, sign: carol.sign }, bob)];
+    for (const [i, message] of forged.entries()) {
+      expect(await node.hear(message, `peer ${i}`)).toBe('ignore bad_signature');
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      expect(node.distrusted).toHaveLength(i + 1);
+    }
     expect(node.graph.policy(CHANNEL, 0) ?? node.graph.policy(CHANNEL, 1)).toBeUndefined();
   });
 

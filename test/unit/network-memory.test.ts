@@ -42,6 +42,7 @@ class Mesh {
         note(`g${from} ${message.join('.')}`);
         return 'accept';
       },
+      onGossipDistrusted: (peer) => note(`?${peer}`),
       onSyncRequest: async function* () {},
       ...overrides,
     });

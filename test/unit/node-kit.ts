@@ -62,5 +62,7 @@ export class FakeNetwork implements Network {
 
   async publishGossip(): Promise<void> {}
 
+  distrustGossip(): void {}
+
   async *requestSync(): AsyncIterable<Uint8Array> {}
 }
