@@ -36,7 +36,7 @@ export function fundingPlace(index: number): bigint {
 }
 
 /** Mines the plan into a chain that has no blocks yet; `fundingPlace` has placed its channels. */
-export async function fundChannels(chain: ChainProcess, plans: readonly ChannelPlan[], progress: (done: number) => void): Promise<void> {
+export async function fundChannels(chain: ChainProcess, plans: readonly ChannelPlan[]): Promise<void> {
   const blocks: (readonly ChannelPlan[])[] = [];
   for (let i = 0; i < plans.length; i += CHANNELS_PER_BLOCK) blocks.push(plans.slice(i, i + CHANNELS_PER_BLOCK));
   await chain.rpc.call('generatetoaddress', [COINBASES, ADDRESS]);
@@ -46,7 +46,6 @@ export async function fundChannels(chain: ChainProcess, plans: readonly ChannelP
   for (const [index, block] of blocks.entries()) {
     const coin = { txid: split.getId(), index, valueSat: needs[index] ?? 0n };
     await mine(chain, spend([coin], block.map(({ script, capacitySat }) => ({ script, valueSat: capacitySat }))));
-    progress(index / blocks.length);
   }
   await chain.mine(CONFIRMATIONS);
 }

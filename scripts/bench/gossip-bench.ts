@@ -27,6 +27,9 @@ export function mainnetRows(): GraphRow[] {
   return readGraphRows(FILE);
 }
 
+/** Says how far it is, beside what is measured. */
+export const note = (text: string): void => void process.stderr.write(`${text}\n`);
+
 /** All that is told of a plan. */
 export interface ToldGossip {
   readonly channels: readonly { readonly plan: ChannelPlan; readonly announcement: Uint8Array; readonly updates: readonly Uint8Array[] }[];

@@ -4,11 +4,10 @@ import type { NodeProcess } from '../../src/cluster/node-process.ts';
 import { waitUntil } from '../../src/cluster/wait.ts';
 import { table } from './figures.ts';
 import { fundChannels, fundingPlace } from './funded-chain.ts';
-import { Bench, fillStore, mainnetRows, metricsOf, tell, usageOf } from './gossip-bench.ts';
+import { Bench, fillStore, mainnetRows, metricsOf, note, tell, usageOf } from './gossip-bench.ts';
 import { planChannels } from './signed-gossip.ts';
 
 const PATIENCE_MS = 600_000;
-const note = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** Runs it with so many channels of mainnet's and so many nodes that know them; prints what it took. */
 export async function measureWholeGraph(bench: Bench, numChannels: number, numSources: number): Promise<void> {
@@ -18,7 +17,7 @@ export async function measureWholeGraph(bench: Bench, numChannels: number, numSo
   const messages = [...told.channels.flatMap(({ announcement, updates }) => [announcement, ...updates]), ...told.nodes];
   note('funding them on a chain of our own ...');
   const chain = await bench.startChain();
-  await fundChannels(chain, plans, () => {});
+  await fundChannels(chain, plans);
   const sources: NodeProcess[] = [];
   for (let i = 0; i < numSources; i++) {
     const name = `source${i + 1}`;

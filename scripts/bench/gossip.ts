@@ -1,19 +1,33 @@
 /**
  * What gossip costs, measured on processes over real sockets, with signed gossip of mainnet's shape.
  *
- * Arguments: what to measure (`whole`), and how many channels of mainnet's (default all).
+ * Arguments: `whole` (the whole graph into an empty node), `mesh` (a steady stream of updates, then a flood of lies, in a mesh of 20
+ * nodes), or nothing for both; then how many channels of mainnet's (default all, in the mesh 2,000), and how many nodes.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Bench } from './gossip-bench.ts';
+import { measureFlood, measureSteadyState, startMesh } from './gossip-mesh.ts';
 import { measureWholeGraph } from './gossip-whole.ts';
 
-const [, , what = 'whole', channels = '50808'] = process.argv;
-const bench = new Bench(mkdtempSync(join(tmpdir(), 'runnel-bench-')));
-try {
-  if (what === 'whole') await measureWholeGraph(bench, Number(channels), 3);
-} finally {
-  await bench.group.stop();
-  if (process.env.KEEP === undefined) rmSync(bench.folder, { recursive: true });
+const [, , what, channels, nodes] = process.argv;
+
+async function inBench(measure: (bench: Bench) => Promise<void>): Promise<void> {
+  const bench = new Bench(mkdtempSync(join(tmpdir(), 'runnel-bench-')));
+  try {
+    await measure(bench);
+  } finally {
+    await bench.group.stop();
+    rmSync(bench.folder, { recursive: true });
+  }
+}
+
+if (what !== 'mesh') await inBench((bench) => measureWholeGraph(bench, Number(channels ?? 50_808), Number(nodes ?? 3)));
+if (what !== 'whole') {
+  await inBench(async (bench) => {
+    const mesh = await startMesh(bench, Number(nodes ?? 20), Number(channels ?? 2_000));
+    await measureSteadyState(mesh);
+    await measureFlood(mesh);
+  });
 }

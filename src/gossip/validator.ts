@@ -245,7 +245,8 @@ export class GossipValidator {
   }
 
   get #known(): Known {
-    return { ...this.#options, nowSeconds: this.#nowSeconds() };
+    const { store, chainHash, limits } = this.#options;
+    return { store, chainHash, limits, nowSeconds: this.#nowSeconds() };
   }
 
   #nowSeconds(): number {

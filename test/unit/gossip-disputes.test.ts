@@ -41,7 +41,7 @@ describe('an update that is not signed by the node that we know', () => {
 
   it.each([
     ['answers nothing', async function* () {}],
-    ['breaks off', async function* () { throw new Error('gone'); }],
+    ['breaks off', async function* () { yield* []; throw new Error('gone'); }],
     ['answers nonsense', async function* () { yield fromString('0107', 'hex'); }],
   ])('counts against who, asked for the announcement, %s', async (_, onSyncRequest) => {
     const { ours } = await twoViews();
@@ -70,6 +70,7 @@ describe('an update that is not signed by the node that we know', () => {
       async *onSyncRequest(_, request) {
         queries.push(decodeMessage(request).type);
         await asked;
+        yield* [];
       },
     });
     for (let i = 1; i <= 20; i++) {
