@@ -1,6 +1,10 @@
 /** A mesh of nodes that pay each other and know a part of mainnet's graph: what a steady stream of updates costs it, and what a flood of lies. */
+import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { toString } from 'uint8arrays';
 import type { Cluster } from '../../src/cluster/cluster.ts';
 import { nameOf } from '../../src/cluster/names.ts';
 import type { NodeProcess } from '../../src/cluster/node-process.ts';
@@ -13,6 +17,7 @@ import { percentile, table } from './figures.ts';
 import { fundChannels, fundingPlace } from './funded-chain.ts';
 import { fillStore, mainnetRows, metricsOf, note, REGTEST, tell, usageOf, type Bench, type ToldGossip } from './gossip-bench.ts';
 import { GossipPeer, keyOf } from './gossip-peer.ts';
+import type { LiarTask } from './liar.ts';
 import { lies } from './lies.ts';
 import { planChannels, updateOf } from './signed-gossip.ts';
 
@@ -94,28 +99,26 @@ export async function measureFlood({ cluster: { nodes }, told }: Mesh): Promise<
   const channelsBefore = await Promise.all(nodes.map(channelsKnown));
   note(`payments for ${PHASE_SECONDS} s ...`);
   const before = await payFor(nodes, PHASE_SECONDS, random);
-  const liars = await Promise.all(
-    range(0, NUM_LIARS).map((liar) => GossipPeer.join(`liar ${liar}`, range(0, NODES_PER_LIAR).map((i) => nodes[(liar * NODES_PER_LIAR + i) % nodes.length] as NodeProcess))),
-  );
+  const lying = lies(told, NUM_LIARS * LIES_PER_SECOND * PHASE_SECONDS);
+  const liars = await Promise.all(range(0, NUM_LIARS).map(async (liar) => {
+    const each = lying.length / NUM_LIARS;
+    return startLiar({
+      name: `liar ${liar}`,
+      nodes: range(0, NODES_PER_LIAR).map((i) => nodes[(liar * NODES_PER_LIAR + i) % nodes.length] as NodeProcess).map(({ id, address }) => ({ id, address })),
+      messages: lying.slice(liar * each, (liar + 1) * each).map((message) => toString(message, 'hex')),
+      perSecond: LIES_PER_SECOND,
+      seconds: PHASE_SECONDS,
+    });
+  }));
   await sleep(3_000);
   note(`the same with ${NUM_LIARS} liars among their peers, ${LIES_PER_SECOND} lies a second each ...`);
-  const told1 = lies(told, NUM_LIARS * LIES_PER_SECOND * PHASE_SECONDS);
-  const told2 = new Set(told1.map(keyOf));
-  let next = 0;
-  const until = performance.now() + PHASE_SECONDS * 1000;
-  const flooding = liars.map(async (liar) => {
-    while (performance.now() < until) {
-      const due = sleep(100);
-      for (let i = 0; i < LIES_PER_SECOND / 10; i++) await liar.tell(told1[next++ % told1.length] ?? new Uint8Array());
-      await due;
-    }
-  });
+  const flooding = liars.map((liar) => liar());
   const during = await payFor(nodes, PHASE_SECONDS, random);
-  await Promise.all(flooding);
+  const numLies = (await Promise.all(flooding)).reduce((sum, count) => sum + count, 0);
   note('and after it ...');
   const after = await payFor(nodes, PHASE_SECONDS, random);
   const channelsAfter = await Promise.all(nodes.map(channelsKnown));
-  const passedOn = [...listener.heard.keys()].filter((key) => told2.has(key)).length;
+  const passedOn = lying.filter((message) => listener.heard.has(keyOf(message))).length;
   const outcomes = await outcomesOf(nodes);
   const row = (name: string, { perSecond, failed, p50Ms, p99Ms, cost }: Paid): string[] =>
     [name, perSecond.toFixed(1), String(failed), p50Ms.toFixed(0), p99Ms.toFixed(0), cost.cpuMs.toFixed(0), cost.rssMb.toFixed(0), cost.maxRssMb.toFixed(0)];
@@ -123,9 +126,21 @@ export async function measureFlood({ cluster: { nodes }, told }: Mesh): Promise<
     ['', 'payments/s', 'failed', 'p50 ms', 'p99 ms', 'CPU ms a node and s', 'MB a node', 'MB at most'],
     row('before', before), row('flooded', during), row('after', after),
   ])}\n`);
-  process.stdout.write(`${next} lies told; ${channelsAfter.filter((count, i) => count !== channelsBefore[i]).length} nodes with another number of channels than before; ${passedOn} passed on to an honest peer\n`);
+  process.stdout.write(`${numLies} lies told; ${channelsAfter.filter((count, i) => count !== channelsBefore[i]).length} nodes with another number of channels than before; ${passedOn} passed on to an honest peer\n`);
   process.stdout.write(`what became of messages at all nodes: ${[...outcomes].map(([name, count]) => `${name} ${count}`).join(', ')}\n`);
-  await Promise.all([...liars, listener].map((peer) => peer.stop()));
+  await listener.stop();
+}
+
+/** Starts a liar that is linked to its nodes; the function has it lie, and resolves with how often it did. */
+async function startLiar(task: LiarTask): Promise<() => Promise<number>> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./liar.js', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  child.stdin.write(`${JSON.stringify(task)}\n`);
+  await lines.next();
+  return async () => {
+    child.stdin.write('lie\n');
+    return Number((await lines.next()).value);
+  };
 }
 
 interface Cost {

@@ -1,16 +1,21 @@
-/** A peer that speaks gossip and nothing else: it tells what it is told to, and keeps what it hears. */
+/** A peer that speaks gossip and nothing else: it tells what it is told to, keeps what it hears, and passes nothing on. */
 import { createHash } from 'node:crypto';
 import { toString } from 'uint8arrays';
-import type { NodeProcess } from '../../src/cluster/node-process.ts';
 import { createLibp2pNetwork } from '../../src/network/libp2p-network.ts';
 import type { Network } from '../../src/network/network.ts';
 import { initFeatures } from '../../src/node/features.ts';
 import { encodeMessage } from '../../protocols/wire/messages.ts';
 import { REGTEST } from './gossip-bench.ts';
 
+/** A node that it is linked to. */
+export interface GossipNode {
+  readonly id: string;
+  readonly address: string;
+}
+
 export class GossipPeer {
   readonly network: Network;
-  /** When each message was heard first (`performance.now()`), by `keyOf`. */
+  /** When each message was heard first of one of its nodes (`performance.now()`), by `keyOf`. */
   readonly heard = new Map<string, number>();
 
   private constructor(network: Network) {
@@ -18,17 +23,17 @@ export class GossipPeer {
   }
 
   /** Starts a peer and links it to the nodes. */
-  static async join(name: string, nodes: readonly NodeProcess[]): Promise<GossipPeer> {
+  static async join(name: string, nodes: readonly GossipNode[]): Promise<GossipPeer> {
     const privateKey = new Uint8Array(createHash('sha256').update(`peer ${name}`).digest());
     const peer = new GossipPeer(createLibp2pNetwork({ privateKey, listen: ['/ip4/127.0.0.1/tcp/0'], chainHash: REGTEST }));
     await peer.network.start({
       onPeerConnected: (nodeId) => peer.network.send(nodeId, [encodeMessage({ type: 'init', globalfeatures: new Uint8Array(), features: initFeatures })]),
       onPeerDisconnected: () => {},
       onMessage: () => {},
-      onGossip: async (message) => {
+      onGossip: async (message, from) => {
         const key = keyOf(message);
-        if (!peer.heard.has(key)) peer.heard.set(key, performance.now());
-        return 'accept';
+        if (nodes.some(({ id }) => id === from) && !peer.heard.has(key)) peer.heard.set(key, performance.now());
+        return 'ignore';
       },
       onGossipDistrusted: () => {},
       onSyncRequest: async function* () {},

@@ -1,0 +1,37 @@
+/**
+ * A process that tells lies, so that they take no time from whoever measures: reads what to tell, to whom, how fast and how long
+ * as JSON from standard input, starts when a line follows, and prints how much it told.
+ */
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fromString } from 'uint8arrays';
+import { GossipPeer, type GossipNode } from './gossip-peer.ts';
+
+export interface LiarTask {
+  readonly name: string;
+  readonly nodes: readonly GossipNode[];
+  /** In hex. */
+  readonly messages: readonly string[];
+  readonly perSecond: number;
+  readonly seconds: number;
+}
+
+const TICKS_PER_SECOND = 10;
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const next = async (): Promise<string> => String((await lines.next()).value);
+
+const { name, nodes, messages, perSecond, seconds } = JSON.parse(await next()) as LiarTask;
+const peer = await GossipPeer.join(name, nodes);
+process.stdout.write('linked\n');
+await next();
+const until = performance.now() + seconds * 1000;
+let told = 0;
+while (performance.now() < until) {
+  const due = sleep(1000 / TICKS_PER_SECOND);
+  for (const message of messages.slice(told, told + perSecond / TICKS_PER_SECOND)) await peer.tell(fromString(message, 'hex'));
+  told += perSecond / TICKS_PER_SECOND;
+  await due;
+}
+process.stdout.write(`${told}\n`);
+await peer.stop();
+process.exit(0);
