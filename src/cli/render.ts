@@ -15,6 +15,7 @@ import {
   renderPayments,
   renderRoutes,
 } from './render-payments.ts';
+import { renderProbe, renderProbes } from './render-probes.ts';
 import { renderBalance, renderBump, renderUtxos, renderWithdrawal } from './render-wallet.ts';
 import { list, section, table, time } from './text.ts';
 
@@ -88,6 +89,8 @@ const renderers: Renderers = {
   keysend: renderOutcome,
   rebalance: renderOutcome,
   payments: renderPayments,
+  probe: renderProbe,
+  probes: renderProbes,
   payment: renderPayment,
   route: renderRoutes,
   forwards: renderForwards,

@@ -29,6 +29,7 @@ interface Happening {
 const happenings: readonly Happening[] = [
   { weight: 40, run: pay },
   { weight: 12, run: keysend },
+  { weight: 12, run: probe },
   { weight: 8, run: (story) => Array.from({ length: 6 }, () => pay(story)) },
   { weight: 7, run: cut },
   { weight: 9, run: heal },
@@ -158,6 +159,12 @@ function keysend(story: Story): void {
   const pair = twoOf(story);
   const amount = amountMsat(story.random);
   if (pair !== undefined) unattended(story, story.mesh.keysend(...pair, amount));
+}
+
+function probe(story: Story): void {
+  const pair = twoOf(story);
+  const amount = amountMsat(story.random);
+  if (pair !== undefined) unattended(story, story.mesh.probe(...pair, amount, story.random.chance(50)));
 }
 
 function cut({ mesh, random, pairs, cuts }: Story): void {
