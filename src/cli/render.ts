@@ -2,7 +2,7 @@
 import type { MethodName, Output } from '../api/contract.ts';
 import { renderExport } from './render-audit.ts';
 import { renderBackup } from './render-backup.ts';
-import { renderChannel, renderChannels, renderClose, renderJournal } from './render-channels.ts';
+import { renderChannel, renderChannels, renderClose, renderFollowing, renderJournal } from './render-channels.ts';
 import { renderMoment } from './render-moment.ts';
 import { renderForwards, renderOverview } from './render-overview.ts';
 import { renderAlarms, renderPending } from './render-pending.ts';
@@ -69,12 +69,13 @@ const renderers: Renderers = {
   moment: renderMoment,
   setpolicy: ({ channels }) =>
     table(
-      ['CHANNEL', 'BASE FEE (MSAT)', 'PPM', 'CLTV DELTA'],
+      ['CHANNEL', 'BASE FEE (MSAT)', 'PPM', 'CLTV DELTA', 'FOLLOWS THE BALANCE'],
       channels.map(({ channelId, shortChannelId, policy }) => [
         shortChannelId ?? channelId,
         policy.feeBaseMsat,
         policy.feeProportionalMillionths,
         policy.cltvExpiryDelta,
+        renderFollowing(policy) ?? 'no',
       ]),
       'No channels; the policy holds for those to come.',
     ),

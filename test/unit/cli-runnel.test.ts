@@ -77,6 +77,10 @@ describe('what a verb asks the node', () => {
     [['channels', '--state', 'normal', '--closed'], { state: 'normal', closed: true }],
     [['setpolicy', '--base-msat', '5', '--ppm', '6'], { feeBaseMsat: 5n, feeProportionalMillionths: 6 }],
     [
+      ['setpolicy', '1x1x0', '--follow-balance', '--min-ppm', '10', '--max-ppm', '500'],
+      { channel: '1x1x0', followBalance: true, minPpm: 10, maxPpm: 500 },
+    ],
+    [
       ['withdraw', 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080', '--all'],
       { address: 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080', all: true },
     ],
@@ -92,6 +96,8 @@ describe('what a verb asks the node', () => {
     [['keysend', node, '1.0001'], 'Expected an amount in sat'],
     [['probe', 'bob', '1'], '<target>: expected a node id (33 bytes in hex), or a BOLT 11 invoice'],
     [['probe', node, '1', '--attempts', '101'], '--attempts'],
+    [['setpolicy', '--follow-balance', '--min-ppm', '1', '--max-ppm', '2', '--ppm', '1'], '--ppm: expected none with followBalance'],
+    [['setpolicy', '--max-ppm', '2'], '--follow-balance: expected true'],
     [['keysend', node, '-5'], 'Expected an amount in sat'],
     [['keysend', node, '1e3'], 'Expected an amount in sat'],
     [['open', node, '1.5'], 'whole satoshis'],
