@@ -169,6 +169,7 @@ const known: readonly { readonly code: RegExp; readonly kind?: ErrorKind; readon
       'channel.backup away',
   },
   { code: /^backup_of_another_network$/, hint: 'start on the network of the backup, with --network' },
+  { code: /^invalid_policy$/, kind: 'invalid', hint: 'give both --min-ppm and --max-ppm, the lower and the higher' },
   { code: /^invalid_/, kind: 'invalid' },
 ];
 

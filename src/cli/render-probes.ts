@@ -8,7 +8,12 @@ type Probe = Output<'probe'>;
 
 const ANSWERS: Readonly<Record<Probe['status'], string>> = { arrived: 'yes', failed: 'no', inFlight: 'not known yet' };
 
-export function renderProbe(probe: Probe): string {
+/** Of one that was just made: why it did not arrive, or who holds it, is said as an error. */
+export const renderProbeOutcome = (probe: Probe): string => withAttempts(probe, {});
+
+const renderProbe = (probe: Probe): string => withAttempts(probe, { reason: probe.failure?.message, held: probe.held?.text });
+
+function withAttempts(probe: Probe, more: Readonly<Record<string, string | undefined>>): string {
   const { status, route, feeMsat, cltvExpiryDelta, attempts } = probe;
   const head = list({
     'would arrive': ANSWERS[status],
@@ -22,8 +27,7 @@ export function renderProbe(probe: Probe): string {
     'payment hash': `${probe.paymentHash} (random)`,
     created: time(probe.createdAt),
     finished: time(probe.finishedAt),
-    reason: probe.failure?.message,
-    held: probe.held?.text,
+    ...more,
   });
   const shown = attempts.map(({ text, route: { hops }, failedHop, learnt }, index) => {
     const lessons = learnt.map((lesson) => harmless(`- ${lesson.text}`));

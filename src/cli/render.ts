@@ -15,7 +15,7 @@ import {
   renderPayments,
   renderRoutes,
 } from './render-payments.ts';
-import { renderProbe, renderProbes } from './render-probes.ts';
+import { renderProbeOutcome, renderProbes } from './render-probes.ts';
 import { renderBalance, renderBump, renderUtxos, renderWithdrawal } from './render-wallet.ts';
 import { list, section, table, time } from './text.ts';
 
@@ -90,7 +90,7 @@ const renderers: Renderers = {
   keysend: renderOutcome,
   rebalance: renderOutcome,
   payments: renderPayments,
-  probe: renderProbe,
+  probe: renderProbeOutcome,
   probes: renderProbes,
   payment: renderPayment,
   route: renderRoutes,

@@ -97,7 +97,7 @@ describe('what a verb asks the node', () => {
     [['probe', 'bob', '1'], '<target>: expected a node id (33 bytes in hex), or a BOLT 11 invoice'],
     [['probe', node, '1', '--attempts', '101'], '--attempts'],
     [['setpolicy', '--follow-balance', '--min-ppm', '1', '--max-ppm', '2', '--ppm', '1'], '--ppm: expected none with followBalance'],
-    [['setpolicy', '--max-ppm', '2'], '--follow-balance: expected true'],
+    [['setpolicy', '--max-ppm', '2'], '--follow-balance: expected with minPpm and maxPpm'],
     [['keysend', node, '-5'], 'Expected an amount in sat'],
     [['keysend', node, '1e3'], 'Expected an amount in sat'],
     [['open', node, '1.5'], 'whole satoshis'],

@@ -111,9 +111,15 @@ describe('a probe', () => {
     fake.events.publish({ type: 'probe', timeMs: 1, paymentHash: probe.paymentHash, status: 'failed', amountMsat: 1n, attempt: 1 });
     const { status, stdout, stderr } = await waiting;
     expect(status).toBe(5);
-    expect(stdout).toMatch(/^held +bob holds it$/m);
+    expect(stdout).toMatch(/^would arrive +not known yet$/m);
     expect(stderr).toContain('not known yet: bob holds it');
     expect(stderr).toContain(`runnel probes ${probe.paymentHash}`);
+  });
+
+  it('shows later who holds it', async () => {
+    const held = { shortChannelId: '1x1x0', nodeId: probe.destination, amountMsat: 5n, cltvExpiry: 200, blocksLeft: 9, isWithPeer: true, text: 'bob holds it' };
+    await start({ probes: async () => ({ total: 1, probes: [{ ...probe, status: 'inFlight', held }] }) });
+    expect((await runnel('probes', probe.paymentHash)).stdout).toMatch(/^held +bob holds it$/m);
   });
 
   it('is held by the server until its event tells its end', async () => {

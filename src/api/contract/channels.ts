@@ -211,7 +211,7 @@ export const channelsMethods = {
     summary: 'Set what forwarding through our channels costs, for one channel or for all',
     description:
       'With --follow-balance the millionths follow the balance between --min-ppm and --max-ppm, in steps: the less of the channel ' +
-      'is ours, the dearer it is to take more of it. A fixed --ppm ends that.',
+      'is ours, the dearer it is to take more of it. A fixed --ppm ends that (and in the API followBalance: false, which keeps the fee of now).',
     http: { method: 'POST', path: '/v1/policy' },
     input: z
       .strictObject({
@@ -222,7 +222,7 @@ export const channelsMethods = {
         cltvExpiryDelta: integer(34, 2_016)
           .optional()
           .meta({ description: 'Blocks between the incoming and the outgoing expiry' }),
-        followBalance: z.boolean().optional().meta({ description: 'Have the fee follow the balance; false keeps it as it is now' }),
+        followBalance: z.boolean().optional().meta({ description: 'Have the fee follow the balance' }),
         minPpm: ppm.optional().meta({ description: 'Lowest such fee, where nearly all is ours' }),
         maxPpm: ppm.optional().meta({ description: 'Highest such fee, where nearly nothing is' }),
       })
@@ -231,7 +231,7 @@ export const channelsMethods = {
         path: ['feeProportionalMillionths'],
       })
       .refine(({ followBalance, minPpm, maxPpm }) => followBalance === true || (minPpm ?? maxPpm) === undefined, {
-        error: 'expected true with minPpm and maxPpm, which mean nothing without it',
+        error: 'expected with minPpm and maxPpm, which mean nothing without it',
         path: ['followBalance'],
       }),
     output: z.object({

@@ -28,13 +28,13 @@ const OF_NODE: Readonly<Record<string, string>> = {
   invalid_onion_key: 'it could not read the onion',
 };
 
-/** How far one attempt of a probe came. `held`: what is known of an HTLC that has not come back. */
-export function attemptText({ status, route, failure }: ProbeAttemptRecord, nameOf: NodeName, held: string | undefined): string {
+/** How far one attempt of a probe came. */
+export function attemptText({ status, route, htlc, failure }: ProbeAttemptRecord, nameOf: NodeName): string {
   const { length } = route.hops;
   const payee = nameOf(route.hops.at(-1)?.nodeId ?? '');
   switch (status) {
     case 'inFlight':
-      return held ?? 'our own channel has been asked for it and has not answered yet';
+      return htlc === undefined ? 'our own channel has not answered yet' : 'has not come back yet';
     case 'arrived':
       return `came to ${payee}, the payee, over ${length} ${length === 1 ? 'hop' : 'hops'}`;
     case 'notSent':

@@ -46,7 +46,7 @@ function probeView(probe: ProbeRecord, nameOf: NodeName, held: (attempt: ProbeAt
         route: routeView(attempt.route),
         ...(attempt.failure && { failure: failureView(attempt.failure) }),
         ...(failedHop !== undefined && { failedHop }),
-        text: attemptText(attempt, nameOf, stuck?.text),
+        text: attemptText(attempt, nameOf),
         learnt: attempt.learnt.map((lesson) => learntView(lesson, nameOf)),
       };
     }),
