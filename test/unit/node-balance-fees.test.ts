@@ -131,11 +131,16 @@ describe('a fee that follows the balance', () => {
   });
 
   it('can be the standard of all channels, of those that are there and of new ones', async () => {
+    // Gossip is written a moment after it is told.
+    await mesh.runFor(5_000);
     bob!.forwarding = { follow: { minPpm: 0, maxPpm: 400 } };
     bob!.crash();
     bob!.start();
     await mesh.until('the mesh is whole', () => mesh.isAtRest);
     await hears(0);
+    // What others had heard before holds on for a while.
+    const { feeBaseMsat, feeProportionalMillionths } = MESH_FORWARDING;
+    expect(bob!.node.policies.olderFees(toCarol().index)).toMatchObject([{ feeBaseMsat, feeProportionalMillionths }]);
     await mesh.outcome(mesh.openChannel(bob!, carol!, 500_000n, { pushMsat: 250_000_000n }));
     await mesh.mine(8);
     await mesh.until('alice knows it', () => alice!.node.graph.channelCount === 3);

@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import { decodeInvoice } from '../../protocols/invoice/decode.ts';
+import { createErrorPacket } from '../../protocols/onion/error-packet.ts';
+import type { FailureMessage } from '../../protocols/onion/failures.ts';
+import { peelOnion } from '../../protocols/onion/sphinx.ts';
+import { isUnknownToPayee } from '../../src/payments/part-failure.ts';
 import type { ProbeRequest } from '../../src/payments/probe.ts';
 import { FakeNet, fates, finish, hex, quietly, revive, run, type FakeNode } from './payments-fixtures.ts';
 
@@ -148,6 +153,36 @@ describe('a probe', () => {
     const alone = await probe(net, { target: net.node('bob').nodeId, amountMsat: AMOUNT, maxAttempts: 1 });
     expect(alone).toMatchObject({ status: 'failed', attempts: [{ status: 'notSent' }] });
     expect(alone.failure!.message).toContain('our channel did not take the HTLC');
+  });
+});
+
+describe('that a probe has arrived', () => {
+  const details = { type: 'incorrect_or_unknown_payment_details', htlcMsat: 1n, height: 1 } as const;
+  const isBelieved = (hopIndex: number, failure: FailureMessage): boolean => {
+    const hop = { nodeId: '', shortChannelId: 1n, amountToForwardMsat: 1n, outgoingCltvExpiry: 1, feeMsat: 0n };
+    const route = { hops: [hop, hop], amountMsat: 1n, totalAmountMsat: 1n, totalFeeMsat: 0n, cltvExpiry: 1, totalCltvDelta: 1 };
+    return isUnknownToPayee({ type: 'failed', route, hopIndex, failure });
+  };
+
+  it('is believed of the payee alone, and of what it says whatever data comes with it', () => {
+    expect(isBelieved(1, details)).toBe(true);
+    expect(isBelieved(1, { type: 'unknown', code: 0x400f, data: new Uint8Array() })).toBe(true);
+    expect(isBelieved(0, details)).toBe(false);
+    expect(isBelieved(1, { type: 'temporary_node_failure' })).toBe(false);
+  });
+
+  it('is not taken from a node on the way that says so', async () => {
+    const net = line(0n);
+    const bob = net.node('bob');
+    const handle = bob.channels.handle.bind(bob.channels);
+    bob.channels.handle = (event, turn) => {
+      if (event.event.type !== 'removeHtlc') return handle(event, turn);
+      const { onionRoutingPacket, paymentHash } = bob.channels.ends.get(event.channelIndex)!.received[String(event.event.id)]!.details;
+      const { sharedSecret } = peelOnion(onionRoutingPacket, paymentHash, (key) => secp256k1.ecdh(key, bob.secret));
+      handle({ ...event, event: { ...event.event, removal: { kind: 'failed', reason: createErrorPacket(sharedSecret, details) } } }, turn);
+    };
+    const found = await probe(net, { target: net.node('carol').nodeId, amountMsat: AMOUNT });
+    expect(found).toMatchObject({ status: 'failed', attempts: [{ status: 'stopped', failure: { code: details.type, nodeId: bob.nodeId } }] });
   });
 });
 
