@@ -58,6 +58,7 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
     });
     const events = new EventHub((error) => logger.error({ err: error }, 'an event listener failed'));
     events.subscribe(eventLog(logger));
+    const { followMinPpm, followMaxPpm } = config.policy;
     const { promise: failed, reject: fail } = Promise.withResolvers<never>();
     // Whoever holds the node waits for it or not: an unwatched failure must not end the process by itself.
     failed.catch(() => {});
@@ -78,7 +79,9 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
         feeBaseMsat: Number(config.policy.feeBaseMsat),
         feeProportionalMillionths: config.policy.feePpm,
         cltvExpiryDelta: config.policy.cltvExpiryDelta,
+        ...(followMinPpm !== undefined && followMaxPpm !== undefined && { follow: { minPpm: followMinPpm, maxPpm: followMaxPpm } }),
       },
+      feeUpdateRate: { intervalMs: config.policy.followIntervalSeconds * 1_000, burst: config.policy.followBurst },
       weights: {
         attemptCostMsat: Number(config.routing.attemptCostMsat),
         attemptCostPpm: config.routing.attemptCostPpm,

@@ -9,10 +9,15 @@ export interface ForwardingPolicy {
   readonly htlcMaximumMsat: bigint;
 }
 
+/** What is asked for forwarding an amount. */
+export type Fees = Pick<ForwardingPolicy, 'feeBaseMsat' | 'feeProportionalMillionths'>;
+
 /** The channel that an onion names, as it is at the moment. */
 export interface OutgoingChannel {
   readonly channelIndex: number;
   readonly policy: ForwardingPolicy;
+  /** Those that the policy has replaced a short while ago: others may not have heard of it yet. */
+  readonly olderFees: readonly Fees[];
   /** Its `channel_update` says that nothing is forwarded over it. */
   readonly isDisabled: boolean;
   /** The peer is connected, and the channel in normal operation. */
@@ -52,9 +57,13 @@ export const SAFE_CLTV_EXPIRY_DELTA = 3 * 6 + 2 * 2 + 2 * 12;
 export const GIVE_UP_BLOCKS = 3;
 
 /** BOLT 7, "HTLC Fees". */
-export function forwardingFeeMsat(amountToForwardMsat: bigint, policy: ForwardingPolicy): bigint {
-  return BigInt(policy.feeBaseMsat) + (amountToForwardMsat * BigInt(policy.feeProportionalMillionths)) / 1_000_000n;
+export function forwardingFeeMsat(amountToForwardMsat: bigint, fees: Fees): bigint {
+  return BigInt(fees.feeBaseMsat) + (amountToForwardMsat * BigInt(fees.feeProportionalMillionths)) / 1_000_000n;
 }
+
+/** BOLT 7, "HTLC Fees": the fee, or an older one for some time after the `channel_update` that replaced it. */
+const paysFee = (incoming: HtlcTerms, outgoing: HtlcTerms, { policy, olderFees }: OutgoingChannel): boolean =>
+  [policy, ...olderFees].some((fees) => incoming.amountMsat >= outgoing.amountMsat + forwardingFeeMsat(outgoing.amountMsat, fees));
 
 /**
  * Why an HTLC cannot be forwarded, if it cannot: BOLT 4, "Failure Messages", what a forwarding node checks, in the
@@ -72,7 +81,7 @@ export function forwardingFailure(
   if (outgoing.amountMsat < policy.htlcMinimumMsat) {
     return { type: 'amount_below_minimum', htlcMsat: outgoing.amountMsat, channelUpdate };
   }
-  if (incoming.amountMsat < outgoing.amountMsat + forwardingFeeMsat(outgoing.amountMsat, policy)) {
+  if (!paysFee(incoming, outgoing, channel)) {
     return { type: 'fee_insufficient', htlcMsat: incoming.amountMsat, channelUpdate };
   }
   // BOLT 2, "Forwarding HTLCs": the delta is the outgoing channel's.

@@ -30,6 +30,12 @@ function reasonToEnd(data: PaymentData, event: PartFailed): PaymentFailure {
   return { ...failure, code: 'attempts_exhausted', message: `gave up after ${data.parts.length} attempts (${last})` };
 }
 
+/** That no way is left is not the whole truth where ways were tried: what ended the last of them. */
+function afterAttempts({ parts }: PaymentData, failure: PaymentFailure): PaymentFailure {
+  const last = parts.findLast(({ outcome }) => outcome?.kind === 'failed')?.outcome;
+  return last?.kind === 'failed' ? { ...failure, message: `${failure.message} (last failure: ${last.failure.message})` } : failure;
+}
+
 /** What is said of a part that has ended already. */
 const stale = { guard: not('isOutstanding'), actions: 'reportUnexpected' } as const;
 
@@ -40,8 +46,9 @@ const fulfilled = [
   { target: 'settling', actions: 'notePreimage' },
 ] as const;
 
-/** A part that failed for good ends the payment, once the others have come back. */
+/** A part that failed for good ends the payment, once the others have come back; one that came to the payee answers a probe. */
 const end = [
+  { guard: and(['isProbeAnswered', 'isLastOutstanding']), target: 'probed', actions: 'noteArrival' },
   { guard: and([not('mayRetry'), 'isLastOutstanding']), target: 'failed', actions: ['notePartFailure', 'noteEnd'] },
   { guard: not('mayRetry'), target: 'failing', actions: ['notePartFailure', 'noteEnd'] },
 ] as const;
@@ -49,7 +56,7 @@ const end = [
 /**
  * A payment that this node makes: it finds ways for one part or several, sends them, waits, and learns from what comes
  * back; what failed is sent anew in other parts, while the rest stands. One actor a payment hash, so that none is paid
- * twice.
+ * twice. A probe is one that nobody can settle: it goes the same way, and has an end of its own.
  */
 export const paymentMachine = setup({
   types: {
@@ -66,6 +73,8 @@ export const paymentMachine = setup({
     isAnythingMissing: ({ context: { data } }) =>
       outstanding(data).reduce((sum, { route }) => sum + route.amountMsat, 0n) < data.amountMsat,
     isNothingOut: ({ context: { data } }) => outstanding(data).length === 0,
+    isProbeAnswered: ({ context: { data }, event }) =>
+      data.purpose === 'probe' && event.type === 'partFailed' && event.isUnknownToPayee,
     mayRetry: ({ context: { data }, event }) =>
       event.type === 'partFailed' && event.mayRetry && !isTimeUp(data, event) && data.parts.length < data.maxAttempts,
   },
@@ -86,8 +95,9 @@ export const paymentMachine = setup({
     notePartFailure: step('partFailed', ({ parts }, { part, failure }) => ({
       data: { parts: ended(parts, part, { kind: 'failed', failure }) },
     })),
+    noteArrival: step('partFailed', ({ parts }, { part }) => ({ data: { parts: ended(parts, part, { kind: 'arrived' }) } })),
     noteEnd: step('partFailed', (data, event) => ({ data: { failure: reasonToEnd(data, event) } })),
-    noteNoRoute: step('noRoute', (_data, { failure }) => ({ data: { failure } })),
+    noteNoRoute: step('noRoute', (data, { failure }) => ({ data: { failure: afterAttempts(data, failure) } })),
     reportUnexpected,
   },
 }).createMachine({
@@ -164,6 +174,12 @@ export const paymentMachine = setup({
       description: 'BOLT 11: the preimage is the proof of payment, and nothing is out.',
       tags: ['finished'],
       on: { htlcFulfilled: {} },
+    },
+    probed: {
+      description:
+        'BOLT 4, Failure Messages, incorrect_or_unknown_payment_details: a probe came to the payee, who knows of no payment of ' +
+        'its random hash; a payment would have come as far. Nothing is out, and nothing was paid.',
+      tags: ['finished'],
     },
     failed: {
       description:

@@ -32,6 +32,8 @@ export interface PaymentFailure {
   /** The node that failed it, where one is known. */
   readonly nodeId?: string;
   readonly shortChannelId?: bigint;
+  /** It never left this node: that says nothing of the way. */
+  readonly isLocal?: true;
 }
 
 /** One HTLC of a payment. Parts that failed stay in the list: they are its attempts. */
@@ -45,10 +47,20 @@ export interface PaymentPart {
 }
 
 export type PartOutcome =
-  { readonly kind: 'succeeded' } | { readonly kind: 'failed'; readonly failure: PaymentFailure };
+  | { readonly kind: 'succeeded' }
+  | { readonly kind: 'failed'; readonly failure: PaymentFailure }
+  /** Of a probe: the payee got it, and gave it back. */
+  | { readonly kind: 'arrived' };
+
+/**
+ * What its HTLCs are sent for. `probe`: to learn whether a payment would arrive; nobody knows a preimage of its payment
+ * hash, so that it cannot be settled.
+ */
+export type PaymentPurpose = 'payment' | 'probe';
 
 /** All that a payment remembers beside its chart's state: plain data. What its parts' secrets are, the hub keeps. */
 export interface PaymentData {
+  readonly purpose: PaymentPurpose;
   readonly paymentHash: Uint8Array;
   /** What the payee is to receive. */
   readonly amountMsat: bigint;
@@ -70,13 +82,15 @@ export type PaymentEvent =
   | { readonly type: 'htlcFulfilled'; readonly part: number; readonly paymentPreimage: Uint8Array }
   /**
    * No HTLC of this part stands any more, or ever did. `mayRetry`: another way may work (BOLT 4, "Receiving Failure
-   * Codes").
+   * Codes"). `isUnknownToPayee`: the payee itself says that it knows of no such payment
+   * (`incorrect_or_unknown_payment_details`), so it came all the way.
    */
   | {
       readonly type: 'partFailed';
       readonly part: number;
       readonly failure: PaymentFailure;
       readonly mayRetry: boolean;
+      readonly isUnknownToPayee: boolean;
       readonly nowMs: number;
     };
 

@@ -14,6 +14,7 @@ import { overviewMethods } from './contract/overview.ts';
 import { paymentsMethods } from './contract/payments.ts';
 import { peersMethods } from './contract/peers.ts';
 import { pendingMethods } from './contract/pending.ts';
+import { probesMethods } from './contract/probes.ts';
 import { routesMethods } from './contract/routes.ts';
 import { walletMethods } from './contract/wallet.ts';
 
@@ -29,6 +30,7 @@ export const contract = {
   ...pendingMethods,
   ...backupMethods,
   ...paymentsMethods,
+  ...probesMethods,
   ...routesMethods,
   ...forwardsMethods,
   ...graphMethods,
@@ -52,8 +54,8 @@ export type Api = {
  * `ApiError` (src/api/errors.ts) where the answer's HTTP status or hint matters. Anything else that is thrown is a bug
  * and is answered as an internal error.
  *
- * `pay` and `keysend` may resolve as soon as the payment is on disk, in flight: the server holds the request until a
- * `payment` event tells its end. The daemon around the node answers `stop` and `debuglevel`, and adds to `getinfo` what
+ * `pay`, `keysend`, `rebalance` and `probe` may resolve as soon as the payment or probe is on disk, in flight: the server
+ * holds the request until a `payment` or `probe` event tells its end. The daemon around the node answers `stop` and `debuglevel`, and adds to `getinfo` what
  * only it knows.
  */
 export type NodeApi = Omit<Api, 'stop' | 'debuglevel' | 'getinfo'> & {

@@ -155,7 +155,7 @@ const known: readonly { readonly code: RegExp; readonly kind?: ErrorKind; readon
     kind: 'refused',
     hint: 'see `runnel balance`; `runnel newaddress` makes an address to fund the wallet at',
   },
-  { code: /^amount_missing$/, hint: 'say how much with --amount <sat>' },
+  { code: /^amount_missing$/, hint: 'say how much: `pay` takes --amount <sat>, `probe` the amount after the target' },
   {
     code: /^listen_failed$/,
     kind: 'unavailable',
@@ -169,6 +169,7 @@ const known: readonly { readonly code: RegExp; readonly kind?: ErrorKind; readon
       'channel.backup away',
   },
   { code: /^backup_of_another_network$/, hint: 'start on the network of the backup, with --network' },
+  { code: /^invalid_policy$/, kind: 'invalid', hint: 'give both --min-ppm and --max-ppm, the lower and the higher' },
   { code: /^invalid_/, kind: 'invalid' },
 ];
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { channelState, connectionState } from './contract/channel-state.ts';
 import { invoiceStatus, paymentStatus } from './contract/payments.ts';
 import { outputKind, outputState } from './contract/pending-types.ts';
+import { probeStatus } from './contract/probes.ts';
 import {
   blockHeight,
   channelId,
@@ -24,6 +25,17 @@ const event = <const Type extends string, Shape extends z.ZodRawShape>(type: Typ
     timeMs: count.meta({ description: "Unix time in milliseconds by the node's clock" }),
     ...shape,
   });
+
+/** How far a payment or a probe has come. */
+const lastAttempt = {
+  attempt: count.meta({ description: 'Attempts made so far' }),
+  message: z.string().optional().meta({ description: 'Why the last attempt, or all of it, failed' }),
+  route: z
+    .array(z.object({ nodeId, shortChannelId }))
+    .optional()
+    .meta({ description: "The last attempt's way: the channels, each with the node at its end" }),
+  failedHop: count.optional().meta({ description: 'The hop at whose end the last attempt failed, as in `payment`' }),
+};
 
 export const eventSchemas = {
   block: event('block', { height: blockHeight, hash: hash32 }),
@@ -54,19 +66,8 @@ export const eventSchemas = {
     state: outputState.meta({ description: 'State that the output has now' }),
     amountSat: sat,
   }),
-  payment: event('payment', {
-    paymentHash,
-    status: paymentStatus,
-    amountMsat: msat,
-    feeMsat: msat,
-    attempt: count.meta({ description: 'Attempts made so far' }),
-    message: z.string().optional().meta({ description: 'Why the last attempt or the payment failed' }),
-    route: z
-      .array(z.object({ nodeId, shortChannelId }))
-      .optional()
-      .meta({ description: "The last attempt's way: the channels, each with the node at its end" }),
-    failedHop: count.optional().meta({ description: 'The hop at whose end the last attempt failed, as in `payment`' }),
-  }),
+  payment: event('payment', { paymentHash, status: paymentStatus, amountMsat: msat, feeMsat: msat, ...lastAttempt }),
+  probe: event('probe', { paymentHash, status: probeStatus, amountMsat: msat, ...lastAttempt }),
   alarm: event('alarm', {
     code: z.string(),
     message: z.string(),
@@ -87,6 +88,7 @@ export const eventSchema = z
     eventSchemas.htlc,
     eventSchemas.output,
     eventSchemas.payment,
+    eventSchemas.probe,
     eventSchemas.alarm,
     eventSchemas.backup,
     eventSchemas.invoice,

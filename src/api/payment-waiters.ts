@@ -1,32 +1,33 @@
 import type { Clock } from '../runtime/clock.ts';
-import type { Output } from './contract.ts';
 import type { NodeEvents } from './events.ts';
 
-type Payment = Output<'payment'>;
+/** A payment or a probe, as far as its waiters look at it. */
+export interface Underway {
+  readonly paymentHash: string;
+  readonly status: string;
+}
 
 /**
- * Holds the calls that started a payment until the payment ends, their time is up, the caller is gone or the server
- * closes; each then answers with what is known of the payment. One subscription serves them all.
+ * Holds the calls that started a payment or a probe until it ends, their time is up, the caller is gone or the server
+ * closes; each then answers with what is known of it. One subscription serves them all.
  */
 export class PaymentWaiters {
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #unsubscribe: () => void;
   readonly #clock: Clock;
-  readonly #look: (paymentHash: string) => Promise<Payment>;
   #closed = false;
 
-  constructor(events: NodeEvents, clock: Clock, look: (paymentHash: string) => Promise<Payment>) {
+  constructor(events: NodeEvents, clock: Clock) {
     this.#clock = clock;
-    this.#look = look;
     this.#unsubscribe = events.subscribe((event) => {
-      if (event.type === 'payment' && event.status !== 'inFlight') this.#wake(event.paymentHash);
+      if ((event.type === 'payment' || event.type === 'probe') && event.status !== 'inFlight') this.#wake(event.paymentHash);
     });
   }
 
-  /** The payment as it ended, or as it is when `timeoutMs` have passed or `signal` aborts. */
-  async settled(payment: Payment, timeoutMs: number, signal: AbortSignal): Promise<Payment> {
-    if (payment.status !== 'inFlight' || this.#closed || signal.aborted) return payment;
-    const { paymentHash } = payment;
+  /** What was begun as it ended, or as `look` finds it when `timeoutMs` have passed or `signal` aborts. */
+  async settled<T extends Underway>(begun: T, look: () => Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
+    if (begun.status !== 'inFlight' || this.#closed || signal.aborted) return begun;
+    const { paymentHash } = begun;
     let stop = (): void => {};
     const woken = new Promise<void>((resolve) => {
       stop = resolve;
@@ -37,10 +38,10 @@ export class PaymentWaiters {
     signal.addEventListener('abort', stop);
     try {
       // It may have ended before we listened.
-      const now = await this.#look(paymentHash);
+      const now = await look();
       if (now.status !== 'inFlight') return now;
       await woken;
-      return signal.aborted ? now : await this.#look(paymentHash);
+      return signal.aborted ? now : await look();
     } finally {
       cancelTimer();
       signal.removeEventListener('abort', stop);

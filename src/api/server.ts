@@ -4,15 +4,15 @@ import { z } from 'zod';
 import { addDashboard } from '../dashboard/serve.ts';
 import type { Logger } from '../logging.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
-import { contract, methodNames, type Api, type MethodName, type Output } from './contract.ts';
-import { invalidRequest, problemsOf, type InputProblem } from './errors.ts';
+import { contract, methodNames, type Api, type MethodName } from './contract.ts';
+import { ApiError, invalidRequest, problemsOf, type InputProblem } from './errors.ts';
 import { EventStream } from './event-stream.ts';
 import type { NodeEvents } from './events.ts';
 import type { RunningNode } from './facade.ts';
 import { createHttpServer } from './http-server.ts';
 import { pathFields, type MethodSpec } from './method.ts';
 import { describeApi } from './openapi.ts';
-import { PaymentWaiters } from './payment-waiters.ts';
+import { PaymentWaiters, type Underway } from './payment-waiters.ts';
 import { fieldOf, jsonFromText } from './text-input.ts';
 
 const PAY_TIMEOUT_SECONDS = 60;
@@ -48,7 +48,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const routeHint = 'GET /openapi.json describes those that there are';
   const server = createHttpServer({ token, routeHint, portFlag: '--api-port', logger, clock });
   const { app } = server;
-  const waiters = new PaymentWaiters(events, clock, (paymentHash) => api.payment({ paymentHash }));
+  const waiters = new PaymentWaiters(events, clock);
   for (const name of methodNames) addRoute(app, name, api, waiters);
   const description = describeApi(options.version);
   app.get('/openapi.json', { config: { public: true } }, async () => description);
@@ -72,8 +72,23 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   }
 }
 
-/** Those that answer once the payment has ended. */
-const PAYING: ReadonlySet<MethodName> = new Set(['pay', 'keysend', 'rebalance']);
+/** Those that answer once what they begin has ended, and how that is looked at. */
+const awaited: Partial<Record<MethodName, (api: Api, paymentHash: string) => Promise<Underway>>> = {
+  pay: lookAtPayment,
+  keysend: lookAtPayment,
+  rebalance: lookAtPayment,
+  probe: lookAtProbe,
+};
+
+function lookAtPayment(api: Api, paymentHash: string): Promise<Underway> {
+  return api.payment({ paymentHash });
+}
+
+async function lookAtProbe(api: Api, paymentHash: string): Promise<Underway> {
+  const { probes: [probe] } = await api.probes({ paymentHash });
+  if (probe === undefined) throw new ApiError('notFound', 'probe_unknown', `no probe has the payment hash ${paymentHash}`);
+  return probe;
+}
 
 function addRoute(app: FastifyInstance, name: MethodName, api: Api, waiters: PaymentWaiters): void {
   const spec: MethodSpec = contract[name];
@@ -85,11 +100,13 @@ function addRoute(app: FastifyInstance, name: MethodName, api: Api, waiters: Pay
     async handler(request, reply) {
       const input = parseInput(spec, request);
       let output = await call(input);
-      if (PAYING.has(name)) {
+      const look = awaited[name];
+      if (look !== undefined) {
+        const begun = output as Underway;
         const { timeoutSeconds = PAY_TIMEOUT_SECONDS } = input as { timeoutSeconds?: number };
         const gone = new AbortController();
         reply.raw.once('close', () => gone.abort());
-        output = await waiters.settled(output as Output<'payment'>, timeoutSeconds * 1_000 + PAY_GRACE_MS, gone.signal);
+        output = await waiters.settled(begun, () => look(api, begun.paymentHash), timeoutSeconds * 1_000 + PAY_GRACE_MS, gone.signal);
       }
       return z.encode(spec.output, output);
     },

@@ -19,11 +19,11 @@ export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus];
 export const exitStatusHelp = `
 Exit status:
   0  done
-  1  not done: the payment failed, there is no such channel, the funds do not suffice, …
+  1  not done: the payment failed, or would not arrive, there is no such channel, the funds do not suffice, …
   2  wrong arguments
   3  no node answers
   4  the node does not let you: the token is missing, wrong or not readable
-  5  not known yet: the payment is still in flight
+  5  not known yet: the payment or the probe is still in flight
   6  the node answered with an internal error, or not as a Runnel node would`;
 
 const statusOfKind: Readonly<Record<ErrorKind, ExitStatus>> = {

@@ -18,6 +18,16 @@ export function createProgress(terminal: Surroundings['terminal']): Progress {
   };
 }
 
+/** Shows a text while something is waited for. */
+export async function showing<T>(progress: Progress, text: string, wait: () => Promise<T>): Promise<T> {
+  progress.show(text);
+  try {
+    return await wait();
+  } finally {
+    progress.clear();
+  }
+}
+
 /**
  * Starts a payment and shows its attempts until the node answers. `paymentHash` is undefined where it is not known
  * beforehand.

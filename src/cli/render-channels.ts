@@ -4,7 +4,7 @@ import { formatMsat } from '../api/amounts.ts';
 import { renderClosingTree, renderWhy } from './render-closing.ts';
 import { renderDecoded } from './render-decoded.ts';
 import { renderPendingBody } from './render-pending.ts';
-import { list, section, table, timeOfMs, type Cell } from './text.ts';
+import { list, section, table, time, timeOfMs, type Cell } from './text.ts';
 
 type Channel = Output<'channel'>;
 type JournalEntry = Output<'journal'>['entries'][number];
@@ -108,6 +108,7 @@ export function renderChannel(channel: Channel): string {
       sides([
         ['base fee (msat)', policies.local.feeBaseMsat, policies.remote?.feeBaseMsat],
         ['fee (ppm)', policies.local.feeProportionalMillionths, policies.remote?.feeProportionalMillionths],
+        ['follows the balance', renderFollowing(policies.local) ?? 'no', undefined],
         ['cltv_expiry_delta', policies.local.cltvExpiryDelta, policies.remote?.cltvExpiryDelta],
         ['disabled', policies.local.disabled, policies.remote?.disabled],
       ]),
@@ -116,6 +117,14 @@ export function renderChannel(channel: Channel): string {
     section('end of the journal', renderEntries(channel.journalTail)),
   );
   return parts.join('\n\n');
+}
+
+/** How a fee follows the balance, on one line. */
+export function renderFollowing({ followsBalance }: Channel['policies']['local']): string | undefined {
+  if (followsBalance === undefined) return undefined;
+  const { minPpm, maxPpm, step, numSteps, wantedStep, nextChangeAt } = followsBalance;
+  const next = wantedStep === undefined ? '' : `, to ${wantedStep} at ${time(nextChangeAt)}`;
+  return `${minPpm} to ${maxPpm} ppm, step ${step} of ${numSteps}${next}`;
 }
 
 const sides = (rows: readonly (readonly Cell[])[]): string => table(['', 'LOCAL', 'REMOTE'], rows, '');

@@ -140,7 +140,7 @@ const renderWeights = ({ attemptCostMsat, attemptCostPpm, timeValuePpb }: Output
 const percent = (ppm: number): string => `${(ppm / 10_000).toFixed(2)} %`;
 
 /** `failedHop`: the hop at whose end the payment failed. */
-function renderHops(hops: Weighed['hops'], failedHop?: number): string {
+export function renderHops(hops: Weighed['hops'], failedHop?: number): string {
   return table(
     ['CHANNEL', 'SAT', 'FEE', 'EXPIRY', 'TO NODE'],
     hops.map((hop, index) => [

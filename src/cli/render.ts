@@ -2,7 +2,7 @@
 import type { MethodName, Output } from '../api/contract.ts';
 import { renderExport } from './render-audit.ts';
 import { renderBackup } from './render-backup.ts';
-import { renderChannel, renderChannels, renderClose, renderJournal } from './render-channels.ts';
+import { renderChannel, renderChannels, renderClose, renderFollowing, renderJournal } from './render-channels.ts';
 import { renderMoment } from './render-moment.ts';
 import { renderForwards, renderOverview } from './render-overview.ts';
 import { renderAlarms, renderPending } from './render-pending.ts';
@@ -15,6 +15,7 @@ import {
   renderPayments,
   renderRoutes,
 } from './render-payments.ts';
+import { renderProbeOutcome, renderProbes } from './render-probes.ts';
 import { renderBalance, renderBump, renderUtxos, renderWithdrawal } from './render-wallet.ts';
 import { list, section, table, time } from './text.ts';
 
@@ -68,12 +69,13 @@ const renderers: Renderers = {
   moment: renderMoment,
   setpolicy: ({ channels }) =>
     table(
-      ['CHANNEL', 'BASE FEE (MSAT)', 'PPM', 'CLTV DELTA'],
+      ['CHANNEL', 'BASE FEE (MSAT)', 'PPM', 'CLTV DELTA', 'FOLLOWS THE BALANCE'],
       channels.map(({ channelId, shortChannelId, policy }) => [
         shortChannelId ?? channelId,
         policy.feeBaseMsat,
         policy.feeProportionalMillionths,
         policy.cltvExpiryDelta,
+        renderFollowing(policy) ?? 'no',
       ]),
       'No channels; the policy holds for those to come.',
     ),
@@ -88,6 +90,8 @@ const renderers: Renderers = {
   keysend: renderOutcome,
   rebalance: renderOutcome,
   payments: renderPayments,
+  probe: renderProbeOutcome,
+  probes: renderProbes,
   payment: renderPayment,
   route: renderRoutes,
   forwards: renderForwards,

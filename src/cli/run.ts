@@ -6,7 +6,7 @@ import { ApiError } from '../api/errors.ts';
 import type { MethodSpec } from '../api/method.ts';
 import { exitStatus, NotDoneError, unreachableHint } from './exit.ts';
 import { readNamedFile, writeNamedFile } from './files.ts';
-import { createProgress, followChannel, followPayment, type Progress } from './follow.ts';
+import { createProgress, followChannel, followPayment, showing, type Progress } from './follow.ts';
 import { render } from './render.ts';
 import { harmless, json } from './text.ts';
 import type { Surroundings } from './main.ts';
@@ -41,7 +41,11 @@ export async function runVerb(call: VerbCall, settings: Settings): Promise<void>
     );
   };
 
-  if (call.name === 'pay' || call.name === 'keysend' || call.name === 'rebalance') {
+  if (call.name === 'probe') {
+    const probe = await showing(progress, 'probing …', () => client.probe(call.input as Input<'probe'>));
+    print('probe', probe);
+    checkProbe(probe);
+  } else if (call.name === 'pay' || call.name === 'keysend' || call.name === 'rebalance') {
     const startedMs = Date.now();
     const payment = await runPayment(client, progress, call.name, call.input);
     print(call.name, payment);
@@ -110,6 +114,19 @@ function checkPayment({ status, failure, paymentHash }: Output<'payment'>): void
   if (status === 'inFlight') {
     const hint = `it goes on; see how it ends with \`runnel payment ${paymentHash}\`, and do not pay again before`;
     throw new NotDoneError(exitStatus.inFlight, 'payment_in_flight', 'the payment is still in flight', hint);
+  }
+}
+
+/** As for a payment: 0 if it would arrive, else the status that says that it would not, or that nobody knows yet. */
+function checkProbe({ status, failure, held, paymentHash }: Output<'probe'>): void {
+  if (status === 'failed') {
+    const reason = failure?.message ?? 'no reason is known';
+    throw new NotDoneError(exitStatus.failed, failure?.code ?? 'probe_failed', `a payment would not arrive: ${reason}`);
+  }
+  if (status === 'inFlight') {
+    const where = held?.text ?? 'it has not been answered yet';
+    const hint = `nothing is paid, whatever becomes of it; see how it ends with \`runnel probes ${paymentHash}\``;
+    throw new NotDoneError(exitStatus.inFlight, 'probe_in_flight', `whether a payment would arrive is not known yet: ${where}`, hint);
   }
 }
 

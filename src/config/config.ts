@@ -153,12 +153,19 @@ function describeIssue(issue: z.core.$ZodIssue, entries: ReadonlyMap<string, Ent
 
 function contradictions(config: z.output<typeof configSchema>): string[] {
   const problems: string[] = [];
-  const { chain, channel } = config;
+  const { chain, channel, policy } = config;
   if (chain.rpcCookieFile !== undefined && (chain.rpcUser !== undefined || chain.rpcPassword !== undefined)) {
     problems.push('chain.rpc_cookie_file: expected either a cookie file or rpc_user and rpc_password, got both');
   }
   if ((chain.rpcUser === undefined) !== (chain.rpcPassword === undefined)) {
     problems.push('chain.rpc_user and chain.rpc_password: expected both or neither, got one');
+  }
+  const { followMinPpm, followMaxPpm } = policy;
+  if ((followMinPpm === undefined) !== (followMaxPpm === undefined)) {
+    problems.push('policy.follow_min_ppm and policy.follow_max_ppm: expected both or neither, got one');
+  }
+  if (followMinPpm !== undefined && followMaxPpm !== undefined && followMinPpm > followMaxPpm) {
+    problems.push(`policy.follow_min_ppm: expected at most ${followMaxPpm} (follow_max_ppm), got ${followMinPpm}`);
   }
   if (channel.minFundingSat > channel.maxFundingSat) {
     problems.push(

@@ -3,6 +3,7 @@
  * flag, its check and its default all come from here.
  */
 import { z } from 'zod';
+import { DEFAULT_UPDATE_RATE } from '../../machines/forwarding/balance-fee.ts';
 import { logLevel } from '../api/contract/node.ts';
 import { MAX_SAT, nodeId, toMultiaddr } from '../api/fields.ts';
 import { defaultJournalLimits } from '../channels/journal.ts';
@@ -95,6 +96,14 @@ export const configSchema = z.strictObject({
     cltvExpiryDelta: integer(34, 2_016)
       .default(80)
       .describe('Blocks between the expiries of an incoming and an outgoing HTLC'),
+    followMinPpm: integer(0, 1_000_000)
+      .optional()
+      .describe('With follow_max_ppm: the millionths follow the balance, from this where nearly all is ours'),
+    followMaxPpm: integer(0, 1_000_000).optional().describe('to this where nearly nothing is'),
+    followIntervalSeconds: integer(1, 31_536_000)
+      .default(DEFAULT_UPDATE_RATE.intervalMs / 1_000)
+      .describe('Such a fee changes once in so long, in the long run'),
+    followBurst: integer(1, 10).default(DEFAULT_UPDATE_RATE.burst).describe('and so many times at once'),
   }),
   routing: z.strictObject({
     attemptCostMsat: amount(0n, 1_000_000_000n).default(10_000n).describe('What being spared a failed attempt to pay is worth, in msat'),

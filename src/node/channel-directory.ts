@@ -42,6 +42,7 @@ export function channelDirectory(options: DirectoryOptions): ChannelDirectory {
           htlcMinimumMsat: remote.htlcMinimumMsat,
           htlcMaximumMsat: allowedMsat < capacityMsat ? allowedMsat : capacityMsat,
         },
+        olderFees: policies.olderFees(channel.index),
         // The announcer says so of a channel that is closing: BOLT 4's channel_disabled, not a channel that nobody knows.
         isDisabled: lifecycle !== 'normal',
         isUsable: channel.isUsable && !channels.isFrozen(channel.index),

@@ -29,11 +29,12 @@ function changed(
   before: ChannelStateValue,
   htlcs: ReadonlyMap<string, HtlcRow | undefined>,
 ): void {
-  const { opener, endings, backups, peers, ownChannels, announcer, updates, channels, options } = node;
+  const { opener, endings, backups, peers, balanceFees, ownChannels, announcer, updates, channels, options } = node;
   const nodeId = hexOf(channel.data.remoteNodeId);
   opener.changed(channel);
   endings.changed(channel);
   backups.changed(channel);
+  balanceFees.consider(channel);
   if (lifecycleOf(before) === 'opening' && channel.lifecycle === 'confirming') node.closingScript.used();
   if (channel.lifecycle !== 'opening' && channel.lifecycle !== 'abandoned') {
     peers.want(nodeId);

@@ -1,4 +1,5 @@
 import type { ChannelPolicy } from '../../machines/channel/policy.ts';
+import type { UpdateRate } from '../../machines/forwarding/balance-fee.ts';
 import type { PeerTiming } from '../../machines/peer/peer.machine.ts';
 import type { EventHub } from '../api/events.ts';
 import type { Chain } from '../chain/chain.ts';
@@ -32,6 +33,8 @@ export interface NodeOptions {
   readonly events: EventHub;
   readonly channelPolicy: ChannelPolicy;
   readonly forwardingPolicy: ChosenPolicy;
+  /** How often fees that follow balances may change (default `DEFAULT_UPDATE_RATE`). */
+  readonly feeUpdateRate?: UpdateRate;
   readonly journalLimits?: JournalLimits;
   /** What routes are chosen by (default `DEFAULT_WEIGHTS`). */
   readonly weights?: Weights;

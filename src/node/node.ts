@@ -8,6 +8,7 @@ import type { NodeId } from '../network/network.ts';
 import { PaymentHub } from '../payments/hub.ts';
 import { PeerManager } from '../peers/peer-manager.ts';
 import { PeerStore } from '../peers/peer-store.ts';
+import { directionOf } from '../routing/channel.ts';
 import { ChannelGraph } from '../routing/graph.ts';
 import { Liquidity } from '../routing/liquidity.ts';
 import { LiquidityStore } from '../routing/liquidity-store.ts';
@@ -19,6 +20,7 @@ import { Sweeper } from '../sweep/sweeper.ts';
 import { Alarms, type Alarm } from './alarms.ts';
 import { createAnnouncer } from './announcing.ts';
 import { Backups } from './backups.ts';
+import { BalanceFees } from './balance-fees.ts';
 import { currencyOf, lossMessage, paymentsEvent } from './api/payments-api.ts';
 import { ChainFeed } from './chain-feed.ts';
 import { ChainFollower } from './chain-follower.ts';
@@ -55,6 +57,7 @@ export class Node {
   readonly follower: ChainFollower;
   readonly opener: ChannelOpener;
   readonly policies: ForwardingPolicies;
+  readonly balanceFees: BalanceFees;
   readonly graph = new ChannelGraph();
   readonly router: Router;
   readonly liquidity: Liquidity;
@@ -90,7 +93,15 @@ export class Node {
       store: this.channelStore, signer, clock, policy, world: channelWorld(this), ...(journalLimits && { journalLimits }),
     });
     this.channelEvents = new ChannelEvents(this.channels.all());
-    this.policies = new ForwardingPolicies(database, options.forwardingPolicy);
+    this.policies = new ForwardingPolicies(database, options.forwardingPolicy, clock);
+    this.balanceFees = new BalanceFees({
+      channels: this.channels,
+      policies: this.policies,
+      clock,
+      dispatcher: () => this.dispatcher,
+      ...(options.feeUpdateRate && { rate: options.feeUpdateRate }),
+      policyChanged: (channel) => this.policyChanged(channel),
+    });
     this.updates = new ChannelUpdates({ self: this.nodeId, chainHash, channels: this.channels });
     this.ownChannels = new OwnChannels(this.channels, this.policies);
     this.liquidity = new Liquidity(clock);
@@ -239,6 +250,7 @@ export class Node {
     const { network } = this.options;
     this.gossip.start();
     this.liquidityStore.attach(this.liquidity);
+    await this.#takeUpFees();
     this.funding.releaseAllBut((index) => this.channels.get(index) !== undefined);
     // Before channels repeat what they told: what they were asked last must be known by then.
     await this.payments.start();
@@ -256,7 +268,7 @@ export class Node {
       onSyncRequest: (from, request) => this.gossip.onSyncRequest(from, request),
     });
     for (const channel of this.channels.all()) this.peers.want(hexOf(channel.data.remoteNodeId));
-    for (const channel of this.channels.all()) this.ownChannels.tell(channel, this.announcer);
+    for (const channel of this.channels.all()) this.policyChanged(channel);
     void this.backups.reachPeers();
     this.#cancelDeadlines = this.options.clock.setTimer(MEETING_MS, () => this.dispatcher.run((turn) => this.feed.checkDeadlines(turn)));
   }
@@ -269,6 +281,7 @@ export class Node {
     this.opener.abortAll('the node is stopping');
     this.peers.stop();
     this.announcer.stop();
+    this.balanceFees.stop();
     this.payments.stop();
     this.dispatcher.stop();
     await this.sweeper.stop();
@@ -285,7 +298,21 @@ export class Node {
 
   /** A channel's policy changed: gossip and forwarding go by it from now on. */
   policyChanged(channel: LiveChannel): void {
+    this.balanceFees.consider(channel);
     this.ownChannels.tell(channel, this.announcer);
+  }
+
+  /** Fees that are to follow balances do, before anyone hears of them; what an earlier run told last holds on for a while. */
+  async #takeUpFees(): Promise<void> {
+    const channels = [...this.channels.all()];
+    await this.dispatcher.inTurn(() => {
+      for (const channel of channels) {
+        const { index, data: { shortChannelId }, nodeId } = channel;
+        this.balanceFees.follow(channel);
+        const told = shortChannelId === undefined ? undefined : this.graph.policy(shortChannelId, directionOf(this.nodeId, nodeId));
+        if (told !== undefined) this.policies.noteOlder(index, told);
+      }
+    });
   }
 
   /** All blocks are worked through. */

@@ -1,4 +1,4 @@
-import type { ForwardingPolicy } from '../../machines/forwarding/rules.ts';
+import type { Fees, ForwardingPolicy } from '../../machines/forwarding/rules.ts';
 import type { HtlcDetails } from '../../machines/htlc/htlc.machine.ts';
 import type { RouteHint } from '../../protocols/invoice/invoice.ts';
 import type { NodeId } from '../network/network.ts';
@@ -9,6 +9,8 @@ export interface OwnChannel {
   readonly peer: NodeId;
   /** What we ask of those who route through it towards the peer. */
   readonly policy: ForwardingPolicy;
+  /** Those that the policy has replaced a short while ago. */
+  readonly olderFees: readonly Fees[];
   /** Our own `channel_update` says that nothing is forwarded over it. */
   readonly isDisabled: boolean;
   /** It takes HTLCs now: the peer is connected, and the channel in normal operation. */

@@ -9,7 +9,7 @@ import { RunnelError } from '../../protocols/errors.ts';
  * - `amount_invalid`: not between 1 msat and all the bitcoin there can be
  * - `circle_invalid`: money cannot go round in this way
  * - `payment_in_flight`: a payment of the same hash is on its way, and would be paid twice
- * - `payment_unknown`, `invoice_unknown`: there is none of that hash
+ * - `payment_unknown`, `probe_unknown`, `invoice_unknown`: there is none of that hash
  * - `invoice_not_open`: it was paid already, or is over
  */
 export type PaymentErrorCode =
@@ -21,6 +21,7 @@ export type PaymentErrorCode =
   | 'circle_invalid'
   | 'payment_in_flight'
   | 'payment_unknown'
+  | 'probe_unknown'
   | 'invoice_unknown'
   | 'invoice_not_open';
 

@@ -24,8 +24,10 @@ import {
   type PayRequest,
 } from './payment-request.ts';
 import type { RouteRequest } from '../routing/request.ts';
-import { PaymentStore, paymentRecord, type PaymentList } from './payment-store.ts';
+import { paymentRecord, probeRecord } from './payment-record.ts';
+import { PaymentStore, type PaymentList, type ProbeList } from './payment-store.ts';
 import { Payments, type PaymentsOptions } from './payments.ts';
+import { planProbe, type ProbeRequest } from './probe.ts';
 import { Receiver } from './receiver.ts';
 import type {
   ForwardStatus,
@@ -35,6 +37,8 @@ import type {
   PaymentRecord,
   PaymentsNotice,
   PaymentStatus,
+  ProbeRecord,
+  ProbeStatus,
   UnexpectedEvent,
 } from './records.ts';
 import { paymentsMigrations } from './schema.ts';
@@ -146,13 +150,22 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
    * Begins to pay an invoice and resolves with the payment as it then is, on its way in most cases. One that is paid
    * already is not paid again. Rejects with `InvoiceError` or `PaymentError`, and then nothing is sent.
    */
-  pay(request: PayRequest): Promise<PaymentRecord> {
-    return this.#begin(() => planInvoice(request, this.#options.currency, this.#moment()));
+  async pay(request: PayRequest): Promise<PaymentRecord> {
+    return this.getPayment(await this.#begin(() => planInvoice(request, this.#options.currency, this.#moment())));
   }
 
   /** The same to a node that did not ask (bLIP 3). */
-  keysend(request: KeysendRequest): Promise<PaymentRecord> {
-    return this.#begin(() => planKeysend(request, this.#options.randomBytes, this.#moment()));
+  async keysend(request: KeysendRequest): Promise<PaymentRecord> {
+    return this.getPayment(await this.#begin(() => planKeysend(request, this.#options.randomBytes, this.#moment())));
+  }
+
+  /**
+   * Begins to try out a payment that nobody can settle, and resolves with the probe as it then is. Rejects with
+   * `InvoiceError`, `PaymentError` or `RoutingError`, and then nothing is sent.
+   */
+  async probe(request: ProbeRequest): Promise<ProbeRecord> {
+    const { currency, randomBytes } = this.#options;
+    return this.getProbe(await this.#begin(() => planProbe(request, currency, randomBytes, this.#moment())));
   }
 
   /**
@@ -162,7 +175,8 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
   async rebalance(circle: CircleRequest, ours: OwnEnd): Promise<PaymentRecord> {
     checkCircle(circle, ours);
     const { invoice = '' } = await this.createInvoice({ amountMsat: circle.amountMsat, description: 'rebalance' });
-    return this.#begin(() => planCircle(planInvoice({ ...circle, invoice }, this.#options.currency, this.#moment()), circle, ours));
+    const plan = () => planCircle(planInvoice({ ...circle, invoice }, this.#options.currency, this.#moment()), circle, ours);
+    return this.getPayment(await this.#begin(plan));
   }
 
   /** What is asked of a router to look for a way without paying. Throws `PaymentError` or `RoutingError`. */
@@ -179,8 +193,15 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
   /** Throws `PaymentError` `payment_unknown`. */
   getPayment(paymentHash: Uint8Array): PaymentRecord {
     const payment = this.#stores.payments.get(paymentHash);
-    if (payment === undefined) throw unknown('payment_unknown', 'payment', paymentHash);
+    if (payment?.data.purpose !== 'payment') throw unknown('payment_unknown', 'payment', paymentHash);
     return paymentRecord(payment);
+  }
+
+  /** Throws `PaymentError` `probe_unknown`. */
+  getProbe(paymentHash: Uint8Array): ProbeRecord {
+    const probe = this.#stores.payments.get(paymentHash);
+    if (probe?.data.purpose !== 'probe') throw unknown('probe_unknown', 'probe', paymentHash);
+    return probeRecord(probe);
   }
 
   /** Throws `PaymentError` `invoice_unknown`. */
@@ -192,6 +213,10 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
 
   listPayments(query?: Page & { readonly status?: PaymentStatus }): PaymentList {
     return this.#stores.payments.list(query);
+  }
+
+  listProbes(query?: Page & { readonly status?: ProbeStatus }): ProbeList {
+    return this.#stores.payments.listProbes(query);
   }
 
   listInvoices(query?: Page & { readonly status?: InvoiceStatus }): InvoiceList {
@@ -221,13 +246,13 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
     return { payments: this.#payments.size, invoices: this.#invoices.size, circuits: this.#circuits.size };
   }
 
-  async #begin(plan: () => PaymentPlan): Promise<PaymentRecord> {
-    const paymentHash = await this.#command(() => {
+  /** Resolves with the payment hash, once it is on disk. */
+  #begin(plan: () => PaymentPlan): Promise<Uint8Array> {
+    return this.#command(() => {
       const planned = plan();
       this.#payments.pay(planned);
       return planned.paymentHash;
     });
-    return this.getPayment(paymentHash);
   }
 
   #moment(): { nowMs: number; blockHeight: number } {
@@ -297,7 +322,7 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
   }
 }
 
-function unknown(code: 'payment_unknown' | 'invoice_unknown', what: string, paymentHash: Uint8Array): PaymentError {
+function unknown(code: 'payment_unknown' | 'probe_unknown' | 'invoice_unknown', what: string, paymentHash: Uint8Array): PaymentError {
   const key = hashKey(paymentHash);
   return new PaymentError(code, `no ${what} has the payment hash ${key}`, { paymentHash: key });
 }

@@ -33,8 +33,9 @@ export interface LivePart {
 
 /** A new payment, which waits for `search`. */
 export function newPayment(plan: PaymentPlan, createdAtMs: number): LivePayment {
-  const { paymentHash, amountMsat, deadlineMs, maxAttempts, ...rest } = plan;
+  const { purpose, paymentHash, amountMsat, deadlineMs, maxAttempts, ...rest } = plan;
   const data: PaymentData = {
+    purpose,
     paymentHash,
     amountMsat,
     maxAttempts,

@@ -2,7 +2,7 @@ import type { ReturnCode } from '../../machines/channel/effects.ts';
 import type { HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
 import type { PaymentFailure, PaymentRoute } from '../../machines/payment/payment.ts';
 import { readErrorPacket } from '../../protocols/onion/error-packet.ts';
-import { failureFlags, failureFromMalformed, type FailureMessage } from '../../protocols/onion/failures.ts';
+import { failureCode, failureFlags, failureFromMalformed, PERM, type FailureMessage } from '../../protocols/onion/failures.ts';
 import type { AttemptOutcome } from '../routing/lesson.ts';
 import type { PolicyOverride } from '../routing/request.ts';
 
@@ -37,19 +37,26 @@ export function readPartFailure(
 export function notSent(route: PaymentRoute, code: string, reason: string): PartReport {
   return {
     outcome: { type: 'not_sent', route },
-    failure: withChannel(route, 0, { code, message: `our channel did not take the HTLC: ${reason}` }),
+    failure: withChannel(route, 0, { code, message: `our channel did not take the HTLC: ${reason}`, isLocal: true }),
   };
 }
 
-const RETURNED: Readonly<Record<ReturnCode, string>> = {
-  temporary_channel_failure: 'our channel lost its peer before the HTLC was signed',
-  permanent_channel_failure: 'our channel ended on chain, which gave the HTLC back',
+const RETURNED: Readonly<Record<ReturnCode, Pick<PaymentFailure, 'message' | 'isLocal'>>> = {
+  temporary_channel_failure: { message: 'our channel lost its peer before the HTLC was signed', isLocal: true },
+  permanent_channel_failure: { message: 'our channel ended on chain, which gave the HTLC back' },
 };
 
 /** BOLT 5, "HTLC Output Handling", and BOLT 2, "Message Retransmission": it came to nothing in our own channel. */
 export function notTaken(route: PaymentRoute, code: ReturnCode): PartReport {
-  return { outcome: { type: 'not_sent', route }, failure: withChannel(route, 0, { code, message: RETURNED[code] }) };
+  return { outcome: { type: 'not_sent', route }, failure: withChannel(route, 0, { code, ...RETURNED[code] }) };
 }
+
+/** BOLT 4, "Failure Messages", whatever data it came with. */
+const UNKNOWN_DETAILS = PERM | 15;
+
+/** Whether the payee itself says that it knows of no such payment: the HTLC has come all the way. */
+export const isUnknownToPayee = (outcome: AttemptOutcome): boolean =>
+  outcome.type === 'failed' && outcome.hopIndex === outcome.route.hops.length - 1 && failureCode(outcome.failure) === UNKNOWN_DETAILS;
 
 /**
  * BOLT 2, "Removing an HTLC": the peer could not read the onion that we made, which no other node has had in its hands.

@@ -1,4 +1,5 @@
 import { fromString, toString } from 'uint8arrays';
+import type { PaymentPurpose } from '../../machines/payment/payment.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { decodeInvoice } from '../../protocols/invoice/decode.ts';
 import type { Invoice, RouteHint } from '../../protocols/invoice/invoice.ts';
@@ -49,8 +50,9 @@ export interface FindRouteRequest extends Pick<PaymentLimits, 'maxFeeMsat' | 'ma
   readonly weights?: Weights;
 }
 
-/** A payment as it is to be made. */
+/** A payment as it is to be made, or a probe. */
 export interface PaymentPlan {
+  readonly purpose: PaymentPurpose;
   readonly paymentHash: Uint8Array;
   readonly amountMsat: bigint;
   readonly payee: NodeId;
@@ -63,7 +65,7 @@ export interface PaymentPlan {
 }
 
 /** When a payment is begun. */
-interface Moment {
+export interface Moment {
   readonly nowMs: number;
   readonly blockHeight: number;
 }
@@ -107,6 +109,7 @@ export function planInvoice(request: PayRequest, currency: Currency, { nowMs, bl
   const { paymentSecret, paymentMetadata, payeeNodeId, minFinalCltvExpiryDelta, routeHints, paymentHash } = invoice;
   const details: PayeeDetails = { paymentSecret, ...(paymentMetadata === undefined ? {} : { paymentMetadata }) };
   return {
+    purpose: 'payment',
     paymentHash,
     amountMsat,
     payee: toString(payeeNodeId, 'hex'),
@@ -139,14 +142,23 @@ export function planKeysend(
   randomBytes: RandomBytes,
   { nowMs, blockHeight }: Moment,
 ): PaymentPlan {
-  const { nodeId, amountMsat, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, maxAttempts = DEFAULT_MAX_ATTEMPTS } = request;
   const keysendPreimage = randomBytes(32);
-  const details: PayeeDetails = { keysendPreimage };
+  const unasked = planUnasked(request, sha256(keysendPreimage), { keysendPreimage }, { nowMs, blockHeight });
+  return { ...unasked, purpose: 'payment', isKeysend: true };
+}
+
+/** To a payee who did not ask for anything, in one part. Throws `PaymentError` or `RoutingError`. */
+export function planUnasked(
+  request: KeysendRequest,
+  paymentHash: Uint8Array,
+  details: PayeeDetails,
+  { nowMs, blockHeight }: Moment,
+): Omit<PaymentPlan, 'purpose' | 'isKeysend'> {
+  const { nodeId, amountMsat, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, maxAttempts = DEFAULT_MAX_ATTEMPTS } = request;
   return {
-    paymentHash: sha256(keysendPreimage),
+    paymentHash,
     amountMsat,
     payee: nodeId,
-    isKeysend: true,
     invoice: undefined,
     description: undefined,
     deadlineMs: nowMs + timeoutSeconds * 1_000,

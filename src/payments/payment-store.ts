@@ -4,6 +4,7 @@ import type {
   PaymentData,
   PaymentFailure,
   PaymentPart,
+  PaymentPurpose,
   PaymentRoute,
 } from '../../machines/payment/payment.ts';
 import type { PaymentState } from '../../machines/payment/payment.machine.ts';
@@ -13,12 +14,14 @@ import type { Learnt } from '../routing/lesson.ts';
 import type { RouteRequest } from '../routing/request.ts';
 import type { PayeeDetails } from '../routing/route.ts';
 import { u64, type Database } from '../storage/database.ts';
+import { paymentRecord, probeRecord } from './payment-record.ts';
 import {
   DEFAULT_PAGE_LIMIT,
-  type AttemptRecord,
   type Page,
   type PaymentRecord,
   type PaymentStatus,
+  type ProbeRecord,
+  type ProbeStatus,
 } from './records.ts';
 import { storedText } from './schema.ts';
 
@@ -59,6 +62,7 @@ export interface StoredPayment {
 
 interface PaymentRow {
   readonly payment_hash: Uint8Array;
+  readonly purpose: PaymentPurpose;
   readonly state: PaymentState;
   readonly payee: NodeId;
   readonly amount_msat: bigint;
@@ -90,15 +94,29 @@ export interface PaymentList {
   readonly payments: readonly PaymentRecord[];
 }
 
+export interface ProbeList {
+  readonly total: number;
+  readonly probes: readonly ProbeRecord[];
+}
+
 const WHERE: Readonly<Record<PaymentStatus, string>> = {
   inFlight: 'finished_ms IS NULL',
   succeeded: "state = 'succeeded'",
   failed: "state = 'failed'",
 };
 
+const WHERE_PROBE: Readonly<Record<ProbeStatus, string>> = {
+  inFlight: 'finished_ms IS NULL',
+  arrived: "state = 'probed'",
+  failed: "state = 'failed'",
+};
+
+/** Probes that are over and kept: they are no books. */
+const PROBES_KEPT = 1_000;
+
 const SECRET_BYTES = 32;
 
-/** The payments that this node made, on disk. */
+/** The payments and the probes that this node made, on disk. */
 export class PaymentStore {
   readonly #database: Database;
 
@@ -117,7 +135,7 @@ export class PaymentStore {
       .map((row) => this.#fromRow(row));
   }
 
-  /** Forgets a payment that failed, since it is tried anew. */
+  /** Forgets a payment that failed, since it is tried anew, or an old probe. */
   delete(paymentHash: Uint8Array): void {
     this.#database.run('DELETE FROM payment_parts WHERE payment_hash = ?', paymentHash);
     this.#database.run('DELETE FROM payments WHERE payment_hash = ?', paymentHash);
@@ -128,12 +146,13 @@ export class PaymentStore {
     const { state, data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, search, partSecrets, learnt } =
       payment;
     this.#database.run(
-      `INSERT INTO payments (payment_hash, state, payee, amount_msat, is_keysend, invoice, description, created_ms,
+      `INSERT INTO payments (payment_hash, purpose, state, payee, amount_msat, is_keysend, invoice, description, created_ms,
          finished_ms, deadline_ms, max_attempts, preimage, failure, search)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (payment_hash) DO UPDATE SET state = excluded.state, finished_ms = excluded.finished_ms,
          preimage = excluded.preimage, failure = excluded.failure, search = excluded.search`,
       data.paymentHash,
+      data.purpose,
       state,
       payee,
       data.amountMsat,
@@ -151,21 +170,40 @@ export class PaymentStore {
     for (const part of data.parts) {
       if (partsBefore[part.number] !== part) this.#savePart(data.paymentHash, part, partSecrets.get(part.number), learnt.get(part.number));
     }
+    if (data.purpose === 'probe' && finishedAtMs !== undefined) this.#forgetOldProbes();
   }
 
-  list({
-    status,
-    limit = DEFAULT_PAGE_LIMIT,
-    offset = 0,
-  }: Page & { readonly status?: PaymentStatus } = {}): PaymentList {
-    const where = status === undefined ? 'TRUE' : WHERE[status];
+  list({ status, ...page }: Page & { readonly status?: PaymentStatus } = {}): PaymentList {
+    const { total, stored } = this.#page('payment', status && WHERE[status], page);
+    return { total, payments: stored.map(paymentRecord) };
+  }
+
+  listProbes({ status, ...page }: Page & { readonly status?: ProbeStatus } = {}): ProbeList {
+    const { total, stored } = this.#page('probe', status && WHERE_PROBE[status], page);
+    return { total, probes: stored.map(probeRecord) };
+  }
+
+  #page(
+    purpose: PaymentPurpose,
+    status: string | undefined,
+    { limit = DEFAULT_PAGE_LIMIT, offset = 0 }: Page,
+  ): { readonly total: number; readonly stored: readonly StoredPayment[] } {
+    const where = `purpose = '${purpose}' AND ${status ?? 'TRUE'}`;
     const totals = this.#database.get<{ total: number }>(`SELECT COUNT(*) AS total FROM payments WHERE ${where}`);
     const rows = this.#database.all<PaymentRow>(
       `SELECT * FROM payments WHERE ${where} ORDER BY rowid DESC LIMIT ? OFFSET ?`,
       limit,
       offset,
     );
-    return { total: totals?.total ?? 0, payments: rows.map((row) => paymentRecord(this.#fromRow(row))) };
+    return { total: totals?.total ?? 0, stored: rows.map((row) => this.#fromRow(row)) };
+  }
+
+  #forgetOldProbes(): void {
+    const old = this.#database.all<{ payment_hash: Uint8Array }>(
+      "SELECT payment_hash FROM payments WHERE purpose = 'probe' AND finished_ms IS NOT NULL ORDER BY rowid DESC LIMIT -1 OFFSET ?",
+      PROBES_KEPT,
+    );
+    for (const { payment_hash: paymentHash } of old) this.delete(paymentHash);
   }
 
   #savePart(
@@ -200,6 +238,7 @@ export class PaymentStore {
     return {
       state: row.state,
       data: {
+        purpose: row.purpose,
         paymentHash: row.payment_hash,
         amountMsat: row.amount_msat,
         maxAttempts: row.max_attempts,
@@ -220,36 +259,6 @@ export class PaymentStore {
       learnt: new Map(parts.flatMap(({ number, learnt }) => (learnt === null ? [] : [[number, decodeJson(learnt) as Learnt[]]]))),
     };
   }
-}
-
-/** A payment as others see it. */
-export function paymentRecord(payment: Omit<StoredPayment, 'search' | 'partSecrets'>): PaymentRecord {
-  const { state, data, payee, isKeysend, invoice, description, createdAtMs, finishedAtMs, learnt } = payment;
-  const attempts = data.parts.map((part) => attemptOf(part, learnt.get(part.number)));
-  return {
-    paymentHash: data.paymentHash,
-    status: state === 'succeeded' || state === 'failed' ? state : 'inFlight',
-    payee,
-    amountMsat: data.amountMsat,
-    feeMsat: attempts.reduce((sum, { status, route }) => (status === 'failed' ? sum : sum + route.totalFeeMsat), 0n),
-    isKeysend,
-    invoice,
-    description,
-    createdAtMs,
-    finishedAtMs,
-    preimage: data.paymentPreimage,
-    failure: data.failure,
-    attempts,
-  };
-}
-
-function attemptOf({ route, outcome }: PaymentPart, learnt: readonly Learnt[] = []): AttemptRecord {
-  return {
-    status: outcome?.kind ?? 'inFlight',
-    route,
-    failure: outcome?.kind === 'failed' ? outcome.failure : undefined,
-    learnt,
-  };
 }
 
 function partFromRow(row: PartRow): PaymentPart {

@@ -2,7 +2,7 @@ import { equals } from 'uint8arrays';
 import type { HtlcLocation } from '../../machines/forwarding/circuit.ts';
 import type { ReturnCode } from '../../machines/channel/effects.ts';
 import type { HtlcDetails, HtlcRemoval } from '../../machines/htlc/htlc.machine.ts';
-import type { PaymentEffect, PaymentEvent, PaymentPart } from '../../machines/payment/payment.ts';
+import type { PaymentEffect, PaymentEvent, PaymentFailure, PaymentPart } from '../../machines/payment/payment.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { RunnelError } from '../../protocols/errors.ts';
 import { withLesson, type AttemptOutcome, type Lesson } from '../routing/lesson.ts';
@@ -23,11 +23,12 @@ import {
   type LivePayment,
 } from './live-payment.ts';
 import { htlcKey, type Outlet } from './outlet.ts';
-import { notSent, notTaken, readPartFailure, type PartReport } from './part-failure.ts';
+import { isUnknownToPayee, notSent, notTaken, readPartFailure, type PartReport } from './part-failure.ts';
 import { makePartOnion } from './part-onion.ts';
 import { outstanding, requestForRest } from './rest.ts';
 import type { PaymentPlan } from './payment-request.ts';
-import { paymentRecord, type PartSecrets, type PaymentStore } from './payment-store.ts';
+import { noticeOf } from './payment-record.ts';
+import type { PartSecrets, PaymentStore } from './payment-store.ts';
 import type { PaymentsNotice, UnexpectedEvent } from './records.ts';
 
 /** What the payments ask of the router. */
@@ -189,7 +190,7 @@ export class Payments {
     this.#touched.add(payment);
     const before = payment.actor.isChanged ? undefined : payment.actor.data;
     outlet.afterCommit(() => {
-      if (payment.actor.data !== before) publish({ type: 'payment', payment: paymentRecord(storedPayment(payment)) });
+      if (payment.actor.data !== before) publish(noticeOf(storedPayment(payment)));
     });
   }
 
@@ -228,8 +229,7 @@ export class Payments {
 
   #sendPart(payment: LivePayment, part: PaymentPart): void {
     if (payment.actor.state !== 'sending') {
-      const failure = { code: 'not_sent', message: 'another part of the payment failed for good' };
-      this.#partFailed({ payment, part }, { failure, mayRetry: false });
+      this.#notSent({ payment, part }, { code: 'not_sent', message: 'another part of the payment failed for good' });
       return;
     }
     const { outlet, directory, randomBytes } = this.#options;
@@ -258,8 +258,7 @@ export class Payments {
       });
     } catch (error) {
       if (!(error instanceof RunnelError)) throw error;
-      const { code, message } = error;
-      this.#partFailed({ payment, part }, { failure: { code, message }, mayRetry: false });
+      this.#notSent({ payment, part }, error);
     }
   }
 
@@ -271,7 +270,12 @@ export class Payments {
     const lesson = this.#learn(found, outcome);
     const { search } = found.payment;
     found.payment.search = { ...search, request: withLesson(search.request, lesson) };
-    this.#partFailed(found, { failure, mayRetry: lesson.retry });
+    this.#partFailed(found, { failure, mayRetry: lesson.retry, isUnknownToPayee: isUnknownToPayee(outcome) });
+  }
+
+  /** No channel was asked for it, and none will be. */
+  #notSent(found: LivePart, { code, message }: Pick<PaymentFailure, 'code' | 'message'>): void {
+    this.#partFailed(found, { failure: { code, message, isLocal: true }, mayRetry: false, isUnknownToPayee: false });
   }
 
   /** A part that seemed to have failed for good may be settled in the end: then both have taught. */
@@ -283,7 +287,7 @@ export class Payments {
 
   #partFailed(
     { payment, part }: LivePart,
-    how: Pick<Extract<PaymentEvent, { type: 'partFailed' }>, 'failure' | 'mayRetry'>,
+    how: Pick<Extract<PaymentEvent, { type: 'partFailed' }>, 'failure' | 'mayRetry' | 'isUnknownToPayee'>,
   ): void {
     this.#send(payment, { type: 'partFailed', part: part.number, ...how, nowMs: this.#options.clock.now() });
   }

@@ -1,3 +1,4 @@
+import type { HtlcLocation } from '../../machines/forwarding/circuit.ts';
 import type { PaymentFailure, PaymentRoute } from '../../machines/payment/payment.ts';
 import type { NodeId } from '../network/network.ts';
 import type { Learnt } from '../routing/lesson.ts';
@@ -30,6 +31,24 @@ export interface PaymentRecord {
   readonly failure: PaymentFailure | undefined;
   /** In the order in which they were made. */
   readonly attempts: readonly AttemptRecord[];
+}
+
+/** `arrived`: a payment would have come to the payee. */
+export type ProbeStatus = 'inFlight' | 'arrived' | 'failed';
+
+/** One HTLC of a probe, and how it ended. */
+export interface ProbeAttemptRecord extends Omit<AttemptRecord, 'status'> {
+  /** `stopped`: at a node of the route; `notSent`: it never left this node, which says nothing of the route. */
+  readonly status: 'inFlight' | 'arrived' | 'stopped' | 'notSent';
+  /** Known once the channel has offered it. */
+  readonly htlc: HtlcLocation | undefined;
+}
+
+/** A probe that this node made or makes: no payment, whatever came of it. */
+export interface ProbeRecord
+  extends Pick<PaymentRecord, 'paymentHash' | 'payee' | 'amountMsat' | 'invoice' | 'description' | 'createdAtMs' | 'finishedAtMs' | 'failure'> {
+  readonly status: ProbeStatus;
+  readonly attempts: readonly ProbeAttemptRecord[];
 }
 
 /** `accepted`: parts of it are held, and the rest is awaited. */
@@ -79,6 +98,7 @@ export interface ForwardRecord {
 /** What is told once it is on disk. */
 export type PaymentsNotice =
   | { readonly type: 'payment'; readonly payment: PaymentRecord }
+  | { readonly type: 'probe'; readonly probe: ProbeRecord }
   | { readonly type: 'invoice'; readonly invoice: InvoiceRecord }
   | { readonly type: 'forward'; readonly forward: ForwardRecord }
   | LossNotice

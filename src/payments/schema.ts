@@ -6,7 +6,10 @@ import type { Migration } from '../storage/database.ts';
  */
 export const storedText = (text: string | undefined): string | undefined => text?.replaceAll('\0', '\ufffd');
 
-/** The tables of payments, invoices and forwarding circuits. Rows of what is over stay: they are the node's books. */
+/**
+ * The tables of payments, invoices and forwarding circuits. Rows of what is over stay: they are the node's books. (Probes
+ * stand among the payments, since they go the same way; of those that are over, only the newest stay.)
+ */
 export const paymentsMigrations: readonly Migration[] = [
   {
     name: 'payments, invoices, circuits and onions',
@@ -122,5 +125,13 @@ export const paymentsMigrations: readonly Migration[] = [
   {
     name: 'what attempts taught',
     sql: 'ALTER TABLE payment_parts ADD COLUMN learnt TEXT;',
+  },
+  {
+    name: 'probes beside payments',
+    sql: `
+      ALTER TABLE payments ADD COLUMN purpose TEXT NOT NULL DEFAULT 'payment';
+      DROP INDEX payments_by_state;
+      CREATE INDEX payments_by_purpose ON payments (purpose, state);
+    `,
   },
 ];

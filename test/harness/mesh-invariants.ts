@@ -218,6 +218,9 @@ function paymentFaults(mesh: Mesh): string[] {
     if (arrived !== payment.amountMsat) faults.push(`${name}: ${parts.length} parts came to ${arrived} msat of ${payment.amountMsat}`);
   }
   for (const { name, node } of mesh.nodes) {
+    for (const { paymentHash, status } of node.payments.listProbes(ALL).probes) {
+      if (status === 'inFlight') faults.push(`${name}'s probe ${hexOf(paymentHash)} has not ended`);
+    }
     for (const { paymentHash, status } of node.payments.listInvoices(ALL).invoices) {
       if (status === 'paid' && !paid.has(hexOf(paymentHash))) faults.push(`${name} was paid for ${hexOf(paymentHash)}, and nobody knows of it`);
       if (status === 'accepted') faults.push(`${name} still holds a payment for ${hexOf(paymentHash)}`);

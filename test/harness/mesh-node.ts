@@ -15,6 +15,7 @@ import type { Logger } from '../../src/logging.ts';
 import type { MemoryHub } from '../../src/network/memory-network.ts';
 import type { Network, NodeId } from '../../src/network/network.ts';
 import type { Recovery } from '../../src/node/backups.ts';
+import type { ChosenPolicy } from '../../src/node/forwarding-policies.ts';
 import { Node } from '../../src/node/node.ts';
 import type { VirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { openDatabase, type Database } from '../../src/storage/database.ts';
@@ -38,6 +39,8 @@ export interface MeshWorld {
 
 /** Fees that tell one hop from another, so that a wrong one does not cancel out. */
 export const MESH_FORWARDING = { feeBaseMsat: 1_001, feeProportionalMillionths: 1_003, cltvExpiryDelta: 34 };
+/** Fees that follow balances change often enough to be met with in a short life. */
+export const MESH_FEE_UPDATE_RATE = { intervalMs: 60_000, burst: 2 };
 /** One block is deep enough where nobody cheats; the rest is what a daemon has. */
 export const MESH_POLICY = { ...defaultPolicy, minimumDepth: 1, reasonableDepth: 2, irrevocableDepth: 3 };
 
@@ -57,6 +60,8 @@ export class MeshNode {
   recovery: Recovery | undefined;
   /** The ids of the transactions that it has given to the chain. */
   readonly broadcasts = new Set<string>();
+  /** What its next process asks for forwarding, other than all do. */
+  forwarding: Partial<ChosenPolicy> = {};
   /** Its chain backend does not answer. */
   isChainAway = false;
   /** Asked of each message before it leaves, by its type and the peer's id: whether it is lost. */
@@ -202,7 +207,8 @@ export class MeshNode {
       logger: this.#logger(process),
       events: new EventHub((error) => problem(`${name}: a listener threw ${String(error)}`)),
       channelPolicy: { ...MESH_POLICY, ...this.#world.policyOf(name) },
-      forwardingPolicy: MESH_FORWARDING,
+      forwardingPolicy: { ...MESH_FORWARDING, ...this.forwarding },
+      feeUpdateRate: MESH_FEE_UPDATE_RATE,
       // Many checkpoints, each of which must be what follows from the journal before it.
       journalLimits: { checkpointEntries: 12, keepEntries: 0 },
       profile: { alias: name, rgbColor: Uint8Array.of(1, 2, 3), announce: [] },

@@ -181,6 +181,14 @@ export class Mesh {
     return paymentHash;
   }
 
+  /** Resolves with the random payment hash once the probe begins: of an invoice, which nobody pays, or to a node. */
+  async probe(prober: MeshNode, payee: MeshNode, amountMsat: bigint, isOfInvoice: boolean): Promise<Uint8Array> {
+    this.trace(() => `${prober.name} tries whether ${amountMsat} msat would come to ${payee.name}`);
+    const made = isOfInvoice ? await payee.node.payments.createInvoice({ amountMsat, description: 'never paid' }) : undefined;
+    const { paymentHash } = await prober.node.payments.probe({ target: made?.invoice ?? payee.nodeId, amountMsat });
+    return paymentHash;
+  }
+
   /** Asks for a mutual close of a channel by the node's own number of it. */
   async close(node: MeshNode, channelIndex: number): Promise<void> {
     this.trace(() => `${node.name} closes its channel ${channelIndex}`);

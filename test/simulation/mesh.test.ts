@@ -5,7 +5,7 @@ import { faultsOf, journalFaults, journalHashes, paymentsOf } from '../harness/m
 import { play } from './scenario.ts';
 
 /**
- * Lives of whole meshes on virtual time, each made up from a seed: payments of both kinds and all sizes, delayed messages, cut links,
+ * Lives of whole meshes on virtual time, each made up from a seed: payments of both kinds and all sizes, probes, delayed messages, cut links,
  * processes that end at any effect boundary, commits that fail, blocks, closes, new feerates and policies. At the end everything is mended,
  * and every invariant must hold.
  *
@@ -23,7 +23,7 @@ const TIMEOUT_MS = 10 * 60_000;
 
 const only = process.env['RUNNEL_SEED'];
 const seeds = Array.from({ length: SEEDS }, (_, index) => index + 1);
-const tally = { succeeded: 0, failed: 0, crashes: 0, failedCommits: 0 };
+const tally = { succeeded: 0, failed: 0, arrivedProbes: 0, crashes: 0, failedCommits: 0 };
 
 if (only !== undefined) {
   it(`plays seed ${only}`, async () => {
@@ -48,6 +48,7 @@ if (only !== undefined) {
     // A simulation in which little happens would keep every invariant.
     if (tally.succeeded + tally.failed === 0) return;
     expect(tally.succeeded).toBeGreaterThan(seeds.length * 3);
+    expect(tally.arrivedProbes).toBeGreaterThan(seeds.length / 4);
     expect(tally.crashes).toBeGreaterThan(seeds.length * 2);
     expect(tally.failedCommits).toBeGreaterThan(seeds.length / 4);
   });
@@ -63,7 +64,8 @@ function expectSound(seed: number, mesh: Mesh, withJournals: boolean): void {
 
 function count(mesh: Mesh): void {
   for (const { payment } of paymentsOf(mesh)) tally[payment.status === 'succeeded' ? 'succeeded' : 'failed'] += 1;
-  for (const { mishaps } of mesh.nodes) {
+  for (const { mishaps, node } of mesh.nodes) {
+    tally.arrivedProbes += node.payments.listProbes({ status: 'arrived' }).total;
     tally.crashes += mishaps.crashes;
     tally.failedCommits += mishaps.failedCommits;
   }

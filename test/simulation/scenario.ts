@@ -29,6 +29,7 @@ interface Happening {
 const happenings: readonly Happening[] = [
   { weight: 40, run: pay },
   { weight: 12, run: keysend },
+  { weight: 12, run: probe },
   { weight: 8, run: (story) => Array.from({ length: 6 }, () => pay(story)) },
   { weight: 7, run: cut },
   { weight: 9, run: heal },
@@ -40,7 +41,7 @@ const happenings: readonly Happening[] = [
   { weight: 30, run: startSome },
   { weight: 5, run: mine },
   { weight: 5, run: changeFeerate },
-  { weight: 3, run: changePolicy },
+  { weight: 5, run: changePolicy },
   { weight: 3, run: close },
   { weight: 3, run: open },
 ];
@@ -160,6 +161,12 @@ function keysend(story: Story): void {
   if (pair !== undefined) unattended(story, story.mesh.keysend(...pair, amount));
 }
 
+function probe(story: Story): void {
+  const pair = twoOf(story);
+  const amount = amountMsat(story.random);
+  if (pair !== undefined) unattended(story, story.mesh.probe(...pair, amount, story.random.chance(50)));
+}
+
 function cut({ mesh, random, pairs, cuts }: Story): void {
   const pair = random.pick(pairs);
   cuts.push(pair);
@@ -200,8 +207,9 @@ function changePolicy(story: Story): void {
   const feeBaseMsat = story.random.between(0, 5_000);
   if (chosen === undefined) return;
   const { node, channel } = chosen;
-  story.mesh.trace(() => `${node.name} asks for a base fee of ${feeBaseMsat} msat in its channel ${channel.index}`);
-  node.act(({ policies }) => policies.set(channel.index, { feeBaseMsat }));
+  const changes = { feeBaseMsat, ...(story.random.chance(60) && { follow: { minPpm: 10, maxPpm: story.random.between(10, 20_000) } }) };
+  story.mesh.trace(() => `${node.name} asks for a base fee of ${feeBaseMsat} msat in its channel ${channel.index}${changes.follow ? `, and up to ${changes.follow.maxPpm} ppm by its balance` : ''}`);
+  node.act(({ balanceFees }) => balanceFees.choose(channel, changes));
   if (node.isUp) node.act((running) => running.policyChanged(channel));
 }
 

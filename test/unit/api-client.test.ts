@@ -60,6 +60,7 @@ const samples: readonly NodeEvent[] = [
     attempt: 3,
     message: 'no route',
   },
+  { type: 'probe', timeMs: 1, paymentHash: hash, status: 'arrived', amountMsat: 2n, attempt: 3 },
   { type: 'invoice', timeMs: 1, paymentHash: hash, status: 'paid', receivedMsat: 5n },
 ];
 

@@ -38,6 +38,9 @@ describe('hostile input', () => {
     ['a fee above the amount', { feeProportionalMillionths: 1_000_001 }],
     ['a delta with which a forwarded HTLC can be lost', { cltvExpiryDelta: 33 }],
     ['a delta that no route can hold', { cltvExpiryDelta: 2_017 }],
+    ['a fee that is fixed and follows the balance', { followBalance: true, minPpm: 1, maxPpm: 2, feeProportionalMillionths: 1 }],
+    ['a range and nothing that keeps to it', { minPpm: 1, maxPpm: 2 }],
+    ['a range above the amount', { followBalance: true, minPpm: 1, maxPpm: 1_000_001 }],
   ])('takes no policy with %s: it would be on disk before it is announced', async (_, input) => {
     await start();
     const { status, body } = await post('/v1/policy', input);

@@ -88,6 +88,57 @@ describe('payments', () => {
   });
 });
 
+describe('a probe', () => {
+  const probe = exampleOutput('probe');
+  const [, ...args] = contract.probe.cli.example.split(' ');
+
+  it('that would not arrive is printed, and is status 1, as a payment that failed', async () => {
+    const failure = { code: 'no_route', message: 'nobody there' };
+    const { feeMsat: _fee, cltvExpiryDelta: _delta, route: _route, ...rest } = probe;
+    await start({ probe: () => Promise.resolve({ ...rest, status: 'failed', failure }) });
+    const { status, stdout, stderr } = await runnel(...args);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^would arrive +no$/m);
+    expect(stderr).toContain('a payment would not arrive: nobody there');
+  });
+
+  it('that a node holds when the time is up is status 5, and tells where and until when', async () => {
+    const held = { shortChannelId: '1x1x0', nodeId: probe.destination, amountMsat: 5n, cltvExpiry: 200, blocksLeft: 9, isWithPeer: true, text: 'bob holds it' };
+    const inFlight = { ...probe, status: 'inFlight' as const, held };
+    await start({ probe: () => Promise.resolve(inFlight), probes: async () => ({ total: 1, probes: [inFlight] }) });
+    const waiting = runnel(...args);
+    await expect.poll(() => fake.calls.map(({ name }) => name)).toContain('probes');
+    fake.events.publish({ type: 'probe', timeMs: 1, paymentHash: probe.paymentHash, status: 'failed', amountMsat: 1n, attempt: 1 });
+    const { status, stdout, stderr } = await waiting;
+    expect(status).toBe(5);
+    expect(stdout).toMatch(/^would arrive +not known yet$/m);
+    expect(stderr).toContain('not known yet: bob holds it');
+    expect(stderr).toContain(`runnel probes ${probe.paymentHash}`);
+  });
+
+  it('shows later who holds it', async () => {
+    const held = { shortChannelId: '1x1x0', nodeId: probe.destination, amountMsat: 5n, cltvExpiry: 200, blocksLeft: 9, isWithPeer: true, text: 'bob holds it' };
+    await start({ probes: async () => ({ total: 1, probes: [{ ...probe, status: 'inFlight', held }] }) });
+    expect((await runnel('probes', probe.paymentHash)).stdout).toMatch(/^held +bob holds it$/m);
+  });
+
+  it('is held by the server until its event tells its end', async () => {
+    const inFlight = { ...probe, status: 'inFlight' as const };
+    let isOver = false;
+    await start({
+      probe: async () => inFlight,
+      probes: async () => {
+        const now = isOver ? probe : inFlight;
+        isOver = true;
+        setImmediate(() => fake.events.publish({ type: 'probe', timeMs: 1, paymentHash: probe.paymentHash, status: 'arrived', amountMsat: 1n, attempt: 2 }));
+        return { total: 1, probes: [now] };
+      },
+    });
+    const { status, stdout } = await runnel(...args, '--json');
+    expect([status, JSON.parse(stdout).status]).toEqual([0, 'arrived']);
+  });
+});
+
 describe('waiting', () => {
   const opened = exampleOutput('channel');
   const [, ...open] = contract.open.cli.example.split(' ');

@@ -36,7 +36,7 @@ describe('the configuration', () => {
       apiPort: 9737,
       listen: ['/ip4/0.0.0.0/tcp/9735'],
       chain: { rpcUrl: 'http://127.0.0.1:18443' },
-      policy: { feeBaseMsat: 1000n, feePpm: 100, cltvExpiryDelta: 80 },
+      policy: { feeBaseMsat: 1000n, feePpm: 100, cltvExpiryDelta: 80, followIntervalSeconds: 86_400, followBurst: 2 },
       passphrase: undefined,
     });
     expect(warnings).toEqual([]);
@@ -106,6 +106,8 @@ describe('the configuration', () => {
       '[channel]\nmin_funding_sat = 50000\nmax_funding_sat = 40000',
       /expected at most 40000 \(max_funding_sat\), got 50000/,
     ],
+    ['[policy]\nfollow_min_ppm = 10', /follow_min_ppm and policy.follow_max_ppm: expected both or neither/],
+    ['[policy]\nfollow_min_ppm = 10\nfollow_max_ppm = 9', /expected at most 9 \(follow_max_ppm\), got 10/],
     ['__proto__ = 1', /no such key/],
     ['bootstrap = ["x@1.2.3.4:1"]', /expected <node id>@/],
   ])('refuses %j', (text, expected) => {

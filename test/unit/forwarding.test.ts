@@ -29,6 +29,7 @@ const channel: OutgoingChannel = {
     htlcMinimumMsat: 10n,
     htlcMaximumMsat: 5_000_000n,
   },
+  olderFees: [],
   isDisabled: false,
   isUsable: true,
   channelUpdate: update,
@@ -77,6 +78,9 @@ describe('what is checked before an HTLC is forwarded', () => {
       cltvExpiry: 1_100,
       channelUpdate: update,
     });
+    const older = [{ feeBaseMsat: 900, feeProportionalMillionths: 100 }, { feeBaseMsat: 2_000, feeProportionalMillionths: 0 }];
+    expect(failure({ incoming: { amountMsat: 1_001_000n }, channel: { olderFees: older } })).toBeUndefined();
+    expect(failure({ incoming: { amountMsat: 1_000_999n }, channel: { olderFees: older } })).toMatchObject({ type: 'fee_insufficient' });
     const soon = { cltvExpiry: HEIGHT + MIN_OUTGOING_BLOCKS - 1 };
     expect(failure({ outgoing: soon })).toEqual({ type: 'expiry_too_soon', channelUpdate: update });
     expect(failure({ channel: { isDisabled: true, isUsable: false } })).toEqual({

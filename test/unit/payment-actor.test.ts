@@ -6,6 +6,7 @@ import {
   type PaymentData,
   type PaymentEvent,
   type PaymentPart,
+  type PaymentPurpose,
   type PaymentRoute,
 } from '../../machines/payment/payment.ts';
 import { paymentMachine, type PaymentState } from '../../machines/payment/payment.machine.ts';
@@ -25,6 +26,7 @@ const htlc = { channelIndex: 2, id: 9n };
 const DEADLINE = 10_000;
 
 const payment: PaymentData = {
+  purpose: 'payment',
   paymentHash: new Uint8Array(32),
   amountMsat: 1_000n,
   maxAttempts: 3,
@@ -49,10 +51,11 @@ const dataIn: Record<PaymentState, PaymentData> = {
   waiting: { ...payment, parts: [part({ htlc })] },
   succeeded: { ...payment, parts: [part({ htlc, outcome: { kind: 'succeeded' } })], paymentPreimage: preimage },
   failed: { ...payment, parts: [part({ htlc, outcome: { kind: 'failed', failure } })], failure },
+  probed: { ...payment, purpose: 'probe', parts: [part({ htlc, outcome: { kind: 'arrived' } })] },
 };
 
 const failed = (changes: object = {}) =>
-  ({ type: 'partFailed', part: 0, failure, mayRetry: true, nowMs: 0, ...changes }) as const;
+  ({ type: 'partFailed', part: 0, failure, mayRetry: true, isUnknownToPayee: false, nowMs: 0, ...changes }) as const;
 const events = {
   search: { type: 'search' },
   routesFound: { type: 'routesFound', routes: [route] },
@@ -62,6 +65,7 @@ const events = {
   failedForNow: failed(),
   failedForGood: failed({ mayRetry: false }),
   failedLate: failed({ nowMs: DEADLINE }),
+  unknownToPayee: failed({ mayRetry: false, isUnknownToPayee: true, nowMs: DEADLINE }),
   staleOffered: { type: 'htlcOffered', part: 4, htlc },
   staleFulfilled: { type: 'htlcFulfilled', part: 4, paymentPreimage: preimage },
   staleFailed: failed({ part: 4 }),
@@ -71,6 +75,7 @@ const failures = {
   failedForNow: { to: 'routing', effects: ['findRoutes'] },
   failedForGood: ignored('failed'),
   failedLate: ignored('failed'),
+  unknownToPayee: ignored('failed'),
 };
 
 /** Every answer of the chart; what is not listed is not answered. */
@@ -87,6 +92,7 @@ const answers: Record<PaymentState, Partial<Record<keyof typeof events, Reaction
     failedForNow: ignored('failed'),
     failedForGood: ignored('failed'),
     failedLate: ignored('failed'),
+    unknownToPayee: ignored('failed'),
   },
   settling: {
     htlcOffered: ignored('settling'),
@@ -94,6 +100,7 @@ const answers: Record<PaymentState, Partial<Record<keyof typeof events, Reaction
     failedForNow: ignored('succeeded'),
     failedForGood: ignored('succeeded'),
     failedLate: ignored('succeeded'),
+    unknownToPayee: ignored('succeeded'),
   },
   waiting: {
     ...failures,
@@ -103,6 +110,7 @@ const answers: Record<PaymentState, Partial<Record<keyof typeof events, Reaction
   },
   succeeded: { htlcFulfilled: ignored('succeeded'), staleFulfilled: ignored('succeeded') },
   failed: { htlcFulfilled: ignored('succeeded'), staleFulfilled: ignored('succeeded') },
+  probed: {},
 };
 
 describe('the chart of a payment', () => {
@@ -184,23 +192,33 @@ describe('the chart of a payment', () => {
     expect(dataOf(actor).failure).toEqual(failure);
   });
 
+  it.each(['sending', 'waiting'] as const)('of a probe ends once the payee says that it knows of no such payment: %s', (state) => {
+    const probe: PaymentData = { ...dataIn[state], purpose: 'probe' };
+    const after = (event: PaymentEvent) => reactionOf((emit) => restorePayment(state, probe, emit), event);
+    const { to, effects, actor } = after(events.unknownToPayee);
+    expect({ to, effects }).toEqual(ignored('probed'));
+    expect(dataOf(actor)).toMatchObject({ failure: undefined, paymentPreimage: undefined, parts: [{ outcome: { kind: 'arrived' } }] });
+    expect(after(events.failedForNow).to).toBe('routing');
+    expect(after(events.failedForGood).to).toBe('failed');
+  });
+
   it('has never more out than it is to pay, and ends only when nothing is', () => {
     const anyEvent = fc.oneof(
       fc.constantFrom<PaymentEvent>(events.search, events.noRoute),
       fc.integer({ min: 1, max: 3 }).map((parts) => ({ type: 'routes', parts }) as const),
       fc
-        .record({ part: fc.nat({ max: 5 }), mayRetry: fc.boolean() })
-        .chain(({ part: number, mayRetry }) =>
+        .record({ part: fc.nat({ max: 5 }), mayRetry: fc.boolean(), isUnknownToPayee: fc.boolean() })
+        .chain(({ part: number, mayRetry, isUnknownToPayee }) =>
           fc.constantFrom<PaymentEvent>(
             { type: 'htlcOffered', part: number, htlc },
             { type: 'htlcFulfilled', part: number, paymentPreimage: preimage },
-            failed({ part: number, mayRetry }),
+            failed({ part: number, mayRetry: mayRetry && !isUnknownToPayee, isUnknownToPayee }),
           ),
         ),
     );
     fc.assert(
-      fc.property(fc.array(anyEvent, { maxLength: 60 }), (sequence) => {
-        const { actor } = reactionOf((emit) => createPayment({ ...payment, maxAttempts: 8 }, emit), events.search as PaymentEvent);
+      fc.property(fc.constantFrom<PaymentPurpose>('payment', 'probe'), fc.array(anyEvent, { maxLength: 60 }), (purpose, sequence) => {
+        const { actor } = reactionOf((emit) => createPayment({ ...payment, purpose, maxAttempts: 8 }, emit), events.search as PaymentEvent);
         for (const event of sequence) {
           const missing = payment.amountMsat - sumOut(dataOf(actor));
           if (event.type !== 'routes') actor.send(event);
@@ -214,7 +232,8 @@ describe('the chart of a payment', () => {
           const data = dataOf(actor);
           expect(sumOut(data)).toBeLessThanOrEqual(payment.amountMsat);
           if (state === 'waiting') expect(sumOut(data)).toBe(payment.amountMsat);
-          if (state === 'succeeded' || state === 'failed') expect(out(data)).toEqual([]);
+          if (state === 'succeeded' || state === 'failed' || state === 'probed') expect(out(data)).toEqual([]);
+          if (state === 'probed') expect(purpose).toBe('probe');
           if (state === 'failing' || state === 'settling') expect(out(data).length).toBeGreaterThan(0);
           expect(data.paymentPreimage !== undefined).toBe(state === 'succeeded' || state === 'settling');
           expect(data.failure !== undefined).toBe(state === 'failed' || state === 'failing');

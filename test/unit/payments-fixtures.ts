@@ -1,7 +1,7 @@
 import { toString } from 'uint8arrays';
 import { expect } from 'vitest';
 import type { HtlcNotice } from '../../machines/channel/effects.ts';
-import type { ForwardingPolicy } from '../../machines/forwarding/rules.ts';
+import type { Fees, ForwardingPolicy } from '../../machines/forwarding/rules.ts';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import { signChannelUpdate } from '../../protocols/gossip/channel-update.ts';
@@ -36,6 +36,7 @@ export class FakeNode {
   readonly nodeId: string;
   readonly database: Database = openDatabase({ path: ':memory:' });
   readonly policies = new Map<number, ForwardingPolicy>();
+  readonly olderFees = new Map<number, readonly Fees[]>();
   readonly notices: { channelIndex: number; notice: HtlcNotice }[] = [];
   readonly published: PaymentsNotice[] = [];
   readonly unexpected: UnexpectedEvent[] = [];
@@ -184,6 +185,7 @@ export class FakeNode {
       channelIndex: index,
       peer: this.net.node(peer).nodeId,
       policy: this.policies.get(index) ?? DEFAULT_POLICY,
+      olderFees: this.olderFees.get(index) ?? [],
       isDisabled: isShuttingDown,
       isUsable: this.isOnline(link),
       isAnnounced: this.net.graph.channel(scid) !== undefined,

@@ -283,6 +283,17 @@ describe('a payment that meets obstacles', () => {
     expect(payment.attempts[0]?.failure?.code).toBe('fee_insufficient');
   });
 
+  it('goes at the fee that it knows, while the one that has replaced it is new', async () => {
+    const net = line();
+    const bob = net.node('bob');
+    bob.policies.set(11, { ...DEFAULT_POLICY, feeBaseMsat: 3_000 });
+    bob.olderFees.set(11, [DEFAULT_POLICY]);
+    const invoice = await invoiceOf(net, 'carol', 1_000_000n);
+    const { paymentHash } = await after(net, net.node('alice').hub.pay({ invoice }));
+    expect(net.node('alice').hub.getPayment(paymentHash)).toMatchObject({ status: 'succeeded', feeMsat: 1_100n, attempts: [{ status: 'succeeded' }] });
+    expect(bob.hub.listForwards().feeMsat).toBe(1_100n);
+  });
+
   it('ends when the payee says no', async () => {
     const net = diamond(BALANCE);
     const carol = net.node('carol');

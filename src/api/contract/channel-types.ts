@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import {
   blockHeight, channelId, count, hash32, hex, integer, msat, nodeId, outpoint, paymentHash, sat, shortChannelId, stateValue,
-  txid, u16, u32, u64,
+  txid, u16, u32, u64, unixSeconds,
 } from '../fields.ts';
 import { channelState, connectionState } from './channel-state.ts';
 import { closingNode, why } from './closing-types.ts';
@@ -22,6 +22,21 @@ export const policy = z
   .meta(
     { id: 'Policy', description: 'What a side of a channel asks for forwarding, as in its channel_update (BOLT 7)' },
   );
+
+const followsBalance = z
+  .object({
+    minPpm: u32,
+    maxPpm: u32,
+    step: count.meta({ description: 'Where the fee stands: 1 is the cheapest, where nearly all of the channel is ours' }),
+    numSteps: count,
+    wantedStep: count.optional().meta({ description: 'Where the balance asks for another step, which may not be taken yet' }),
+    nextChangeAt: unixSeconds.optional().meta({ description: 'When that step is taken' }),
+  })
+  .meta({ id: 'FollowsBalance', description: 'The millionths follow the balance in steps: the less is ours, the dearer' });
+
+export const localPolicy = policy
+  .extend({ followsBalance: followsBalance.optional().meta({ description: 'Absent for a fee that is fixed' }) })
+  .meta({ id: 'LocalPolicy', description: 'What we ask for forwarding, as in our channel_update (BOLT 7)' });
 
 export const channelSummary = z
   .object({
@@ -100,7 +115,7 @@ export const channelDetail = channelSummary
     minimumDepth: count.meta({ description: 'Confirmations that the funding transaction needs' }),
     commitments: commitments.optional().meta({ description: 'Absent until both first commitments are signed' }),
     limits: z.object({ local: limits, remote: limits.optional() }),
-    policies: z.object({ local: policy, remote: policy.optional() }),
+    policies: z.object({ local: localPolicy, remote: policy.optional() }),
     htlcs: z.array(htlc),
     closingTxid: txid.optional().meta({ description: 'Of the transaction in a block that spends the funding output' }),
     pending: pendingChannel.optional().meta({ description: 'What is pending, unless the channel is open or abandoned' }),

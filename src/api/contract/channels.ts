@@ -17,7 +17,7 @@ import {
 } from '../fields.ts';
 import { method } from '../method.ts';
 import { channelState } from './channel-state.ts';
-import { channelDetail, channelSummary, journalEntry, policy } from './channel-types.ts';
+import { channelDetail, channelSummary, journalEntry, localPolicy } from './channel-types.ts';
 import { ADDRESS, BOB, CHANNEL, FUNDING_TXID, HASH, OUTPOINT, SCID, SECRET } from './examples.ts';
 
 const exampleSummary = {
@@ -62,6 +62,8 @@ const examplePolicy = {
   htlcMaximumMsat: '100000000',
   disabled: false,
 };
+
+const exampleFollowing = { minPpm: 20, maxPpm: 500, step: 2, numSteps: 5, wantedStep: 3, nextChangeAt: 1_795_086_400 };
 
 const exampleEntry = {
   sequence: 12,
@@ -108,7 +110,7 @@ const exampleDetail = {
     },
   },
   limits: { local: exampleLimits, remote: exampleLimits },
-  policies: { local: examplePolicy, remote: examplePolicy },
+  policies: { local: { ...examplePolicy, followsBalance: exampleFollowing }, remote: examplePolicy },
   htlcs: [
     {
       htlcId: '0',
@@ -123,6 +125,8 @@ const exampleDetail = {
   ],
   journalTail: [exampleEntry],
 } satisfies z.input<typeof channelDetail>;
+
+const ppm = integer(0, 1_000_000);
 
 const closeResult = channelSummary
   .extend({
@@ -205,20 +209,33 @@ export const channelsMethods = {
   }),
   setpolicy: method({
     summary: 'Set what forwarding through our channels costs, for one channel or for all',
+    description:
+      'With --follow-balance the millionths follow the balance between --min-ppm and --max-ppm, in steps: the less of the channel ' +
+      'is ours, the dearer it is to take more of it. A fixed --ppm ends that (and in the API followBalance: false, which keeps the fee of now).',
     http: { method: 'POST', path: '/v1/policy' },
-    input: z.strictObject({
-      channel: channelRef.optional().meta({ description: 'Only this channel' }),
-      feeBaseMsat: feeBaseMsat.optional().meta({ description: 'Fee for each HTLC' }),
-      feeProportionalMillionths: integer(0, 1_000_000)
-        .optional()
-        .meta({ description: 'Fee in millionths of the amount' }),
-      // As in the configuration: with fewer blocks an HTLC could be lost between its two ends.
-      cltvExpiryDelta: integer(34, 2_016)
-        .optional()
-        .meta({ description: 'Blocks between the incoming and the outgoing expiry' }),
-    }),
+    input: z
+      .strictObject({
+        channel: channelRef.optional().meta({ description: 'Only this channel' }),
+        feeBaseMsat: feeBaseMsat.optional().meta({ description: 'Fee for each HTLC' }),
+        feeProportionalMillionths: ppm.optional().meta({ description: 'Fee in millionths of the amount' }),
+        // As in the configuration: with fewer blocks an HTLC could be lost between its two ends.
+        cltvExpiryDelta: integer(34, 2_016)
+          .optional()
+          .meta({ description: 'Blocks between the incoming and the outgoing expiry' }),
+        followBalance: z.boolean().optional().meta({ description: 'Have the fee follow the balance' }),
+        minPpm: ppm.optional().meta({ description: 'Lowest such fee, where nearly all is ours' }),
+        maxPpm: ppm.optional().meta({ description: 'Highest such fee, where nearly nothing is' }),
+      })
+      .refine(({ followBalance, feeProportionalMillionths }) => followBalance !== true || feeProportionalMillionths === undefined, {
+        error: 'expected none with followBalance: the balance sets it',
+        path: ['feeProportionalMillionths'],
+      })
+      .refine(({ followBalance, minPpm, maxPpm }) => followBalance === true || (minPpm ?? maxPpm) === undefined, {
+        error: 'expected with minPpm and maxPpm, which mean nothing without it',
+        path: ['followBalance'],
+      }),
     output: z.object({
-      channels: z.array(z.object({ channelId, shortChannelId: shortChannelId.optional(), policy })),
+      channels: z.array(z.object({ channelId, shortChannelId: shortChannelId.optional(), policy: localPolicy })),
     }),
     cli: {
       args: ['channel'],
@@ -226,6 +243,8 @@ export const channelsMethods = {
         feeBaseMsat: '--base-msat <msat>',
         feeProportionalMillionths: '--ppm <millionths>',
         cltvExpiryDelta: '--cltv-delta <blocks>',
+        minPpm: '--min-ppm <millionths>',
+        maxPpm: '--max-ppm <millionths>',
       },
       example: `runnel setpolicy ${SCID} --base-msat 1000 --ppm 100 --cltv-delta 40`,
     },

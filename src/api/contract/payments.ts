@@ -49,7 +49,7 @@ export const route = z
   .meta({ id: 'Route' });
 
 export const paymentStatus = z.enum(['inFlight', 'succeeded', 'failed']).meta({ id: 'PaymentStatus' });
-const failure = z
+export const failure = z
   .object({
     code: z.string().meta({ description: 'Stable, such as no_route, incorrect_or_unknown_payment_details, timeout' }),
     message: z.string(),
@@ -58,7 +58,7 @@ const failure = z
   })
   .meta({ id: 'PaymentFailure' });
 
-const learnt = z
+export const learnt = z
   .object({
     kind: z
       .enum(['carried', 'settled', 'failed', 'nodeFailed', 'policy', 'excluded'])

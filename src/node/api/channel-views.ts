@@ -1,4 +1,5 @@
 import { Transaction } from 'bitcoinjs-lib';
+import { STEPS } from '../../../machines/forwarding/balance-fee.ts';
 import { balancesBeside, spendableMsat } from '../../../machines/channel/balances.ts';
 import { channelIdOf, negotiated } from '../../../machines/channel/context.ts';
 import type { ChannelData, SideParameters } from '../../../machines/channel/data.ts';
@@ -156,6 +157,7 @@ function policiesOf(node: Node, data: ChannelData, value: ChannelSnapshot['value
 
 export function localPolicy(node: Node, data: ChannelData, disabled: boolean): ChannelDetail['policies']['local'] {
   const { feeBaseMsat, feeProportionalMillionths, cltvExpiryDelta } = node.policies.of(data.channelIndex);
+  const followsBalance = followingOf(node, data);
   const capacityMsat = data.fundingSatoshis * 1000n;
   const allowedMsat = data.remote?.maxHtlcValueInFlightMsat ?? 0n;
   return {
@@ -165,6 +167,23 @@ export function localPolicy(node: Node, data: ChannelData, disabled: boolean): C
     htlcMinimumMsat: data.remote?.htlcMinimumMsat ?? 0n,
     htlcMaximumMsat: allowedMsat < capacityMsat ? allowedMsat : capacityMsat,
     disabled,
+    ...(followsBalance && { followsBalance }),
+  };
+}
+
+/** How the fee of a channel follows its balance, if it does. Steps are counted from 1. */
+function followingOf({ policies, balanceFees, channels }: Node, { channelIndex }: ChannelData): ChannelDetail['policies']['local']['followsBalance'] {
+  const { follow } = policies.of(channelIndex);
+  if (follow === undefined) return undefined;
+  const now = policies.stepOf(channelIndex);
+  if (now === undefined) return undefined;
+  const live = channels.get(channelIndex);
+  const waits = live && balanceFees.waiting(live);
+  return {
+    ...follow,
+    step: now.step + 1,
+    numSteps: STEPS,
+    ...(waits && { wantedStep: waits.step + 1, nextChangeAt: Math.ceil(waits.untilMs / 1_000) }),
   };
 }
 

@@ -7,9 +7,11 @@ import { lifecycleOf, type LiveChannel } from '../../channels/live-channel.ts';
 import { displayTxid } from '../../sweep/sweep.ts';
 import { COMMITMENT_TARGET_BLOCKS } from '../fee-updater.ts';
 import type { Node } from '../node.ts';
+import { policyChanges, type PolicyChoice } from '../policy-choice.ts';
 import { detailOf, entryView, localPolicy, summaryOf } from './channel-views.ts';
 import { closeChannel } from './close-api.ts';
 import { EndingSearch } from './ending-entries.ts';
+import { defined } from './payment-views.ts';
 import { hereOf } from './pending-api.ts';
 import { findChannel, shownEnded, shownLive } from './shown-channel.ts';
 import { isEnding } from './why.ts';
@@ -75,8 +77,10 @@ export function channelsApi(node: Node): Methods {
 
     async setpolicy({ channel: ref, feeBaseMsat, ...changes }) {
       const chosen = ref === undefined ? [...node.channels.all()] : [findLive(ref)];
+      const choice = defined({ ...changes, ...(feeBaseMsat !== undefined && { feeBaseMsat: Number(feeBaseMsat) }) }) as PolicyChoice;
       await node.dispatcher.inTurn(() => {
-        for (const { index } of chosen) node.policies.set(index, { ...changes, ...(feeBaseMsat !== undefined && { feeBaseMsat: Number(feeBaseMsat) }) });
+        const plan = chosen.map((channel) => ({ channel, changes: policyChanges(node.policies.of(channel.index), choice) }));
+        for (const each of plan) node.balanceFees.choose(each.channel, each.changes);
       });
       for (const channel of chosen) node.policyChanged(channel);
       const channels = chosen.map(({ data, isUsable }) => ({

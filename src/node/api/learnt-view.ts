@@ -28,7 +28,7 @@ function textOf(learnt: Learnt, nameOf: NodeName): string {
   const where = nodeId === undefined ? channelName(learnt, nameOf) : `node ${nameOf(nodeId)}`;
   switch (kind) {
     case 'carried':
-      return `${where} can carry ${formatMsat(amountMsat)} sat: it did, until a node further on failed it`;
+      return `${where} can carry ${formatMsat(amountMsat)} sat: it carried the HTLC, which was failed behind it`;
     case 'settled':
       return `${where} carried ${formatMsat(amountMsat)} sat, which lies on its other side now`;
     case 'failed': {

@@ -13,6 +13,7 @@ import { momentsApi } from './moments-api.ts';
 import { overviewApi } from './overview-api.ts';
 import { paymentsApi } from './payments-api.ts';
 import { alarmsOf, isClosing, pendingApi } from './pending-api.ts';
+import { probesApi } from './probes-api.ts';
 import { routesApi } from './routes-api.ts';
 import { aliasOf } from './shown-channel.ts';
 import { walletApi } from './wallet-api.ts';
@@ -33,6 +34,7 @@ export function nodeApi(node: Node): NodeApi {
     ...backupApi(node),
     ...graphApi(node),
     ...paymentsApi(node),
+    ...probesApi(node),
     ...routesApi(node),
     ...forwardsApi(node),
   };

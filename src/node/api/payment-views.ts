@@ -3,7 +3,7 @@ import type { PaymentFailure, PaymentRoute } from '../../../machines/payment/pay
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import type { Output } from '../../api/contract.ts';
 import { hexOf } from '../../channels/channel-store.ts';
-import type { AttemptRecord, InvoiceRecord, PaymentRecord } from '../../payments/records.ts';
+import type { AttemptRecord, InvoiceRecord, PaymentRecord, ProbeRecord } from '../../payments/records.ts';
 import { learntView, type NodeName } from './learnt-view.ts';
 
 type PaymentView = Output<'payment'>;
@@ -26,21 +26,28 @@ export function invoiceView(invoice: InvoiceRecord): Output<'invoice'> {
 }
 
 export function paymentView(payment: PaymentRecord, nameOf: NodeName): PaymentView {
-  const { paymentHash, status, payee, amountMsat, feeMsat, isKeysend, invoice, description, createdAtMs, finishedAtMs, preimage, failure, attempts } = payment;
+  const { status, feeMsat, isKeysend, preimage, attempts } = payment;
   return {
-    paymentHash: hexOf(paymentHash),
+    ...paymentFacts(payment),
     status,
-    destination: payee,
-    amountMsat,
     feeMsat,
     keysend: isKeysend,
+    ...(preimage && { preimage: hexOf(preimage) }),
+    attempts: attempts.map((attempt) => attemptView(attempt, nameOf)),
+  };
+}
+
+/** What is told alike of a payment and of a probe. */
+export function paymentFacts({ paymentHash, payee, amountMsat, invoice, description, createdAtMs, finishedAtMs, failure }: PaymentRecord | ProbeRecord) {
+  return {
+    paymentHash: hexOf(paymentHash),
+    destination: payee,
+    amountMsat,
     ...(invoice !== undefined && { invoice }),
     ...(description !== undefined && { description }),
     createdAt: seconds(createdAtMs),
     ...(finishedAtMs !== undefined && { finishedAt: seconds(finishedAtMs) }),
-    ...(preimage && { preimage: hexOf(preimage) }),
     ...(failure && { failure: failureView(failure) }),
-    attempts: attempts.map((attempt) => attemptView(attempt, nameOf)),
   };
 }
 
@@ -61,7 +68,7 @@ export function failedHopOf({ hops }: PaymentRoute, failure: PaymentFailure | un
   return at === -1 ? undefined : at;
 }
 
-function failureView({ code, message, nodeId, shortChannelId }: PaymentFailure): NonNullable<PaymentView['failure']> {
+export function failureView({ code, message, nodeId, shortChannelId }: PaymentFailure): NonNullable<PaymentView['failure']> {
   return { code, message, ...(nodeId !== undefined && { nodeId }), ...(shortChannelId !== undefined && { shortChannelId: formatScid(shortChannelId) }) };
 }
 

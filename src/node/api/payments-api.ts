@@ -4,10 +4,10 @@ import { formatMsat } from '../../api/amounts.ts';
 import type { NodeApi, Output } from '../../api/contract.ts';
 import type { NodeEvent } from '../../api/events.ts';
 import { hexOf } from '../../channels/channel-store.ts';
-import type { LossNotice, PaymentRecord, PaymentsNotice } from '../../payments/records.ts';
+import type { LossNotice, PaymentRecord, PaymentsNotice, ProbeRecord } from '../../payments/records.ts';
 import type { Node } from '../node.ts';
 import { bytes, defined, failedHopOf, invoiceView, paymentView } from './payment-views.ts';
-import { aliasOf } from './shown-channel.ts';
+import { nodeName } from './shown-channel.ts';
 
 type Methods = Pick<NodeApi, 'invoice' | 'invoices' | 'decode' | 'pay' | 'keysend' | 'payments' | 'payment'>;
 type PaymentView = Output<'payment'>;
@@ -22,7 +22,7 @@ export const currencyOf = (chainName: string): Currency =>
 /** Invoices and payments through the API. */
 export function paymentsApi(node: Node): Methods {
   const { payments } = node;
-  const view = (payment: PaymentRecord): PaymentView => paymentView(payment, (nodeId) => aliasOf(node, nodeId) ?? nodeId.slice(0, 12));
+  const view = (payment: PaymentRecord): PaymentView => paymentView(payment, (nodeId) => nodeName(node, nodeId));
   return {
     invoice: async ({ amountMsat, description, expirySeconds }) =>
       invoiceView(
@@ -82,22 +82,12 @@ export const lossMessage = ({ paymentHash, amountMsat, reason, isCertain }: Loss
 export function paymentsEvent(notice: PaymentsNotice, timeMs: number): NodeEvent | undefined {
   switch (notice.type) {
     case 'payment': {
-      const { paymentHash, status, amountMsat, feeMsat, attempts, failure } = notice.payment;
-      const message = failure?.message ?? attempts.at(-1)?.failure?.message;
-      const last = attempts.at(-1);
-      const failedHop = last && failedHopOf(last.route, last.failure);
-      return {
-        type: 'payment',
-        timeMs,
-        paymentHash: hexOf(paymentHash),
-        status,
-        amountMsat,
-        feeMsat,
-        attempt: attempts.length,
-        ...(message !== undefined && { message }),
-        ...(last && { route: last.route.hops.map(({ nodeId, shortChannelId }) => ({ nodeId, shortChannelId: formatScid(shortChannelId) })) }),
-        ...(failedHop !== undefined && { failedHop }),
-      };
+      const { paymentHash, status, amountMsat, feeMsat } = notice.payment;
+      return { type: 'payment', timeMs, paymentHash: hexOf(paymentHash), status, amountMsat, feeMsat, ...lastAttempt(notice.payment) };
+    }
+    case 'probe': {
+      const { paymentHash, status, amountMsat } = notice.probe;
+      return { type: 'probe', timeMs, paymentHash: hexOf(paymentHash), status, amountMsat, ...lastAttempt(notice.probe) };
     }
     case 'invoice': {
       const { paymentHash, status, receivedMsat } = notice.invoice;
@@ -108,4 +98,16 @@ export function paymentsEvent(notice: PaymentsNotice, timeMs: number): NodeEvent
     case 'lossAverted':
       return undefined;
   }
+}
+
+function lastAttempt({ attempts, failure }: PaymentRecord | ProbeRecord) {
+  const last = attempts.at(-1);
+  const message = failure?.message ?? last?.failure?.message;
+  const failedHop = last && failedHopOf(last.route, last.failure);
+  return {
+    attempt: attempts.length,
+    ...(message !== undefined && { message }),
+    ...(last && { route: last.route.hops.map(({ nodeId, shortChannelId }) => ({ nodeId, shortChannelId: formatScid(shortChannelId) })) }),
+    ...(failedHop !== undefined && { failedHop }),
+  };
 }

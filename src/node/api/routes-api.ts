@@ -7,7 +7,7 @@ import type { FindRouteRequest } from '../../payments/payment-request.ts';
 import { DEFAULT_WEIGHTS, type Weights } from '../../routing/weights.ts';
 import type { Node } from '../node.ts';
 import { defined, paymentView, routeView } from './payment-views.ts';
-import { findChannel, aliasOf } from './shown-channel.ts';
+import { findChannel, nodeName } from './shown-channel.ts';
 
 type Methods = Pick<NodeApi, 'route' | 'rebalance'>;
 type Shown = Output<'route'>['routes'][number];
@@ -40,7 +40,7 @@ export function routesApi(node: Node): Methods {
       };
       const circle = { from: scidOf(from), to: scidOf(to) };
       const payment = await payments.rebalance({ ...defined(request), ...defined(circle) }, { self: node.nodeId, channels: node.ownChannels.forRouting() });
-      return paymentView(payment, (nodeId) => aliasOf(node, nodeId) ?? nodeId.slice(0, 12));
+      return paymentView(payment, (nodeId) => nodeName(node, nodeId));
     },
   };
 }

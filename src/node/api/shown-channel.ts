@@ -69,6 +69,9 @@ function one<T>(matches: readonly T[], ref: string): T {
   return match;
 }
 
+/** What a node is called in a sentence: as it calls itself, else by the beginning of its id. */
+export const nodeName = (node: Node, nodeId: string): string => aliasOf(node, nodeId) ?? nodeId.slice(0, 12);
+
 /** What a node calls itself in its announcement. */
 export function aliasOf(node: Node, nodeId: string): string | undefined {
   const raw = node.gossip.store.nodeAnnouncement(nodeId);

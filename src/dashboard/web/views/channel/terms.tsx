@@ -29,8 +29,9 @@ export function Terms({ detail }: { readonly detail: Detail }) {
   );
 }
 
-function Side(props: { readonly title: string; readonly limits: Detail['limits']['local']; readonly policy: Detail['policies']['remote'] }) {
+function Side(props: { readonly title: string; readonly limits: Detail['limits']['local']; readonly policy: Detail['policies']['local'] | undefined }) {
   const { title, limits, policy } = props;
+  const following = policy?.followsBalance;
   return (
     <div>
       <h3>{title}</h3>
@@ -47,6 +48,7 @@ function Side(props: { readonly title: string; readonly limits: Detail['limits']
               <Sat msat={msatOf(policy.feeBaseMsat)} /> + {policy.feeProportionalMillionths} ppm
             </>
           ),
+          'Follows the balance': following && `${following.minPpm} to ${following.maxPpm} ppm, step ${following.step} of ${following.numSteps}`,
           'CLTV delta': policy && `${policy.cltvExpiryDelta} blocks`,
         }}
       />
