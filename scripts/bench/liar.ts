@@ -1,6 +1,6 @@
 /**
  * A process that tells lies, so that they take no time from whoever measures: reads what to tell, to whom, how fast and how long
- * as JSON from standard input, starts when a line follows, and prints how much it told.
+ * as JSON from standard input, prints where it is found, and starts when a line follows.
  */
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,7 +22,7 @@ const next = async (): Promise<string> => String((await lines.next()).value);
 
 const { name, nodes, messages, perSecond, seconds } = JSON.parse(await next()) as LiarTask;
 const peer = await GossipPeer.join(name, nodes);
-process.stdout.write('linked\n');
+process.stdout.write(`${JSON.stringify({ id: peer.network.nodeId, address: peer.network.listenAddresses()[0] })}\n`);
 await next();
 const until = performance.now() + seconds * 1000;
 let told = 0;
@@ -32,6 +32,5 @@ while (performance.now() < until) {
   told += perSecond / TICKS_PER_SECOND;
   await due;
 }
-process.stdout.write(`${told}\n`);
 await peer.stop();
 process.exit(0);

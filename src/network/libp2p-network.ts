@@ -233,6 +233,13 @@ class Libp2pNetwork implements Network {
       void restoreGossip(node, nodeId);
       if (gossip.isDistrusted(peerIdOf(nodeId))) handlers.onGossipDistrusted(nodeId);
     }
+    // Who has no link has nothing but gossip to lose.
+    for (const peer of node.getPeers().filter((other) => gossip.isDistrusted(other))) {
+      const nodeId = nodeIdOf(peer.toString());
+      if (nodeId === undefined || links.connection(nodeId) === undefined) {
+        for (const connection of node.getConnections(peer)) abortConnection(connection, 'its gossip is false');
+      }
+    }
     this.#cancelUpkeep = this.#clock.setTimer(UPKEEP_INTERVAL_MS, () => this.#upkeep(running));
   }
 
