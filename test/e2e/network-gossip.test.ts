@@ -118,7 +118,7 @@ describe('gossip over libp2p', () => {
     await publishUntil((message) => carol.network.publishGossip(message), () => bob.gossip.length > 0);
     expect(bob.gossip).not.toContain(`8.1 from ${alice.id}`);
     // Whom it does not know it cannot count anything against.
-    bob.network.distrustGossip('02'.padEnd(66, '1'));
+    bob.network.distrustGossip('0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798');
   });
 
   it('takes no message that BOLT 1 does not allow', async () => {
