@@ -63,7 +63,7 @@ export async function startMesh(bench: Bench, numNodes: number, numChannels: num
 export async function measureSteadyState({ cluster: { nodes }, told }: Mesh): Promise<void> {
   const [first, last] = [nodes[0], nodes.at(-1)] as [NodeProcess, NodeProcess];
   const teller = await GossipPeer.join('teller', [first]);
-  const listener = await GossipPeer.join('listener', [last]);
+  const listener = await GossipPeer.join('listener', [last], nodes);
   await sleep(3_000);
   const idle = await costOf(nodes, STEADY_SECONDS / 4, async () => {});
   note(`${UPDATES_PER_SECOND} updates a second for ${STEADY_SECONDS} s ...`);
@@ -95,7 +95,7 @@ export async function measureSteadyState({ cluster: { nodes }, told }: Mesh): Pr
 /** Payments before, during and after a flood from three liars. */
 export async function measureFlood({ cluster: { nodes }, told }: Mesh): Promise<void> {
   const random = new SeededRandom('flood');
-  const listener = await GossipPeer.join('flood listener', [nodes[0] as NodeProcess]);
+  const listener = await GossipPeer.join('flood listener', [nodes[0] as NodeProcess], nodes);
   const channelsBefore = await Promise.all(nodes.map(channelsKnown));
   note(`payments for ${PHASE_SECONDS} s ...`);
   const before = await payFor(nodes, PHASE_SECONDS, random);
@@ -103,9 +103,9 @@ export async function measureFlood({ cluster: { nodes }, told }: Mesh): Promise<
   // All share the machine: so much is lost to the liars' own work alone.
   const sinks = await Promise.all(range(0, NODES_PER_LIAR).map((sink) => startLiar({ name: `sink ${sink}`, nodes: [], messages: [], perSecond: 0, seconds: 3 * PHASE_SECONDS })));
   note(`the same beside ${NUM_LIARS} liars that tell ${LIES_PER_SECOND} lies a second each to others ...`);
-  const elsewhere = await lieWhile(lying, () => sinks, () => payFor(nodes, PHASE_SECONDS, random));
+  const elsewhere = await lieWhile('others', lying, () => sinks, () => payFor(nodes, PHASE_SECONDS, random));
   note('the same with the liars among their peers ...');
-  const during = await lieWhile(lying, (liar) => range(0, NODES_PER_LIAR).map((i) => nodes[(liar * NODES_PER_LIAR + i) % nodes.length] as NodeProcess), () => payFor(nodes, PHASE_SECONDS, random));
+  const during = await lieWhile('mesh', lying, (liar) => range(0, NODES_PER_LIAR).map((i) => nodes[(liar * NODES_PER_LIAR + i) % nodes.length] as NodeProcess), () => payFor(nodes, PHASE_SECONDS, random));
   note('and after it ...');
   const after = await payFor(nodes, PHASE_SECONDS, random);
   const channelsAfter = await Promise.all(nodes.map(channelsKnown));
@@ -124,10 +124,10 @@ export async function measureFlood({ cluster: { nodes }, told }: Mesh): Promise<
 }
 
 /** Has liars, each linked to some nodes, tell their share while something is measured. */
-async function lieWhile(lying: readonly Uint8Array[], nodesOf: (liar: number) => readonly GossipNode[], measure: () => Promise<Paid>): Promise<Paid> {
+async function lieWhile(to: string, lying: readonly Uint8Array[], nodesOf: (liar: number) => readonly GossipNode[], measure: () => Promise<Paid>): Promise<Paid> {
   const each = lying.length / NUM_LIARS;
   const liars = await Promise.all(range(0, NUM_LIARS).map((liar) => startLiar({
-    name: `liar ${liar}`,
+    name: `liar ${liar} to ${to}`,
     nodes: nodesOf(liar).map(({ id, address }) => ({ id, address })),
     messages: lying.slice(liar * each, (liar + 1) * each).map((message) => toString(message, 'hex')),
     perSecond: LIES_PER_SECOND,
