@@ -63,7 +63,7 @@ export async function startMesh(bench: Bench, numNodes: number, numChannels: num
 export async function measureSteadyState({ cluster: { nodes }, told }: Mesh): Promise<void> {
   const [first, last] = [nodes[0], nodes.at(-1)] as [NodeProcess, NodeProcess];
   const teller = await GossipPeer.join('teller', [first]);
-  const listener = await GossipPeer.join('listener', [last], nodes);
+  const listener = await GossipPeer.join('listener', [last]);
   await sleep(3_000);
   const idle = await costOf(nodes, STEADY_SECONDS / 4, async () => {});
   note(`${UPDATES_PER_SECOND} updates a second for ${STEADY_SECONDS} s ...`);
@@ -95,13 +95,13 @@ export async function measureSteadyState({ cluster: { nodes }, told }: Mesh): Pr
 /** Payments before, during and after a flood from three liars. */
 export async function measureFlood({ cluster: { nodes }, told }: Mesh): Promise<void> {
   const random = new SeededRandom('flood');
-  const listener = await GossipPeer.join('flood listener', [nodes[0] as NodeProcess], nodes);
+  const listener = await GossipPeer.join('flood listener', [nodes[0] as NodeProcess]);
   const channelsBefore = await Promise.all(nodes.map(channelsKnown));
   note(`payments for ${PHASE_SECONDS} s ...`);
   const before = await payFor(nodes, PHASE_SECONDS, random);
   const lying = lies(told, NUM_LIARS * LIES_PER_SECOND * PHASE_SECONDS);
   // All share the machine: so much is lost to the liars' own work alone.
-  const sinks = await Promise.all(range(0, NODES_PER_LIAR).map((sink) => startLiar({ name: `sink ${sink}`, nodes: [], messages: [], perSecond: 0, seconds: 3 * PHASE_SECONDS })));
+  const sinks = await Promise.all(range(0, NODES_PER_LIAR).map((sink) => startLiar({ name: `sink ${sink}`, listen: ['/ip4/127.0.0.1/tcp/0'], nodes: [], messages: [], perSecond: 0, seconds: 3 * PHASE_SECONDS })));
   note(`the same beside ${NUM_LIARS} liars that tell ${LIES_PER_SECOND} lies a second each to others ...`);
   const elsewhere = await lieWhile('others', lying, () => sinks, () => payFor(nodes, PHASE_SECONDS, random));
   note('the same with the liars among their peers ...');
@@ -128,6 +128,7 @@ async function lieWhile(to: string, lying: readonly Uint8Array[], nodesOf: (liar
   const each = lying.length / NUM_LIARS;
   const liars = await Promise.all(range(0, NUM_LIARS).map((liar) => startLiar({
     name: `liar ${liar} to ${to}`,
+    listen: [],
     nodes: nodesOf(liar).map(({ id, address }) => ({ id, address })),
     messages: lying.slice(liar * each, (liar + 1) * each).map((message) => toString(message, 'hex')),
     perSecond: LIES_PER_SECOND,

@@ -9,6 +9,7 @@ import { GossipPeer, type GossipNode } from './gossip-peer.ts';
 
 export interface LiarTask {
   readonly name: string;
+  readonly listen: readonly string[];
   readonly nodes: readonly GossipNode[];
   /** In hex. */
   readonly messages: readonly string[];
@@ -20,9 +21,9 @@ const TICKS_PER_SECOND = 10;
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const next = async (): Promise<string> => String((await lines.next()).value);
 
-const { name, nodes, messages, perSecond, seconds } = JSON.parse(await next()) as LiarTask;
-const peer = await GossipPeer.join(name, nodes);
-process.stdout.write(`${JSON.stringify({ id: peer.network.nodeId, address: peer.network.listenAddresses()[0] })}\n`);
+const { name, listen, nodes, messages, perSecond, seconds } = JSON.parse(await next()) as LiarTask;
+const peer = await GossipPeer.join(name, nodes, listen);
+process.stdout.write(`${JSON.stringify({ id: peer.network.nodeId, address: peer.network.listenAddresses()[0] ?? '' })}\n`);
 await next();
 const until = performance.now() + seconds * 1000;
 let told = 0;

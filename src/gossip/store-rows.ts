@@ -53,6 +53,11 @@ export class GossipRows {
     return this.#writes.isFull;
   }
 
+  /** All that was put is on disk. */
+  get isSaved(): boolean {
+    return this.#writes.isEmpty;
+  }
+
   /** How many channels and nodes have changed since the image was made. */
   get changedCount(): number {
     return this.#changed.size;

@@ -63,6 +63,7 @@ export class GossipStore {
     if (found === undefined || image === undefined) {
       for (const row of this.#rows.channels()) this.#loadChannel(row);
       for (const row of this.#rows.nodes()) this.#loadNode(row.message);
+      if (this.#channels.size > 0) this.#writeImage();
       return;
     }
     this.#loadImage(image);
@@ -169,8 +170,9 @@ export class GossipStore {
     if (this.#rows.changedCount > Math.max(MIN_CHANGED, this.#channels.size / CHANGED_SHARE)) this.#writeImage();
   }
 
-  /** What is in memory is on disk at this moment. */
+  /** An image has only what is on disk: while that refuses, none is made. */
   #writeImage(): void {
+    if (!this.#rows.isSaved) return;
     const { knownFeatures, onStorageError } = this.#options;
     try {
       this.#rows.writeImage(encodeImage(this.graph, this.#channels, this.#nodeTimestamps), knownFeatures);

@@ -42,6 +42,11 @@ export class WriteBehind {
     return this.#writes.size >= this.#options.maxWrites;
   }
 
+  /** Nothing waits to be written. */
+  get isEmpty(): boolean {
+    return this.#writes.size === 0;
+  }
+
   /** Puts off a write. Each row has one key; a later write for it takes the place of an earlier one. */
   put(key: string, message: Uint8Array | undefined, sql: string, ...parameters: SqlParameter[]): void {
     this.#writes.delete(key);

@@ -8,7 +8,7 @@ import { decodeGossip, isGossip } from '../../protocols/gossip/gossip-message.ts
 import { encodeFeatureBits } from '../../protocols/wire/features.ts';
 import type { Block } from '../../src/chain/chain.ts';
 import type { ChannelGraph } from '../../src/routing/graph.ts';
-import { openDatabase, type Database } from '../../src/storage/database.ts';
+import { openDatabase, StorageError, type Database } from '../../src/storage/database.ts';
 import { announcement, GossipNode, keysOf, nodeAnnouncement, scid, START, update } from '../harness/graph-gossip.ts';
 
 const [alice, bob, carol] = [1, 2, 3].map(keysOf) as [Keys, Keys, Keys];
@@ -187,6 +187,30 @@ describe('the image of all there is', () => {
     const { image } = node.database.get<{ image: Uint8Array }>('SELECT image FROM gossip_image')!;
     node.database.run('UPDATE gossip_image SET image = ?', change(image.slice()));
     expect(contents(new GossipNode(9, { database: node.database }).graph)).toEqual(contents(node.graph));
+    node.database.close();
+  });
+
+  it('is not made of what the disk has refused', async () => {
+    const node = await network({ database: open()() });
+    node.service.stop();
+    const again = new GossipNode(9, { database: node.database, chain: node.chain });
+    await again.learn(scid(102), alice, carol);
+    node.database.run('PRAGMA query_only = ON');
+    again.service.store.flush();
+    node.database.run('PRAGMA query_only = OFF');
+    const before = node.database.get('SELECT image FROM gossip_image');
+    // As if only the last attempt to write the rows had failed.
+    again.database.transaction = (): never => { throw new StorageError('storage_full', 'no room'); };
+    again.service.store.stop();
+    expect(node.database.get('SELECT image FROM gossip_image')).toEqual(before);
+  });
+
+  it('is made of messages that were read without one', async () => {
+    const node = await network({ database: open()() });
+    node.service.stop();
+    node.database.run('DELETE FROM gossip_image');
+    expect(contents(new GossipNode(9, { database: node.database }).graph)).toEqual(contents(node.graph));
+    expect(node.database.all('SELECT 1 FROM gossip_image')).toHaveLength(1);
     node.database.close();
   });
 
