@@ -62,8 +62,8 @@ export class Frontier {
     this.radius = 0;
   }
 
-  get isEmpty(): boolean {
-    return this.#heap.size === 0;
+  get size(): number {
+    return this.#heap.size;
   }
 
   /** The least distance that a node can have. */

@@ -52,25 +52,29 @@ export class Reach {
     const { source } = terrain;
     let shortest = within;
     let meeting = -1;
-    const horizon: Horizon = { farthest: within, atLeast: nothing };
-    const advance = (own: Frontier, other: Frontier, node: number, goal: number): void => {
+    // What each side has found bounds what is left of a way on the other's.
+    const ahead: Horizon = { farthest: within, atLeast: (node) => backward.atLeast(node) };
+    const behind: Horizon = { farthest: within, atLeast: (node) => forward.atLeast(node) };
+    const advance = (isForward: boolean, node: number): void => {
+      const [own, other] = isForward ? [forward, backward] : [backward, forward];
       const length = (own.distance[node] as number) + (other.distance[node] as number);
       if (length < shortest) {
         shortest = length;
         meeting = node;
-        horizon.farthest = widened(length);
+        ahead.farthest = widened(length);
+        behind.farthest = widened(length);
       }
-      if (node !== goal) own.expand(terrain, request, node, goal, horizon);
+      const goal = isForward ? target : source;
+      if (node !== goal) own.expand(terrain, request, node, goal, isForward ? ahead : behind);
     };
-    advance(forward, backward, source, target);
-    advance(backward, forward, target, source);
+    advance(true, source);
+    advance(false, target);
     // A way through a node that neither has looked at is as long as both radii, at least.
     while (forward.radius + backward.radius < shortest) {
-      const isForward = forward.radius <= backward.radius;
-      const own = isForward ? forward : backward;
-      const node = own.next();
+      const isForward = forward.size <= backward.size;
+      const node = (isForward ? forward : backward).next();
       if (node === -1) break;
-      advance(own, isForward ? backward : forward, node, isForward ? target : source);
+      advance(isForward, node);
     }
     if (meeting === -1) return undefined;
     this.#widest = widened(shortest);
