@@ -1,5 +1,6 @@
 /** A channel graph as `test/graph/*.csv.gz` have it. */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import type { NodeId } from '../../src/network/network.ts';
 import { directionOf, type EdgePolicy, type GraphChannel } from '../../src/routing/channel.ts';
@@ -10,6 +11,9 @@ export interface GraphRow {
   /** By direction; undefined: no update is known. */
   readonly policies: readonly [EdgePolicy | undefined, EdgePolicy | undefined];
 }
+
+/** Mainnet's graph, from where compiled programs lie. */
+export const MAINNET = fileURLToPath(new URL('../../../test/graph/mainnet-2026-02-03.csv.gz', import.meta.url));
 
 /** The rows of a file; short channel ids count from 1. */
 export function readGraphRows(path: string): GraphRow[] {
@@ -22,6 +26,15 @@ export function readGraphRows(path: string): GraphRow[] {
     policies[directionOf(b, a)] = readPolicy(fields.slice(6, 12));
     const shortChannelId = BigInt(index) + 1n;
     return { channel: { shortChannelId, nodeId1, nodeId2, capacityMsat: BigInt(capacitySat) * 1000n, usable: true }, policies };
+  });
+}
+
+/** What contradicts itself (BOLT 7: a maximum above the capacity) we do not route over, and LDK, told no capacities, cannot see. */
+export function withoutContradictions(rows: readonly GraphRow[]): GraphRow[] {
+  return rows.map(({ channel, policies: [a, b] }) => {
+    const sound = (policy: typeof a): typeof a =>
+      policy !== undefined && policy.htlcMaximumMsat <= channel.capacityMsat ? policy : undefined;
+    return { channel, policies: [sound(a), sound(b)] };
   });
 }
 

@@ -16,6 +16,8 @@ export interface LdkRequest {
   readonly maxCltvDelta: number;
   readonly maxParts: number;
   readonly failedChannels?: readonly bigint[];
+  /** Ways of the same payment that are out. */
+  readonly inFlight?: readonly LdkPath[];
 }
 
 export interface LdkRoute {
@@ -28,6 +30,8 @@ export interface LdkRoute {
 export interface LdkPath {
   readonly path: ldk.Path;
   readonly hops: readonly { readonly shortChannelId: bigint; readonly nodeId: NodeId; readonly amountMsat: bigint }[];
+  readonly amountMsat: bigint;
+  readonly feeMsat: bigint;
   readonly cltvDelta: number;
 }
 
@@ -69,8 +73,11 @@ export class LdkRouter {
     payment.set_max_total_cltv_expiry_delta(maxCltvDelta);
     payment.set_previously_failed_channels([...(request.failedChannels ?? [])]);
     const parameters = ldk.RouteParameters.constructor_new(payment, amountMsat, ldk.Option_u64Z.constructor_some(maxFeeMsat));
+    const inFlight = ldk.InFlightHtlcs.constructor_new();
+    for (const { path } of request.inFlight ?? []) inFlight.process_path(path, fromString(payer, 'hex'));
+    const scorer = ldk.ScorerAccountingForInFlightHtlcs.constructor_new(this.#scorer.as_ScoreLookUp(), inFlight);
     const result = ldk.UtilMethods.constructor_find_route(
-      fromString(payer, 'hex'), parameters, this.#graph, null, this.#logger, this.#scorer.as_ScoreLookUp(), this.#parameters, SEED,
+      fromString(payer, 'hex'), parameters, this.#graph, null, this.#logger, scorer.as_ScoreLookUp(), this.#parameters, SEED,
     );
     if (!(result instanceof ldk.Result_RouteLightningErrorZ_OK)) return undefined;
     const paths = result.res.get_paths();
@@ -98,7 +105,10 @@ function pathOf(path: ldk.Path): LdkPath {
     amountMsat += feeMsat;
     return { shortChannelId, nodeId, amountMsat };
   });
-  return { path, hops: withAmounts.reverse(), cltvDelta: list.reduce((sum, hop) => sum + hop.get_cltv_expiry_delta(), 0) };
+  return {
+    path, hops: withAmounts.reverse(), amountMsat: path.final_value_msat(), feeMsat: path.fee_msat(),
+    cltvDelta: list.reduce((sum, hop) => sum + hop.get_cltv_expiry_delta(), 0),
+  };
 }
 
 function clearPrices(parameters: ldk.ProbabilisticScoringFeeParameters): void {

@@ -4,7 +4,6 @@
  *
  * Arguments: how many pairs of each amount (default 500).
  */
-import { fileURLToPath } from 'node:url';
 import { ChannelGraph } from '../../src/routing/graph.ts';
 import { findPath } from '../../src/routing/find-path.ts';
 import { Liquidity } from '../../src/routing/liquidity.ts';
@@ -14,13 +13,12 @@ import { findSplit } from '../../src/routing/split.ts';
 import { DEFAULT_WEIGHTS, type Weights } from '../../src/routing/weights.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { percentile, plot, table } from './figures.ts';
-import { addRows, readGraphRows, type GraphRow } from './graph-csv.ts';
+import { addRows, MAINNET, readGraphRows, withoutContradictions } from './graph-csv.ts';
 import { localChannelsOf, pairsOf, type Pair } from './graph-pairs.ts';
 import { largerGraph } from './larger-graph.ts';
 import { LdkRouter, type LdkRoute, type LdkScoring } from './ldk-router.ts';
 
 const count = Number(process.argv[2] ?? 500);
-const FILE = fileURLToPath(new URL('../../../test/graph/mainnet-2026-02-03.csv.gz', import.meta.url));
 const AMOUNTS_SAT = [1_000n, 100_000n, 5_000_000n];
 const FEES: Weights = { attemptCostMsat: 0, attemptCostPpm: 0, timeValuePpb: 0 };
 const FINAL_CLTV_DELTA = 42;
@@ -126,16 +124,7 @@ function memoryMB(): number {
   return (heapUsed + Math.max(arrayBuffers, external)) / 1e6;
 }
 
-/** What contradicts itself (BOLT 7: a maximum above the capacity) we do not route over, and LDK, told no capacities, cannot see. */
-function withoutContradictions(rows: readonly GraphRow[]): GraphRow[] {
-  return rows.map(({ channel, policies: [a, b] }) => {
-    const sound = (policy: typeof a): typeof a =>
-      policy !== undefined && policy.htlcMaximumMsat <= channel.capacityMsat ? policy : undefined;
-    return { channel, policies: [sound(a), sound(b)] };
-  });
-}
-
-const rows = withoutContradictions(readGraphRows(FILE));
+const rows = withoutContradictions(readGraphRows(MAINNET));
 
 const before = memoryMB();
 const graph = addRows(new ChannelGraph(), rows);

@@ -1,178 +1,184 @@
 /**
- * Does it arrive? Payments over mainnet's graph whose balances are drawn from a stated distribution and known to nobody:
- * how many arrive, after how many attempts, for which fees and time locks, by this node's router, by one that always
- * tries what is cheapest, and by LDK's with its scorer.
+ * Does it arrive? Payments of mixed sizes over mainnet's graph, whose balances are drawn from a stated distribution and known to nobody: how many arrive,
+ * after how many attempts, for which fees and time locks, by this node's router, by one that always tries what is cheapest, and by LDK's with its scorer.
  *
- * Arguments: how many payments of each amount (default 100).
+ * The same payments in the same order for all, over balances that begin the same in each one's own copy of the network; what arrives has moved the
+ * money for those that follow. Payers fill their own channels before each payment. A payment that could not arrive even if every balance were known
+ * (`couldArrive`) is passed over; one that no longer could, in a router's own copy, is counted apart from those that it failed.
+ *
+ * Arguments: how many payments (default 3,000), `--ldk` of how many of them LDK makes the first (default 150: it takes a hundred times as
+ * long), `--json`.
  */
-import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { SeededRandom } from '../../src/cluster/seeded-random.ts';
 import type { NodeId } from '../../src/network/network.ts';
-import { findPath } from '../../src/routing/find-path.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
-import { withLesson } from '../../src/routing/lesson.ts';
-import { Liquidity } from '../../src/routing/liquidity.ts';
-import type { RouteRequest } from '../../src/routing/request.ts';
-import { htlcsOf, type Route } from '../../src/routing/route.ts';
-import { Roads } from '../../src/routing/roads.ts';
-import { Router } from '../../src/routing/router.ts';
 import { DEFAULT_WEIGHTS, type Weights } from '../../src/routing/weights.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
 import { percentile, table } from './figures.ts';
-import { addRows, readGraphRows, type GraphRow } from './graph-csv.ts';
-import { localChannelsOf, pairsOf, type Pair } from './graph-pairs.ts';
-import { HiddenBalances, type Distribution, type HopLoad } from './hidden-balances.ts';
-import { LdkRouter, type LdkPath } from './ldk-router.ts';
+import { addRows, MAINNET, readGraphRows, withoutContradictions } from './graph-csv.ts';
+import { pairsOf, type Pair } from './graph-pairs.ts';
+import { DISTRIBUTIONS, HiddenBalances, type Distribution } from './hidden-balances.ts';
+import { LdkRouter } from './ldk-router.ts';
+import { ldkPayer, MAX_PARTS, runnelPayer, type Paid, type Payer } from './paying.ts';
+import { couldArrive } from './true-flow.ts';
 
-const count = Number(process.argv[2] ?? 100);
-const FILE = fileURLToPath(new URL('../../../test/graph/mainnet-2026-02-03.csv.gz', import.meta.url));
+const { positionals, values } = parseArgs({
+  allowPositionals: true, options: { json: { type: 'boolean', default: false }, ldk: { type: 'string', default: '150' } },
+});
+const count = Number(positionals[0] ?? 3_000);
+const ldkCount = Math.min(count, Number(values.ldk));
 const AMOUNTS_SAT = [10_000n, 100_000n, 1_000_000n];
-/** Nodes as large as one that pays often, all of whose channels are filled on its side at the beginning. */
+const AIM_SAT = 100_000n;
+/** Nodes as large as one that pays often. */
 const PAYERS = 10;
 const PAYER_CHANNELS = 10;
-/** Of one payment: what it costs a person to wait for more is not worth it. */
-const MOST_ATTEMPTS = 30;
-const MAX_PARTS = 10;
-const MAX_CLTV_DELTA = 1008;
-const FINAL_CLTV_DELTA = 42;
-const NOTHING = new Uint8Array();
-const maxFeeOf = (amountMsat: bigint): bigint => amountMsat / 100n + 50_000n;
+const FEES: Weights = { attemptCostMsat: 0, attemptCostPpm: 0, timeValuePpb: 0 };
 
-interface Attempted {
+interface Payment extends Pair {
+  readonly amountSat: bigint;
+}
+
+/** A payment, and what became of it: `impossible` where by then nobody could have made it. */
+interface Outcome extends Paid {
+  readonly amountSat: bigint;
+  readonly impossible: boolean;
+}
+
+interface Kind {
+  readonly name: string;
+  readonly count: number;
+  payer(balances: HiddenBalances, self: NodeId): Payer;
+}
+
+/** Counts of payments, as far as not said otherwise of those that could arrive. */
+interface Figures {
+  readonly balances: Distribution;
+  readonly amountSat: number;
+  readonly router: string;
+  readonly payments: number;
+  readonly impossible: number;
+  readonly arrived: number;
+  readonly failed: number;
   readonly attempts: number;
-  /** Undefined: it did not arrive. */
-  readonly arrived?: { readonly feeMsat: bigint; readonly cltvDelta: number };
+  readonly htlcs: number;
+  /** Medians of what arrived. */
+  readonly feePpm: number;
+  readonly cltvDelta: number;
+  readonly seconds: number;
 }
 
-/** Pays, or tries to: one that learns keeps what it has learned from payment to payment. */
-type Payer = (payee: NodeId, amountMsat: bigint) => Attempted;
+const show = (text: string): void => void process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${text}` : `${text}\n`);
+const newGraph = (): ChannelGraph => addRows(new ChannelGraph(), rows);
 
-const requestOf = (payee: NodeId, amountMsat: bigint): RouteRequest => ({
-  payee, amountMsat, maxFeeMsat: maxFeeOf(amountMsat), blockHeight: 900_000, finalCltvDelta: FINAL_CLTV_DELTA, expiryMargin: 0,
-  maxTotalCltvDelta: MAX_CLTV_DELTA,
-});
-
-/** This node's router; `maxParts` 1 and fees alone make it the cheapest-first one. */
-function runnelPayer(graph: ChannelGraph, balances: HiddenBalances, self: NodeId, weights: Weights, maxParts: number, learns: boolean): Payer {
-  const routerOf = (): Router =>
-    new Router({ self, chainHash: NOTHING, graph, liquidity: new Liquidity(systemClock), weights, localChannels: () => balances.localChannels(self) });
-  const kept = learns ? routerOf() : undefined;
-  return (payee, amountMsat) => {
-    const router = kept ?? routerOf();
-    let request = requestOf(payee, amountMsat);
-    for (let attempts = 1; attempts <= MOST_ATTEMPTS; attempts++) {
-      const result = router.findSplit(request, maxParts);
-      if (!result.found) return { attempts: attempts - 1 };
-      const routes = result.parts.map(({ route }) => route);
-      const failed = balances.pay(routes.map((route) => loadsOf(self, route)));
-      if (failed === undefined) {
-        for (const route of routes) router.reportOutcome({ type: 'settled', route });
-        return { attempts, arrived: { feeMsat: result.totalFeeMsat, cltvDelta: Math.max(...routes.map(({ totalCltvDelta }) => totalCltvDelta)) } };
-      }
-      const route = routes[failed.way] as Route;
-      const failure = { type: 'temporary_channel_failure', channelUpdate: NOTHING } as const;
-      const lesson = failed.hop === 0
-        ? router.reportOutcome({ type: 'not_sent', route })
-        : router.reportOutcome({ type: 'failed', route, hopIndex: failed.hop - 1, failure });
-      request = withLesson(request, lesson);
-    }
-    return { attempts: MOST_ATTEMPTS };
-  };
-}
-
-function ldkPayer(balances: HiddenBalances, self: NodeId, router: LdkRouter): Payer {
-  return (payee, amountMsat) => {
-    const failedChannels: bigint[] = [];
-    for (let attempts = 1; attempts <= MOST_ATTEMPTS; attempts++) {
-      const route = router.findRoute({
-        payer: self, payee, amountMsat, maxFeeMsat: maxFeeOf(amountMsat), finalCltvDelta: FINAL_CLTV_DELTA, maxCltvDelta: MAX_CLTV_DELTA,
-        maxParts: MAX_PARTS, failedChannels,
-      });
-      if (route === undefined) return { attempts: attempts - 1 };
-      const failed = balances.pay(route.paths.map((path) => ldkLoadsOf(self, path)));
-      if (failed === undefined) {
-        for (const path of route.paths) router.pathSettled(path);
-        return { attempts, arrived: { feeMsat: route.feeMsat, cltvDelta: Math.max(...route.paths.map(({ cltvDelta }) => cltvDelta)) } };
-      }
-      const path = route.paths[failed.way] as LdkPath;
-      const scid = path.hops[failed.hop]?.shortChannelId ?? 0n;
-      router.pathFailed(path, scid);
-      failedChannels.push(scid);
-    }
-    return { attempts: MOST_ATTEMPTS };
-  };
-}
-
-function loadsOf(self: NodeId, route: Route): HopLoad[] {
-  const htlcs = htlcsOf(route);
-  return route.hops.map(({ nodeId, shortChannelId }, index) => ({
-    from: route.hops[index - 1]?.nodeId ?? self, to: nodeId, shortChannelId, amountMsat: htlcs[index]?.amountMsat ?? 0n,
-  }));
-}
-
-function ldkLoadsOf(self: NodeId, { hops }: LdkPath): HopLoad[] {
-  return hops.map(({ nodeId, shortChannelId, amountMsat }, index) => ({
-    from: hops[index - 1]?.nodeId ?? self, to: nodeId, shortChannelId, amountMsat,
-  }));
-}
-
-/** Whether a way exists by what channels announce: no router can do anything about the rest. */
-function isPossible(graph: ChannelGraph, self: NodeId, payee: NodeId, amountMsat: bigint): boolean {
-  possible ??= new Roads(graph, new Liquidity(systemClock));
-  return findPath({ roads: possible, self, localChannels: localChannelsOf(graph, self) }, requestOf(payee, amountMsat)).found;
-}
-
-let possible: Roads | undefined;
-
-/** The same payments in the same order, over balances that begin the same. */
-function simulate(graph: ChannelGraph, distribution: Distribution, amountSat: bigint, payerOf: (self: NodeId, balances: HiddenBalances) => Payer): string[] {
-  const balances = new HiddenBalances(graph, distribution, String(amountSat));
-  const random = new SeededRandom(`payments ${amountSat}`);
-  const pairs = pairsOf(graph, `simulate ${amountSat}`);
+/** Payments of random nodes to random nodes, as many of each amount; and how many more could not have arrived as the balances lie. */
+function paymentsOver(balances: HiddenBalances): { readonly payments: readonly Payment[]; readonly impossible: number } {
+  const pairs = pairsOf(balances.graph, 'simulate');
   const next = (): Pair => pairs.next().value as Pair;
   const payers: NodeId[] = [];
   while (payers.length < PAYERS) {
     const { payer } = next();
-    if (graph.channelsOf(payer).length >= PAYER_CHANNELS) payers.push(payer);
+    if (balances.graph.channelsOf(payer).length >= PAYER_CHANNELS) payers.push(payer);
   }
-  for (const payer of payers) balances.fill(payer);
-  const paying = new Map(payers.map((self) => [self, payerOf(self, balances)]));
-  const done: Attempted[] = [];
-  while (done.length < count) {
-    const self = random.pick(payers) ?? '';
+  const random = new SeededRandom('payers');
+  const payments: Payment[] = [];
+  let impossible = 0;
+  while (payments.length < count) {
+    const payer = random.pick(payers) ?? '';
     const { payee } = next();
-    if (payee === self || !isPossible(graph, self, payee, amountSat * 1_000n)) continue;
-    done.push((paying.get(self) as Payer)(payee, amountSat * 1_000n));
+    const amountSat = AMOUNTS_SAT[payments.length % AMOUNTS_SAT.length] ?? 0n;
+    if (payer === payee) continue;
+    balances.fill(payer);
+    if (couldArrive(balances, payer, payee, amountSat * 1_000n, MAX_PARTS)) payments.push({ payer, payee, amountSat });
+    else impossible++;
   }
-  const arrived = done.flatMap((one) => (one.arrived === undefined ? [] : [{ ...one.arrived, attempts: one.attempts }]));
-  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-  const feePpm = arrived.map(({ feeMsat }) => Number((feeMsat * 1_000_000n) / (amountSat * 1_000n)));
+  return { payments, impossible };
+}
+
+function simulate({ name, payer: payerOf, count: most }: Kind, payments: readonly Payment[], drawn: HiddenBalances): Outcome[] {
+  const balances = drawn.copy(newGraph());
+  const payers = new Map<NodeId, Payer>();
+  return payments.slice(0, most).map(({ payer: self, payee, amountSat }, index) => {
+    if (index % 100 === 0) show(`${name}: payment ${index} of ${most}`);
+    const payer = payers.get(self) ?? payerOf(balances, self);
+    payers.set(self, payer);
+    balances.fill(self);
+    const paid = payer(payee, amountSat * 1_000n);
+    return { ...paid, amountSat, impossible: paid.arrived === undefined && !couldArrive(balances, self, payee, amountSat * 1_000n, MAX_PARTS) };
+  });
+}
+
+function figuresOf(balances: Distribution, router: string, amountSat: bigint, outcomes: readonly Outcome[], seconds: number): Figures {
+  const all = outcomes.filter((outcome) => outcome.amountSat === amountSat);
+  const possible = all.filter(({ impossible }) => !impossible);
+  const arrived = possible.flatMap((one) => one.arrived ?? []);
+  return {
+    balances, amountSat: Number(amountSat), router, payments: all.length, impossible: all.length - possible.length,
+    arrived: arrived.length, failed: possible.length - arrived.length,
+    attempts: possible.reduce((sum, { attempts }) => sum + attempts, 0), htlcs: possible.reduce((sum, { htlcs }) => sum + htlcs, 0),
+    feePpm: percentile(arrived.map(({ feeMsat }) => Number((feeMsat * 1_000n) / amountSat)), 50),
+    cltvDelta: percentile(arrived.map(({ cltvDelta }) => cltvDelta), 50), seconds,
+  };
+}
+
+const HEADS = ['sat', 'router', 'payments', 'impossible', 'arrive', 'fail', 'attempts each', 'HTLCs each', 'fee ppm p50', 'lock p50'];
+
+function line({ amountSat, router, payments, impossible, arrived, failed, attempts, htlcs, feePpm, cltvDelta }: Figures): string[] {
+  const share = (value: number, of: number, digits: number): string => (of === 0 ? '-' : (value / of).toFixed(digits));
   return [
-    String(amountSat), String(done.length), `${((100 * arrived.length) / done.length).toFixed(1)} %`, String(done.length - arrived.length),
-    (sum(done.map(({ attempts }) => attempts)) / done.length).toFixed(2), (sum(arrived.map(({ attempts }) => attempts)) / arrived.length).toFixed(2),
-    percentile(feePpm, 50).toFixed(0), percentile(arrived.map(({ cltvDelta }) => cltvDelta), 50).toFixed(0),
+    String(amountSat), router, String(payments), String(impossible), `${share(100 * arrived, arrived + failed, 1)} %`, String(failed),
+    share(attempts, arrived + failed, 2), share(htlcs, arrived + failed, 2), String(feePpm), String(cltvDelta),
   ];
 }
 
-const rows: readonly GraphRow[] = readGraphRows(FILE);
-const graph = addRows(new ChannelGraph(), rows);
-const ldkWith = await LdkRouter.load(rows);
-const FEES: Weights = { attemptCostMsat: 0, attemptCostPpm: 0, timeValuePpb: 0 };
-const kinds: readonly [string, (self: NodeId, balances: HiddenBalances) => Payer][] = [
-  ['cheapest first', (self, balances) => runnelPayer(graph, balances, self, FEES, 1, false)],
-  ['LDK', (self, balances) => ldkPayer(balances, self, ldkWith('default'))],
-  ['runnel, one part', (self, balances) => runnelPayer(graph, balances, self, DEFAULT_WEIGHTS, 1, true)],
-  ['runnel', (self, balances) => runnelPayer(graph, balances, self, DEFAULT_WEIGHTS, MAX_PARTS, true)],
+/** Of the failures and the attempts of the baseline, how many are left. */
+function aimOf(figures: readonly Figures[], distribution: Distribution) {
+  const of = (router: string): Figures | undefined =>
+    figures.find((one) => one.balances === distribution && one.amountSat === Number(AIM_SAT) && one.router === router && one.payments > ldkCount / AMOUNTS_SAT.length);
+  const [baseline, own] = [of(BASELINE), of(OWN)];
+  if (baseline === undefined || own === undefined) return undefined;
+  return {
+    balances: distribution, amountSat: Number(AIM_SAT), failuresLeft: own.failed / baseline.failed,
+    attemptsLeft: own.attempts / (own.arrived + own.failed) / (baseline.attempts / (baseline.arrived + baseline.failed)),
+  };
+}
+
+const BASELINE = 'cheapest first';
+const OWN = 'runnel';
+const rows = withoutContradictions(readGraphRows(MAINNET));
+const ldkWith = ldkCount === 0 ? undefined : await LdkRouter.load(rows);
+const kinds: readonly Kind[] = [
+  { name: BASELINE, count, payer: (balances, self) => runnelPayer(balances, self, FEES, MAX_PARTS) },
+  { name: `${BASELINE}, one part`, count, payer: (balances, self) => runnelPayer(balances, self, FEES, 1) },
+  { name: OWN, count, payer: (balances, self) => runnelPayer(balances, self, DEFAULT_WEIGHTS, MAX_PARTS) },
+  { name: `${OWN}, one part`, count, payer: (balances, self) => runnelPayer(balances, self, DEFAULT_WEIGHTS, 1) },
+  ...(ldkWith === undefined ? [] : [{ name: 'LDK', count: ldkCount, payer: (balances: HiddenBalances, self: NodeId) => ldkPayer(balances, self, ldkWith('default')) }]),
 ];
-const HEADS = ['', 'sat', 'payments', 'arrive', 'fail', 'attempts each', 'if it arrives', 'fee ppm p50', 'lock p50'];
-for (const distribution of ['uniform', 'lopsided'] as const) {
-  const lines: string[][] = [];
-  for (const amountSat of AMOUNTS_SAT) {
-    for (const [name, payerOf] of kinds) {
-      process.stderr.write(`${distribution} balances, ${amountSat} sat: ${name} …\n`);
-      lines.push([name, ...simulate(graph, distribution, amountSat, payerOf)]);
-    }
+
+const figures: Figures[] = [];
+for (const distribution of DISTRIBUTIONS) {
+  show(`balances ${distribution}: drawn`);
+  const drawn = HiddenBalances.draw(newGraph(), distribution);
+  const { payments, impossible } = paymentsOver(drawn);
+  const runs = kinds.map((kind) => {
+    const since = performance.now();
+    const outcomes = simulate(kind, payments, drawn);
+    return { kind, outcomes, seconds: (performance.now() - since) / 1_000 };
+  });
+  const all = runs.filter(({ kind }) => kind.count === count);
+  const rowsOf = (list: typeof runs, most: number): Figures[] =>
+    AMOUNTS_SAT.flatMap((amountSat) => list.map(({ kind, outcomes, seconds }) => figuresOf(distribution, kind.name, amountSat, outcomes.slice(0, most), seconds)));
+  const [whole, first] = [rowsOf(all, count), all.length === runs.length ? [] : rowsOf(runs, ldkCount)];
+  figures.push(...whole, ...first);
+  if (values.json) continue;
+  process.stdout.write(`\nBalances ${distribution}; ${impossible} more payments, which nobody could have made, were passed over\n${table([HEADS, ...whole.map(line)])}\n`);
+  if (first.length > 0) process.stdout.write(`\nThe first ${ldkCount} payments of these, with LDK\n${table([HEADS, ...first.map(line)])}\n`);
+}
+const aims = DISTRIBUTIONS.flatMap((distribution) => aimOf(figures, distribution) ?? []);
+if (values.json) process.stdout.write(`${JSON.stringify({ payments: count, graph: { nodes: newGraph().nodeCount, channels: rows.length }, figures, aims }, null, 2)}\n`);
+else {
+  for (const { balances, amountSat, failuresLeft, attemptsLeft } of aims) {
+    process.stdout.write(`\nBalances ${balances}, ${amountSat} sat: ${(100 * failuresLeft).toFixed(0)} % of the failures of ${BASELINE} are left, with ${(100 * attemptsLeft).toFixed(0)} % of its attempts`);
   }
-  process.stdout.write(`\nBalances ${distribution}\n${table([HEADS, ...lines])}\n`);
+  process.stdout.write('\n');
 }
 process.exit();

@@ -1,8 +1,8 @@
 import type { Labels } from './labels.ts';
-import { isWithin, refusingEdge, walkBack, type WalkedPath } from './path.ts';
-import type { Surcharge } from './frontier.ts';
+import { carry, costOf, isWithin, refusingEdge, type CarryingWay, type WalkedPath } from './path.ts';
 import type { Reach, ReachRequest } from './reach.ts';
 import { Search, type BrokenLimits, type LowerBounds, type SearchLimits, type SearchStart } from './search.ts';
+import { surchargeFor } from './surcharge.ts';
 import type { Terrain } from './terrain.ts';
 
 /** The edges of a way, from us on. Without them: no way carries the amount, or those that do break a limit. */
@@ -12,28 +12,27 @@ export interface FoundWay {
   readonly broken?: BrokenLimits;
 }
 
-/** A way that keeps to all limits, though it may not be the cheapest of those. */
-interface KnownWay {
-  readonly edges: readonly number[];
-  readonly cost: number;
-}
-
 /** The cheapest way from us to where the search starts; where the search meets its bound, the cheapest that it came by. */
 export function searchFrom(terrain: Terrain, limits: SearchLimits, start: SearchStart): FoundWay {
-  const { prices } = limits;
-  const cost = terrain.roads.scratch.reach.cost;
-  const request: ReachRequest = { measure: 'cost', amount: start.amount, prices, target: start.node };
+  const { cost } = terrain.roads.scratch.reach;
+  const request: ReachRequest = { measure: 'cost', amount: start.amount, prices: limits.prices, target: start.node };
   const met = cost.meet(terrain, request);
   if (met === undefined) return {};
-  const known = carryingWay(terrain, request, start, met.edges);
-  if (known === undefined || !isWithin(known, limits)) return searchWithin(terrain, limits, start, known);
-  const knownCost = costOf(known, limits);
-  cost.widen(terrain, request, knownCost - costOf(start, limits));
+  const known = carryingWay(terrain, limits, request, start, met.edges);
+  if (known === undefined || !isWithin(known.walked, limits)) return searchWithin(terrain, limits, start, known?.walked);
+  // All costs are integers.
+  const spent = costOf(start, limits);
+  if (known.cost - spent - met.length < 1) return known;
+  cost.widen(terrain, request, known.cost - spent - 1);
   // Most often the limits do not matter; then a node needs fewer labels.
-  const way = exactly(terrain, limits, start, { kind: 'cost', cost, knownCost });
-  const walked = way.edges && walkBack(terrain, prices, way.edges, start);
-  return walked !== undefined && isWithin(walked, limits) ? way : searchWithin(terrain, limits, start, walked);
+  const bounds: LowerBounds = { kind: 'cost', cost, knownCost: known.cost };
+  const cheaper = exactly(terrain, limits, start, bounds);
+  const way = cheaper.edges && carry(terrain, limits, cheaper.edges, start);
+  if (way === undefined) return known;
+  return isWithin(way.walked, limits) ? way : orElse(exactly(terrain, limits, start, { ...bounds, isLimited: true }), known);
 }
+
+const orElse = (way: FoundWay, known: FoundWay): FoundWay => (way.edges === undefined ? known : way);
 
 /** How often another way is looked for, where a channel is too small for the fees that come on top. */
 const DETOURS = 8;
@@ -42,17 +41,18 @@ const DETOURS = 8;
  * The way, if it carries the amount and all fees; else, one after the other, ways around the channels that do not. Leaves
  * the distances as after a `meet` without detours.
  */
-function carryingWay(terrain: Terrain, request: ReachRequest, start: SearchStart, edges: readonly number[]): WalkedPath | undefined {
-  const { prices } = request;
-  const direct = walkBack(terrain, prices, edges, start);
+function carryingWay(
+  terrain: Terrain, limits: SearchLimits, request: ReachRequest, start: SearchStart, edges: readonly number[],
+): CarryingWay | undefined {
+  const direct = carry(terrain, limits, edges, start);
   if (direct !== undefined) return direct;
   const reach = terrain.roads.scratch.reach.cost;
   const closed: number[] = [];
-  let found: WalkedPath | undefined;
+  let found: CarryingWay | undefined;
   for (let way: readonly number[] | undefined = edges; way !== undefined && found === undefined && closed.length < DETOURS; ) {
-    closed.push(refusingEdge(terrain, prices, way, start) as number);
+    closed.push(refusingEdge(terrain, limits.prices, way, start) as number);
     way = terrain.without(closed, [], () => reach.meet(terrain, request))?.edges;
-    found = way && walkBack(terrain, prices, way, start);
+    found = way && carry(terrain, limits, way, start);
   }
   reach.meet(terrain, request);
   return found;
@@ -63,20 +63,19 @@ function searchWithin(terrain: Terrain, limits: SearchLimits, start: SearchStart
   const { prices } = limits;
   const found = broken && surchargeFor(terrain, limits, start, broken);
   if (found !== undefined) {
-    const { way, surcharge } = found;
+    const { way, surcharge, atLeast } = found;
+    if (way.cost - atLeast < 1) return way;
     const mixed = terrain.roads.scratch.reach.mixed;
     const request: ReachRequest = { measure: 'mixed', surcharge, amount: start.amount, prices, target: start.node };
-    mixed.meet(terrain, request);
-    const spared = surcharge.ofFee * (limits.maxAmount - start.amount) + surcharge.ofBlock * (limits.maxCltvDelta - start.cltv);
-    mixed.widen(terrain, request, way.cost - costOf(start, limits) + spared + 1);
-    const best = exactly(terrain, limits, start, { kind: 'mixed', mixed, surcharge, knownCost: way.cost });
-    return best.edges === undefined ? way : best;
+    const met = mixed.meet(terrain, request);
+    mixed.widen(terrain, request, way.cost - atLeast + (met?.length ?? 0) + 1);
+    return orElse(exactly(terrain, limits, start, { kind: 'mixed', mixed, surcharge, knownCost: way.cost }), way);
   }
   const bounds = { cost: reachBy('cost'), fee: reachBy('fee'), blocks: reachBy('blocks'), hops: reachBy('hops') };
-  const ways = Object.values(bounds).flatMap((reach) => keptWay(terrain, limits, start, reach.pathTo(terrain, start.node)) ?? []);
-  const [best] = ways.sort((a, b) => a.cost - b.cost);
+  const ways = Object.values(bounds).flatMap((reach) => carry(terrain, limits, reach.pathTo(terrain, start.node), start) ?? []);
+  const [best] = ways.filter(({ walked }) => isWithin(walked, limits)).sort((a, b) => a.cost - b.cost);
   const way = exactly(terrain, limits, start, { kind: 'limits', limits: bounds, knownCost: best?.cost ?? Infinity });
-  return way.exhausted === true && best !== undefined ? best : way;
+  return best === undefined ? way : orElse(way, best);
 
   function reachBy(measure: 'cost' | 'fee' | 'blocks' | 'hops'): Reach {
     const reach = terrain.roads.scratch.reach[measure];
@@ -85,63 +84,16 @@ function searchWithin(terrain: Terrain, limits: SearchLimits, start: SearchStart
   }
 }
 
-/** Tries of a surcharge: each quadruples it, or halves the distance between one that is too low and one that is not. */
-const TRIES = 7;
-
-/**
- * The smallest surcharge under which the cheapest way keeps to the limits, nearly (a Lagrange multiplier): that way is a
- * good one, and the surcharge tells how much cheaper any other could be. It is on fees, on blocks or on both, as ways have
- * `broken` those limits. Undefined if no surcharge helps.
- */
-function surchargeFor(
-  terrain: Terrain, limits: SearchLimits, start: SearchStart, broken: WalkedPath,
-): { readonly way: KnownWay; readonly surcharge: Surcharge } | undefined {
-  const { prices } = limits;
-  const budget = Math.max(limits.maxAmount - limits.amount, 1);
-  const reach = terrain.roads.scratch.reach.mixed;
-  let [low, high, scale] = [0, Infinity, 1 / 4];
-  let isOnFees = broken.amount > limits.maxAmount;
-  let isOnBlocks = broken.cltv > limits.maxCltvDelta;
-  // Nothing but hops is short: no surcharge makes a way shorter.
-  if (!isOnFees && !isOnBlocks) return undefined;
-  let found: { readonly way: KnownWay; readonly surcharge: Surcharge } | undefined;
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    // As much for all the blocks that are allowed as for all the fees; nothing for what is not short.
-    const surcharge = { ofFee: isOnFees ? scale : 0, ofBlock: isOnBlocks ? (scale * budget) / Math.max(limits.maxCltvDelta, 1) : 0 };
-    const met = reach.meet(terrain, { measure: 'mixed', surcharge, amount: start.amount, prices, target: start.node });
-    const walked = met && walkBack(terrain, prices, met.edges, start);
-    if (met !== undefined && walked !== undefined && isWithin(walked, limits)) {
-      const way = { edges: met.edges, cost: costOf(walked, limits) };
-      high = scale;
-      found = { surcharge, way: found === undefined || way.cost <= found.way.cost ? way : found.way };
-    } else low = scale;
-    if (walked !== undefined && found === undefined) {
-      isOnFees ||= walked.amount > limits.maxAmount;
-      isOnBlocks ||= walked.cltv > limits.maxCltvDelta;
-    }
-    scale = high === Infinity ? scale * 4 : (low + high) / 2;
-  }
-  return found;
-}
-
 function exactly(terrain: Terrain, limits: SearchLimits, start: SearchStart, bounds: LowerBounds): FoundWay {
   const { labels, best, exhausted, broken } = new Search(terrain, limits, bounds).run(start);
   return best === -1 ? (exhausted ? { exhausted } : { broken }) : { edges: edgesOf(labels, best) };
 }
 
 /** The edges from a label to where the search began. */
-export function edgesOf(labels: Labels, from: number): number[] {
+function edgesOf(labels: Labels, from: number): number[] {
   const edges: number[] = [];
   for (let label = from; labels.parent[label] !== -1; label = labels.parent[label] as number) {
     edges.push(labels.edge[label] as number);
   }
   return edges;
 }
-
-/** The way, with what it costs once fees are paid on fees; undefined if it does not carry that, or breaks a limit. */
-function keptWay(terrain: Terrain, limits: SearchLimits, start: SearchStart, edges: readonly number[]): KnownWay | undefined {
-  const walked = walkBack(terrain, limits.prices, edges, start);
-  return walked !== undefined && isWithin(walked, limits) ? { edges, cost: costOf(walked, limits) } : undefined;
-}
-
-const costOf = ({ amount, risk }: Pick<WalkedPath, 'amount' | 'risk'>, limits: SearchLimits): number => amount + risk - limits.amount;

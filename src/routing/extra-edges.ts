@@ -37,15 +37,15 @@ export class ExtraEdges {
     this.#firstId = firstId;
   }
 
-  get size(): number {
-    return this.#all.length;
+  get nextId(): number {
+    return this.#firstId + this.#all.length;
   }
 
-  add(edge: Omit<ExtraEdge, 'id'>): void {
-    const numbered = { ...edge, id: this.#firstId + this.#all.length };
-    this.#all.push(numbered);
-    append(this.#into, edge.to, numbered);
-    append(this.#outOf, edge.from, numbered);
+  /** With `nextId` for its id. */
+  add(edge: ExtraEdge): void {
+    this.#all.push(edge);
+    append(this.#into, edge.to, edge);
+    append(this.#outOf, edge.from, edge);
   }
 
   get(id: number): ExtraEdge {

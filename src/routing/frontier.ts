@@ -62,8 +62,8 @@ export class Frontier {
     this.radius = 0;
   }
 
-  get isEmpty(): boolean {
-    return this.#heap.size === 0;
+  get size(): number {
+    return this.#heap.size;
   }
 
   /** The least distance that a node can have. */
@@ -173,11 +173,11 @@ export class Frontier {
     const isForward = this.#side === 'forward';
     const key = this.distance[node] as number;
     for (const edge of isForward ? terrain.extraOutOf(node) : terrain.extraInto(node)) {
-      if (!carries(terrain, edge, metric)) continue;
+      const other = isForward ? edge.to : edge.from;
+      if ((this.distance[other] as number) <= key || !carries(terrain, edge, metric)) continue;
       if (!isForward && !edge.isLocal && !mayForward(terrain, edge.from)) continue;
       const length = lengthOf(terrain, edge, metric);
-      const reached = metric.measure === 'narrowness' ? Math.max(key, length) : key + length;
-      this.improve(isForward ? edge.to : edge.from, reached, edge.id);
+      this.improve(other, metric.measure === 'narrowness' ? Math.max(key, length) : key + length, edge.id);
     }
   }
 }

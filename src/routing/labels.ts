@@ -35,13 +35,11 @@ export class Labels {
    *   each of fee, amount, lock and price never falls when the amount rises. (A minimum of a channel is no exception, since
    *   smaller amounts are raised to it.)
    * - `exact`: the same without the limits on lock and hops.
-   * - `quick`: it costs no more in all. That may keep the one with the larger amount, which loses later on.
    */
   add(
     node: number, amount: number, risk: number, cltv: number, hops: number, edge: number, parent: number, comparison: Comparison,
   ): number {
     const bounded = comparison === 'limited';
-    const isQuick = comparison === 'quick';
     let previous = -1;
     for (let other = this.firstOf[node] as number; other !== -1; ) {
       const next = this.next[other] as number;
@@ -49,11 +47,10 @@ export class Labels {
       const otherRisk = this.risk[other] as number;
       const otherCltv = this.cltv[other] as number;
       const otherHops = this.hops[other] as number;
-      if (isQuick && otherAmount + otherRisk <= amount + risk) return -1;
       if (otherAmount <= amount && otherRisk <= risk && (!bounded || (otherCltv <= cltv && otherHops <= hops))) {
         return -1;
       }
-      if (isQuick || (amount <= otherAmount && risk <= otherRisk && (!bounded || (cltv <= otherCltv && hops <= otherHops)))) {
+      if (amount <= otherAmount && risk <= otherRisk && (!bounded || (cltv <= otherCltv && hops <= otherHops))) {
         this.dead[other] = 1;
         if (previous === -1) this.firstOf[node] = next;
         else this.next[previous] = next;
@@ -91,6 +88,6 @@ export class Labels {
   }
 }
 
-export type Comparison = 'limited' | 'exact' | 'quick';
+export type Comparison = 'limited' | 'exact';
 
 const INITIAL = 256;

@@ -95,7 +95,7 @@ export class Liquidity {
 
   /** Puts back what an earlier run has learned; what is known already stands. */
   restore(edge: ChannelDirection, bounds: LiquidityBounds): void {
-    const key = keyOf(edge);
+    const key = directionKeyOf(edge);
     if (this.#bounds.has(key) || this.#bounds.size >= this.#options.maxEntries) return;
     this.#bounds.set(key, bounds);
     for (const listener of this.#listeners) listener.directionLearned(edge, bounds);
@@ -163,7 +163,7 @@ export class Liquidity {
 
   /** What is known of a direction, undefined if nothing is. */
   boundsOf(edge: ChannelDirection): LiquidityBounds | undefined {
-    return this.#bounds.get(keyOf(edge));
+    return this.#bounds.get(directionKeyOf(edge));
   }
 
   /** All directions of which something is known. */
@@ -204,7 +204,7 @@ export class Liquidity {
   }
 
   #change(edge: ChannelDirection, change: (bounds: LiquidityBounds) => void): void {
-    const key = keyOf(edge);
+    const key = directionKeyOf(edge);
     const { maxEntries } = this.#options;
     const bounds = this.#bounds.get(key) ?? {
       lower: 0, lowerAt: 0, upper: Infinity, upperAt: 0, failure: undefined,
@@ -247,7 +247,8 @@ export function probabilityOf({ lower, upper, works }: Estimate, amount: number)
   return amount >= upper ? 0 : (works * (upper - amount)) / (upper - lower);
 }
 
-const keyOf = ({ shortChannelId, direction }: ChannelDirection): bigint => (shortChannelId << 1n) | BigInt(direction);
+/** The short channel id and the direction's bit. */
+export const directionKeyOf = ({ shortChannelId, direction }: ChannelDirection): bigint => (shortChannelId << 1n) | BigInt(direction);
 
 const edgeOf = (key: bigint): ChannelDirection => ({ shortChannelId: key >> 1n, direction: (key & 1n) === 0n ? 0 : 1 });
 

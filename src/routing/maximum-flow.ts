@@ -1,5 +1,4 @@
 import { CAPACITY, EDGE, EDGE_FIELDS, OTHER } from './edge-lists.ts';
-import type { ExtraEdge } from './extra-edges.ts';
 import { EDGE_LOADED, NODE_EXCLUDED, type Terrain } from './terrain.ts';
 
 /** A way of a flow, from us to the payee, and what takes it. */
@@ -13,11 +12,8 @@ export interface Flow {
   readonly ways: readonly FlowWay[];
 }
 
-/** How an edge is used on an augmenting way: with the flow, or against what flows over it. */
-interface Arc {
-  readonly edge: number;
-  readonly isForward: boolean;
-}
+/** How an edge is used on an augmenting way: twice its number with the flow, and one more against what flows over it. */
+type Arc = number;
 
 export interface FlowRequest {
   readonly wanted: number;
@@ -30,7 +26,7 @@ export interface FlowRequest {
 /**
  * How much could be sent to the payee in parts of at least `least`, up to `wanted`: the maximum flow through all channels
  * by what they announce, fees and minima left aside. Ford and Fulkerson with scaling: wide ways first, so that some dozens
- * of searches do.
+ * of searches do, each from both ends at once, and on from where there is less to look at.
  */
 export function maximumFlow(terrain: Terrain, { wanted, least, growth = 1 }: FlowRequest): Flow {
   const flows = new Flows(terrain, growth);
@@ -48,68 +44,169 @@ export function maximumFlow(terrain: Terrain, { wanted, least, growth = 1 }: Flo
 }
 
 const UNREACHED = -1;
-const AT_SOURCE = -2;
+const AT_END = -2;
+
+/** What a search has reached from one end. */
+class Reached {
+  /** By node, the arc by which it was reached. */
+  readonly via: Int32Array;
+  readonly #queue: Int32Array;
+  #first = 0;
+  #last = 0;
+
+  constructor(nodeSlots: number) {
+    this.via = new Int32Array(nodeSlots);
+    this.#queue = new Int32Array(nodeSlots);
+  }
+
+  begin(end: number): void {
+    this.via.fill(UNREACHED);
+    this.via[end] = AT_END;
+    this.#queue[0] = end;
+    this.#first = 0;
+    this.#last = 1;
+  }
+
+  /** How many nodes are still to be looked at. */
+  get waiting(): number {
+    return this.#last - this.#first;
+  }
+
+  next(): number {
+    return this.#queue[this.#first++] as number;
+  }
+
+  add(node: number, arc: Arc): void {
+    this.via[node] = arc;
+    this.#queue[this.#last++] = node;
+  }
+}
+
+/** Edges with a flow, by a node at one of their ends. */
+class EdgesByNode {
+  readonly #edges = new Map<number, Set<number>>();
+
+  add(node: number, edge: number): void {
+    this.#edges.set(node, (this.#edges.get(node) ?? new Set()).add(edge));
+  }
+
+  delete(node: number, edge: number): void {
+    this.#edges.get(node)?.delete(edge);
+  }
+
+  at(node: number): Iterable<number> {
+    return this.#edges.get(node) ?? NONE;
+  }
+}
+
+const NONE: readonly number[] = [];
 
 class Flows {
   readonly #terrain: Terrain;
   readonly #growth: number;
   readonly #flow = new Map<number, number>();
-  /** By the node that they lead into: the edges with a flow. */
-  readonly #into = new Map<number, Set<number>>();
+  readonly #into = new EdgesByNode();
+  readonly #outOf = new EdgesByNode();
+  readonly #fromSource: Reached;
+  readonly #fromPayee: Reached;
 
   constructor(terrain: Terrain, growth: number) {
     this.#terrain = terrain;
     this.#growth = growth;
+    this.#fromSource = new Reached(terrain.nodeSlots);
+    this.#fromPayee = new Reached(terrain.nodeSlots);
   }
 
-  room({ edge, isForward }: Arc): number {
+  room(arc: Arc): number {
+    const edge = arc >> 1;
     const flow = this.#flow.get(edge) ?? 0;
-    return isForward ? this.#mostOf(edge) - flow : flow;
+    return (arc & 1) === 0 ? this.#mostOf(edge) - flow : flow;
   }
 
-  push({ edge, isForward }: Arc, amount: number): void {
-    const flow = (this.#flow.get(edge) ?? 0) + (isForward ? amount : -amount);
-    const to = this.#terrain.toOf(edge);
-    const into = this.#into.get(to) ?? new Set();
-    this.#into.set(to, into);
+  push(arc: Arc, amount: number): void {
+    const edge = arc >> 1;
+    const flow = (this.#flow.get(edge) ?? 0) + ((arc & 1) === 0 ? amount : -amount);
+    const [from, to] = [this.#terrain.fromOf(edge), this.#terrain.toOf(edge)];
     if (flow === 0) {
       this.#flow.delete(edge);
-      into.delete(edge);
+      this.#into.delete(to, edge);
+      this.#outOf.delete(from, edge);
     } else {
       this.#flow.set(edge, flow);
-      into.add(edge);
+      this.#into.add(to, edge);
+      this.#outOf.add(from, edge);
     }
   }
 
-  /** A shortest way with at least so much room on each arc. */
+  /** A short way with at least so much room on each arc. */
   augmenting(narrowest: number): Arc[] | undefined {
+    const { source, payee } = this.#terrain;
+    this.#fromSource.begin(source);
+    this.#fromPayee.begin(payee);
+    for (;;) {
+      const isForward = this.#fromSource.waiting <= this.#fromPayee.waiting;
+      const [own, other] = isForward ? [this.#fromSource, this.#fromPayee] : [this.#fromPayee, this.#fromSource];
+      if (own.waiting === 0) return undefined;
+      const meeting = this.#expand(own, other, own.next(), isForward, narrowest);
+      if (meeting !== undefined) return this.#wayOver(meeting);
+    }
+  }
+
+  /** Looks at all arcs at a node: out of it on the side of the source, into it on the payee's. Returns a node that both sides have reached. */
+  #expand(own: Reached, other: Reached, node: number, isForward: boolean, narrowest: number): number | undefined {
     const terrain = this.#terrain;
-    const { source, payee, nodeSlots } = terrain;
-    // By node, the arc by which it was reached: twice its edge, and one more against the edge.
-    const via = new Int32Array(nodeSlots).fill(UNREACHED);
-    const queue = new Int32Array(nodeSlots);
-    let last = 0;
-    queue[last++] = source;
-    via[source] = AT_SOURCE;
-    const reach = (node: number, edge: number, isForward: boolean): void => {
-      if (via[node] !== UNREACHED || this.room({ edge, isForward }) < narrowest) return;
-      via[node] = 2 * edge + (isForward ? 0 : 1);
-      queue[last++] = node;
+    const { roads, graphNodes, source, edgeMask } = terrain;
+    const { via } = own;
+    const reach = (next: number, arc: Arc): boolean => {
+      if (via[next] !== UNREACHED || this.room(arc) < narrowest) return false;
+      own.add(next, arc);
+      return other.via[next] !== UNREACHED;
     };
-    for (let place = 0; place < last && via[payee] === UNREACHED; place++) {
-      const node = queue[place] as number;
-      this.#eachOut(node, narrowest, (edge, to) => reach(to, edge, true));
-      for (const edge of this.#into.get(node) ?? []) reach(terrain.fromOf(edge), edge, false);
+    // Whatever flows already may be taken back.
+    for (const edge of (isForward ? this.#into : this.#outOf).at(node)) {
+      const next = isForward ? terrain.fromOf(edge) : terrain.toOf(edge);
+      if (reach(next, 2 * edge + 1)) return next;
     }
-    if (via[payee] === UNREACHED) return undefined;
+    if (isForward && node !== source && !this.#forwards(node)) return undefined;
+    for (const { id, from, to, disabled } of isForward ? terrain.extraOutOf(node) : terrain.extraInto(node)) {
+      const next = isForward ? to : from;
+      if (disabled || terrain.isExcluded(id) || !(next === source || isForward || this.#forwards(next))) continue;
+      if (reach(next, 2 * id)) return next;
+    }
+    if (node >= graphNodes || node === source) return undefined;
+    const { edges, begin, count } = isForward ? roads.outOf : roads.into;
+    const first = (begin[node] as number) * EDGE_FIELDS;
+    const end = first + (count[node] as number) * EDGE_FIELDS;
+    for (let at = first; at < end; at += EDGE_FIELDS) {
+      const next = edges[at + OTHER] as number;
+      if (via[next] !== UNREACHED || next === source || (edges[at + CAPACITY] as number) < narrowest) continue;
+      const edge = edges[at + EDGE] as number;
+      // What other parts hold takes from an edge's room, but does not close it.
+      if (edgeMask[edge] !== 0 && edgeMask[edge] !== EDGE_LOADED) continue;
+      if ((isForward || this.#forwards(next)) && reach(next, 2 * edge)) return next;
+    }
+    return undefined;
+  }
+
+  #wayOver(meeting: number): Arc[] {
+    const { source, payee } = this.#terrain;
     const way: Arc[] = [];
-    for (let node = payee; node !== source; ) {
-      const arc = via[node] as number;
-      const [edge, isForward] = [arc >> 1, (arc & 1) === 0];
-      way.push({ edge, isForward });
-      node = isForward ? terrain.fromOf(edge) : terrain.toOf(edge);
+    for (let node = meeting; node !== source; ) {
+      const arc = this.#fromSource.via[node] as number;
+      way.unshift(arc);
+      node = this.#endOf(arc, 'from');
     }
-    return way.reverse();
+    for (let node = meeting; node !== payee; ) {
+      const arc = this.#fromPayee.via[node] as number;
+      way.push(arc);
+      node = this.#endOf(arc, 'to');
+    }
+    return way;
+  }
+
+  #endOf(arc: Arc, end: 'from' | 'to'): number {
+    const isBeginning = (end === 'from') === ((arc & 1) === 0);
+    return isBeginning ? this.#terrain.fromOf(arc >> 1) : this.#terrain.toOf(arc >> 1);
   }
 
   /** Takes the flow apart into ways, the widest it can at each step. */
@@ -122,38 +219,23 @@ class Flows {
       let node = payee;
       while (node !== source && !seen.has(node)) {
         seen.add(node);
-        const into = [...(this.#into.get(node) ?? [])];
+        const into = [...this.#into.at(node)];
         if (into.length === 0) return ways;
         const widest = into.reduce((a, b) => ((this.#flow.get(b) ?? 0) > (this.#flow.get(a) ?? 0) ? b : a));
         edges.unshift(widest);
         node = this.#terrain.fromOf(widest);
       }
       const amount = Math.min(...edges.map((edge) => this.#flow.get(edge) ?? 0));
-      for (const edge of edges) this.push({ edge, isForward: true }, -amount);
+      for (const edge of edges) this.push(2 * edge, -amount);
       // A circle of the flow carries nothing to the payee: it is only taken away.
       if (node === source) ways.push({ edges, amount });
     }
   }
 
-  #eachOut(node: number, narrowest: number, visit: (edge: number, to: number) => void): void {
-    const { roads, graphNodes, arrays, nodeMask, source, edgeMask } = this.#terrain;
-    const isForwarding = node === source || ((nodeMask[node] as number) & NODE_EXCLUDED) === 0;
-    if (!isForwarding || (node < graphNodes && node !== source && arrays.nodeUsable[node] === 0)) return;
-    for (const edge of this.#terrain.extraOutOf(node)) if (this.#isOpen(edge)) visit(edge.id, edge.to);
-    if (node >= graphNodes || node === source) return;
-    const { edges, begin, count } = roads.outOf;
-    const from = (begin[node] as number) * EDGE_FIELDS;
-    const end = from + (count[node] as number) * EDGE_FIELDS;
-    for (let at = from; at < end; at += EDGE_FIELDS) {
-      if ((edges[at + CAPACITY] as number) < narrowest) continue;
-      const edge = edges[at + EDGE] as number;
-      // What other parts hold takes from an edge's room, but does not close it.
-      if (edgeMask[edge] === 0 || edgeMask[edge] === EDGE_LOADED) visit(edge, edges[at + OTHER] as number);
-    }
-  }
-
-  #isOpen({ id, disabled }: ExtraEdge): boolean {
-    return !disabled && !this.#terrain.isExcluded(id);
+  /** BOLT 7: no payment is routed through a node with unknown even features. */
+  #forwards(node: number): boolean {
+    const { graphNodes, arrays, nodeMask } = this.#terrain;
+    return ((nodeMask[node] as number) & NODE_EXCLUDED) === 0 && (node >= graphNodes || arrays.nodeUsable[node] === 1);
   }
 
   #mostOf(edge: number): number {

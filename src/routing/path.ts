@@ -97,6 +97,22 @@ export function walkBack(terrain: Terrain, prices: Prices, edges: readonly numbe
   return { steps, amount, risk, cltv, hops: start.hops + edges.length };
 }
 
+/** A way that carries the amount and all fees, whatever limits it breaks. */
+export interface CarryingWay {
+  readonly edges: readonly number[];
+  readonly walked: WalkedPath;
+  /** Beside the amount itself, in msat. */
+  readonly cost: number;
+}
+
+/** The way with what it costs once fees are paid on fees; undefined if it does not carry that. */
+export function carry(terrain: Terrain, limits: SearchLimits, edges: readonly number[], start: SearchStart): CarryingWay | undefined {
+  const walked = walkBack(terrain, limits.prices, edges, start);
+  return walked && { edges, walked, cost: costOf(walked, limits) };
+}
+
+export const costOf = ({ amount, risk }: Pick<WalkedPath, 'amount' | 'risk'>, limits: SearchLimits): number => amount + risk - limits.amount;
+
 /** Of edges that cannot be walked: the one that does not carry what it would have to. */
 export function refusingEdge(terrain: Terrain, prices: Prices, edges: readonly number[], start: SearchStart): number | undefined {
   let { amount } = start;

@@ -6,8 +6,8 @@ export interface ReachRequest extends Metric {
   readonly target: number;
   /** Does not stop at the target. */
   readonly everywhere?: boolean;
-  /** Goes on past the target until distances are so many times its own. */
-  readonly beyond?: number;
+  /** Of `meet`: only a shorter way than this is of interest. */
+  readonly within?: number;
 }
 
 /**
@@ -24,13 +24,13 @@ export class Reach {
 
   /** Searches from us until the target is reached, or everywhere. False: there is no way. */
   run(terrain: Terrain, request: ReachRequest): boolean {
-    const { target, everywhere = false, beyond = 1 } = request;
+    const { target, everywhere = false } = request;
     const forward = this.#begin(terrain, request.measure === 'narrowness' ? -Infinity : 0);
     const horizon: Horizon = { farthest: Infinity, atLeast: nothing };
     const { distance } = forward;
     forward.expand(terrain, request, terrain.source, target, horizon);
     for (let node = forward.next(); node !== -1; node = forward.next()) {
-      if (!everywhere) horizon.farthest = (distance[target] as number) * beyond;
+      if (!everywhere) horizon.farthest = distance[target] as number;
       if (!everywhere && (distance[node] as number) >= horizon.farthest) break;
       if (node !== target) forward.expand(terrain, request, node, target, horizon);
     }
@@ -43,38 +43,42 @@ export class Reach {
    * Finds the shortest way to the target alone, from both ends at once, which takes a fraction of the time. Then `widen`
    * is to be called before distances are asked for. Undefined: there is no way.
    */
-  meet(terrain: Terrain, request: ReachRequest): { readonly edges: readonly number[] } | undefined {
-    const { target } = request;
+  meet(terrain: Terrain, request: ReachRequest): { readonly edges: readonly number[]; readonly length: number } | undefined {
+    const { target, within = Infinity } = request;
     const forward = this.#begin(terrain, 0);
     const backward = this.#backward;
     backward.reset(terrain.nodeSlots);
     backward.distance[target] = 0;
     const { source } = terrain;
-    let shortest = Infinity;
+    let shortest = within;
     let meeting = -1;
-    const horizon: Horizon = { farthest: Infinity, atLeast: nothing };
-    const advance = (own: Frontier, other: Frontier, node: number, goal: number): void => {
+    // What each side has found bounds what is left of a way on the other's.
+    const ahead: Horizon = { farthest: within, atLeast: (node) => backward.atLeast(node) };
+    const behind: Horizon = { farthest: within, atLeast: (node) => forward.atLeast(node) };
+    const advance = (isForward: boolean, node: number): void => {
+      const [own, other] = isForward ? [forward, backward] : [backward, forward];
       const length = (own.distance[node] as number) + (other.distance[node] as number);
       if (length < shortest) {
         shortest = length;
         meeting = node;
-        horizon.farthest = widened(length);
+        ahead.farthest = widened(length);
+        behind.farthest = widened(length);
       }
-      if (node !== goal) own.expand(terrain, request, node, goal, horizon);
+      const goal = isForward ? target : source;
+      if (node !== goal) own.expand(terrain, request, node, goal, isForward ? ahead : behind);
     };
-    advance(forward, backward, source, target);
-    advance(backward, forward, target, source);
+    advance(true, source);
+    advance(false, target);
     // A way through a node that neither has looked at is as long as both radii, at least.
     while (forward.radius + backward.radius < shortest) {
-      const isForward = forward.radius <= backward.radius;
-      const own = isForward ? forward : backward;
-      const node = own.next();
+      const isForward = forward.size <= backward.size;
+      const node = (isForward ? forward : backward).next();
       if (node === -1) break;
-      advance(own, isForward ? backward : forward, node, isForward ? target : source);
+      advance(isForward, node);
     }
     if (meeting === -1) return undefined;
     this.#widest = widened(shortest);
-    return { edges: [...this.pathTo(terrain, meeting), ...this.#pathFrom(terrain, meeting, target)] };
+    return { edges: [...this.pathTo(terrain, meeting), ...this.#pathFrom(terrain, meeting, target)], length: shortest };
   }
 
   /** After `meet`: the distances of all nodes on ways to the target that are no longer than `longest`; others are infinite. */

@@ -7,8 +7,6 @@ export class Scratch {
   readonly reach: Readonly<Record<Measure, Reach>> = {
     cost: new Reach(), fee: new Reach(), blocks: new Reach(), hops: new Reach(), mixed: new Reach(), narrowness: new Reach(),
   };
-  /** For units of a payment in parts, beside searches for single ones. */
-  readonly unitReach = new Reach();
   edgeMask = new Uint8Array(0);
   nodeMask = new Uint8Array(0);
   readonly #edges: number[] = [];
@@ -28,8 +26,9 @@ export class Scratch {
 
   /** Adds bits to a node's marks. */
   markNode(node: number, bits: number): void {
-    this.nodeMask[node] = (this.nodeMask[node] as number) | bits;
-    this.#nodes.push(node);
+    const before = this.nodeMask[node] as number;
+    if (before === 0) this.#nodes.push(node);
+    this.nodeMask[node] = before | bits;
   }
 
   clear(): void {

@@ -1,3 +1,4 @@
+import { EDGE, EDGE_FIELDS, MOST, OTHER } from './edge-lists.ts';
 import { TypedHeap } from './heap.ts';
 import { Labels, type Comparison } from './labels.ts';
 import { stepOver } from './path.ts';
@@ -39,11 +40,11 @@ export interface LimitBounds {
   readonly hops: Reach;
 }
 
-/** What is known before the exact search. */
+/** What is known before the exact search, which looks for what costs less than `knownCost`. */
 export type LowerBounds = { readonly knownCost: number } & (
-  /** The limits do not matter, as it seems: how far each node is from us at least, by cost. `isQuick`: the best is not asked for. */
-  | { readonly kind: 'cost'; readonly cost: Reach; readonly isQuick?: boolean }
-  /** They matter, and the cost of a way that keeps to them is known: distances by the cost with a surcharge. */
+  /** How far each node is from us at least, by cost. Unless `isLimited` the limits on lock and hops do not matter, as it seems. */
+  | { readonly kind: 'cost'; readonly cost: Reach; readonly isLimited?: boolean }
+  /** They matter, and every cheap way breaks them: distances by the cost with a surcharge. */
   | { readonly kind: 'mixed'; readonly mixed: Reach; readonly surcharge: Surcharge }
   /** They matter, and no way is known. */
   | { readonly kind: 'limits'; readonly limits: LimitBounds }
@@ -82,7 +83,7 @@ export class Search {
     htlc_minimum: new Set<number>(), fee_limit: new Set<number>(), cltv_limit: new Set<number>(), hop_limit: new Set<number>(),
   };
   #best = -1;
-  /** What is as dear is still looked at: the known way is found once more. */
+  /** Costs are integers. */
   #highestCost: number;
 
   constructor(terrain: Terrain, limits: SearchLimits, bounds: LowerBounds) {
@@ -90,7 +91,7 @@ export class Search {
     this.#limits = limits;
     this.#bounds = bounds;
     this.#labels = new Labels(terrain.nodeSlots);
-    this.#highestCost = bounds.knownCost;
+    this.#highestCost = bounds.knownCost - 1;
   }
 
   run({ node, amount, risk, cltv, hops }: SearchStart): SearchOutcome {
@@ -109,13 +110,8 @@ export class Search {
     return { labels, best: this.#best, exhausted, broken: this.#broken };
   }
 
-  get #isBounded(): boolean {
-    return this.#bounds.kind !== 'cost';
-  }
-
   get #comparison(): Comparison {
-    if (this.#bounds.kind !== 'cost') return 'limited';
-    return this.#bounds.isQuick === true ? 'quick' : 'exact';
+    return this.#bounds.kind === 'cost' && this.#bounds.isLimited !== true ? 'exact' : 'limited';
   }
 
   /** What a way through the node costs at least, if from there on it costs and needs so much. */
@@ -138,15 +134,19 @@ export class Search {
       for (const { id, from } of terrain.extraInto(node)) this.#extend(label, id, from);
     }
     if (node >= terrain.graphNodes) return;
-    const { nextInto, firstInto, ends } = terrain.arrays;
+    const { edges, begin, count } = terrain.roads.into;
     const cost = this.#costOf(label);
     const amount = this.#labels.amount[label] as number;
     const cltv = this.#labels.cltv[label] as number;
-    for (let edge = firstInto[node] as number; edge !== -1; edge = nextInto[edge] as number) {
-      const from = ends[edge] as number;
+    const first = (begin[node] as number) * EDGE_FIELDS;
+    const end = first + (count[node] as number) * EDGE_FIELDS;
+    for (let at = first; at < end; at += EDGE_FIELDS) {
+      // The edges that carry most come first.
+      if ((edges[at + MOST] as number) < amount) break;
+      const from = edges[at + OTHER] as number;
       if (this.#atLeast(from, cost, amount, cltv) > this.#highestCost) continue;
       // Our own channels are among the extra edges, with what they really hold; and no path leads through us.
-      if (from !== terrain.source) this.#extend(label, edge, from);
+      if (from !== terrain.source) this.#extend(label, edges[at + EDGE] as number, from);
     }
   }
 
@@ -167,7 +167,7 @@ export class Search {
     if (amount + (limits?.fee.atLeast(from) ?? 0) > maxAmount) {
       return this.#breaks(step.sent > needed ? 'htlc_minimum' : 'fee_limit', edge);
     }
-    if (this.#isBounded) {
+    if (this.#comparison === 'limited') {
       if (cltv + (limits?.blocks.atLeast(from) ?? 0) > maxCltvDelta) return this.#breaks('cltv_limit', edge);
       if (hops + (limits?.hops.atLeast(from) ?? 0) > maxHops) return this.#breaks('hop_limit', edge);
     }

@@ -1,8 +1,10 @@
 import { explainNoRoute } from './explain.ts';
 import { foundRoute, startAtPayee, withTerrain, type FoundRoute, type PathContext } from './find-path.ts';
+import { toMsat } from './msat.ts';
 import type { NoRoute } from './no-route.ts';
 import { isWithin, walkBack } from './path.ts';
-import { PartPlanner, type Part } from './part-planner.ts';
+import type { Part } from './laying.ts';
+import { PartPlanner } from './part-planner.ts';
 import type { RouteRequest } from './request.ts';
 import type { SearchLimits } from './search.ts';
 import { searchFrom } from './cheapest-way.ts';
@@ -26,26 +28,33 @@ export interface FoundSplit {
  */
 export function findSplit(context: PathContext, request: RouteRequest, maxParts: number): FoundSplit | NoRoute {
   return withTerrain(context, request, (terrain, limits): FoundSplit | NoRoute => {
-    const single = searchFrom(terrain, limits, startAtPayee(terrain, limits));
-    const whole = single.edges && layTogether(terrain, limits, request, [{ edges: single.edges, amount: limits.amount }]);
-    const isSafe = single.edges !== undefined && riskOf(terrain, limits, single.edges) <= limits.prices.ofAttempt(limits.amount) * SAFE;
-    const split = maxParts > 1 && !isSafe ? inParts(terrain, limits, request, maxParts) : undefined;
-    if (whole === undefined && split === undefined) return explainNoRoute(terrain, limits, request, single.broken);
-    return split !== undefined && (whole === undefined || split.costMsat < whole.costMsat) ? split : (whole as FoundSplit);
+    const { edges, broken } = searchFrom(terrain, maxParts > 1 ? { ...limits, maxLabels: FEW_LABELS } : limits, startAtPayee(terrain, limits));
+    const whole = edges && layTogether(terrain, limits, request, [{ edges, amount: limits.amount }]);
+    const split = maxParts > 1 && mayPay(terrain, limits, edges) ? inParts(terrain, limits, request, maxParts, edges) : undefined;
+    if (split === undefined) return whole ?? explainNoRoute(terrain, limits, request, broken);
+    const more = split.costMsat + toMsat(Math.floor(limits.prices.ofPart(limits.amount) * (split.parts.length - 1)));
+    return whole === undefined || more < whole.costMsat ? split : whole;
   });
 }
 
-/** Parts can save the risk of one way at most: so many expected failures are not worth looking for them. */
-const SAFE = 0.05;
+/** Of the search for one way, where parts do as well. */
+const FEW_LABELS = 1_000;
 
-function riskOf(terrain: Terrain, limits: SearchLimits, edges: readonly number[]): number {
-  return walkBack(terrain, limits.prices, edges, startAtPayee(terrain, limits))?.risk ?? Infinity;
+/** Parts can save the risk of one way at most: less than the price of one more they are not looked for, nor where they would be small. */
+function mayPay(terrain: Terrain, limits: SearchLimits, edges: readonly number[] | undefined): boolean {
+  const walked = edges && walkBack(terrain, limits.prices, edges, startAtPayee(terrain, limits));
+  return walked === undefined || (limits.amount >= 2 * LEAST_PART && walked.risk > limits.prices.ofPart(limits.amount));
 }
 
+/** What goes in one part is not split for the sake of its risk into smaller ones, in msat: 10,000 sat, as lnd has it. */
+const LEAST_PART = 10_000_000;
+
 /** By the cost that is asked for; where that breaks the limit on fees, by fees alone. */
-function inParts(terrain: Terrain, limits: SearchLimits, request: RouteRequest, maxParts: number): FoundSplit | undefined {
+function inParts(
+  terrain: Terrain, limits: SearchLimits, request: RouteRequest, maxParts: number, single: readonly number[] | undefined,
+): FoundSplit | undefined {
   for (const prices of [limits.prices, FEES_ALONE]) {
-    const parts = new PartPlanner(terrain, { ...limits, prices }, maxParts).plan();
+    const parts = new PartPlanner(terrain, { ...limits, prices }, maxParts).plan(single === undefined ? [] : [single]);
     const split = parts && layTogether(terrain, limits, request, parts);
     if (split !== undefined) return split;
   }

@@ -1,11 +1,13 @@
 import type { NodeId } from '../network/network.ts';
-import { directionOf, type EdgePolicy, type Direction } from './channel.ts';
+import { directionOf } from './channel.ts';
+import { Excluded } from './excluded.ts';
 import { ExtraEdges, type ExtraEdge } from './extra-edges.ts';
+import { mostExtraNodes, plansOf, type ExtraPlan } from './extra-plan.ts';
 import type { ChannelGraph } from './graph.ts';
 import type { GraphArrays } from './graph-arrays.ts';
-import type { Estimate, ChannelDirection, Liquidity } from './liquidity.ts';
+import type { ChannelDirection, Estimate, Liquidity } from './liquidity.ts';
 import { clampMsat, MAX_AMOUNT_MSAT } from './msat.ts';
-import { policyOfHint, type LocalChannel, type RouteRequest } from './request.ts';
+import type { LocalChannel, RouteRequest } from './request.ts';
 import type { Roads } from './roads.ts';
 import type { Scratch } from './scratch.ts';
 
@@ -17,14 +19,6 @@ export const EDGE_LOADED = 4;
 export const NODE_EXCLUDED = 1;
 export const NODE_HAS_EXTRA = 2;
 export const NODE_FAILED = 4;
-
-interface ExtraPlan {
-  readonly shortChannelId: bigint;
-  readonly from: NodeId;
-  readonly to: NodeId;
-  readonly policy: EdgePolicy;
-  readonly capacity: number;
-}
 
 /**
  * What one search walks on: the graph, and laid over it what holds for this payment alone. Nodes that the graph does not
@@ -47,13 +41,9 @@ export class Terrain {
   readonly #extraNodes = new Map<NodeId, number>();
   readonly #extraNodeIds: NodeId[] = [];
   readonly #extras: ExtraEdges;
-  readonly #request: RouteRequest;
   readonly #liquidity: Liquidity;
   readonly #scratch: Scratch;
-  readonly #excludedChannels: ReadonlySet<bigint>;
-  readonly #excludedDirections: ReadonlySet<string>;
-  /** Of directions that are excluded for large amounts alone: the most that they are asked for. */
-  readonly #caps = new Map<string, bigint>();
+  readonly #excluded: Excluded;
   /** What parts that are out hold. */
   readonly #reserved = new Map<number, number>();
   /** What other parts of the same payment send over an edge already. */
@@ -69,29 +59,25 @@ export class Terrain {
     this.graphNodes = roads.graph.nodeSlots;
     this.graphEdges = 2 * roads.graph.channelSlots;
     this.#extras = new ExtraEdges(this.graphEdges);
-    this.#request = request;
     this.#liquidity = roads.liquidity;
     this.#scratch = roads.scratch;
-    this.#scratch.begin(this.graphNodes + mostExtraNodes(localChannels, request), this.graphEdges);
+    this.#scratch.begin(this.graphNodes + mostExtraNodes(localChannels.length, request), this.graphEdges);
     this.edgeMask = this.#scratch.edgeMask;
     this.nodeMask = this.#scratch.nodeMask;
-    const { nodes = [], channels = [], directions = [] } = request.exclude ?? {};
-    this.#excludedChannels = new Set(channels);
-    this.#excludedDirections = new Set(directions.filter(({ fromMsat }) => fromMsat === undefined).map(keyOf));
-    for (const { fromMsat, ...direction } of directions) {
-      if (fromMsat === undefined) continue;
-      const known = this.#caps.get(keyOf(direction));
-      if (known === undefined || fromMsat <= known) this.#caps.set(keyOf(direction), fromMsat - 1n);
-    }
+    this.#excluded = new Excluded(request);
 
     // A circle begins at a node of its own, so that the way may end where it begins.
     this.source = request.payee === self ? this.#addNode('') : this.#resolve(self);
     this.payee = this.#resolve(request.payee);
-    for (const nodeId of nodes) this.#scratch.markNode(this.#resolve(nodeId), NODE_EXCLUDED);
+    for (const nodeId of request.exclude?.nodes ?? []) this.#scratch.markNode(this.#resolve(nodeId), NODE_EXCLUDED);
     for (const node of roads.failedNodes.keys()) this.#scratch.markNode(node, NODE_FAILED);
-    this.#maskExcluded();
+    for (const edge of this.#excluded.directions()) this.#markExcluded(edge);
     for (const channel of localChannels) this.#addLocal(self, channel);
-    for (const plan of this.#plans(request, self)) this.#addEdge(plan);
+    for (const plan of plansOf(this.graph, self, request, this.#excluded)) {
+      if (plan.replaces !== undefined) this.#scratch.markEdge(plan.replaces, EDGE_REPLACED);
+      // What we send over our own channels is known.
+      if (plan.from !== self) this.#addEdge(plan);
+    }
     for (const { amountMsat, ...edge } of request.reserved ?? []) this.#reserve(edge, clampMsat(amountMsat));
     this.clearLoads();
   }
@@ -195,6 +181,10 @@ export class Terrain {
     return edge < this.graphEdges ? (this.arrays.ends[edge ^ 1] as number) : this.extra(edge).to;
   }
 
+  htlcMaximumOf(edge: number): number {
+    return edge < this.graphEdges ? (this.arrays.htlcMaximum[edge] as number) : this.extra(edge).htlcMaximum;
+  }
+
   shortChannelId(edge: number): bigint {
     return edge < this.graphEdges ? (this.arrays.shortChannelId[edge >> 1] ?? 0n) : this.extra(edge).shortChannelId;
   }
@@ -210,95 +200,51 @@ export class Terrain {
     return node;
   }
 
-  #maskExcluded(): void {
-    for (const shortChannelId of this.#excludedChannels) this.#maskEdges(shortChannelId, [0, 1], EDGE_EXCLUDED);
-    for (const key of this.#excludedDirections) {
-      const { shortChannelId, direction } = edgeOf(key);
-      this.#maskEdges(shortChannelId, [direction], EDGE_EXCLUDED);
-    }
-  }
-
-  #maskEdges(shortChannelId: bigint, directions: readonly Direction[], mark: number): void {
+  #markExcluded({ shortChannelId, direction }: ChannelDirection): void {
     const c = this.graph.channelIndex(shortChannelId);
-    if (c === undefined) return;
-    for (const direction of directions) this.#scratch.markEdge(2 * c + direction, mark);
+    if (c !== undefined) this.#scratch.markEdge(2 * c + direction, EDGE_EXCLUDED);
   }
 
-  #addLocal(self: NodeId, channel: LocalChannel): void {
-    const direction = directionOf(self, channel.peer);
+  #addLocal(self: NodeId, { shortChannelId, peer, htlcMinimumMsat, htlcMaximumMsat, spendableMsat, online }: LocalChannel): void {
+    const edge = { shortChannelId, direction: directionOf(self, peer) };
     this.#push({
+      id: this.#extras.nextId,
       from: this.source,
-      to: this.#resolve(channel.peer),
-      shortChannelId: channel.shortChannelId,
-      direction,
+      to: this.#resolve(peer),
+      shortChannelId,
+      direction: edge.direction,
       isLocal: true,
-      htlcMinimum: clampMsat(channel.htlcMinimumMsat),
-      htlcMaximum: clampMsat(channel.htlcMaximumMsat),
-      capacity: clampMsat(channel.spendableMsat),
+      htlcMinimum: clampMsat(htlcMinimumMsat),
+      htlcMaximum: clampMsat(htlcMaximumMsat),
+      capacity: clampMsat(spendableMsat),
       feeBase: 0,
       feePpm: 0,
       cltvExpiryDelta: 0,
-      disabled: !channel.online,
-      excluded: this.#isExcluded({ shortChannelId: channel.shortChannelId, direction }),
+      disabled: !online,
+      excluded: this.#excluded.has(edge),
       estimate: CERTAIN,
     });
   }
 
-  /** The edges of the hints, and those to which the payment has its own policy, which hide the graph's. */
-  *#plans(request: RouteRequest, self: NodeId): IterableIterator<ExtraPlan> {
-    const overrides = new Map((request.policyOverrides ?? []).map((override) => [keyOf(override), override]));
-    for (const hint of request.routeHints ?? []) {
-      for (const [index, hop] of hint.entries()) {
-        const to = hint[index + 1]?.nodeId ?? request.payee;
-        if (hop.nodeId === self || hop.nodeId === to) continue;
-        const direction = directionOf(hop.nodeId, to);
-        const override = overrides.get(keyOf({ shortChannelId: hop.shortChannelId, direction }));
-        const policy = override?.policy ?? policyOfHint(hop);
-        yield { shortChannelId: hop.shortChannelId, from: hop.nodeId, to, policy, capacity: MAX_AMOUNT_MSAT };
-      }
-    }
-    for (const key of this.#caps.keys()) {
-      const edge = edgeOf(key);
-      const policy = this.graph.policy(edge.shortChannelId, edge.direction);
-      if (policy !== undefined && !overrides.has(key)) overrides.set(key, { ...edge, policy });
-    }
-    for (const { shortChannelId, direction, policy } of overrides.values()) {
-      const channel = this.graph.channel(shortChannelId);
-      const c = this.graph.channelIndex(shortChannelId);
-      if (channel === undefined || c === undefined || !channel.usable) continue;
-      if (this.edgeMask[2 * c + direction] === EDGE_EXCLUDED) continue;
-      this.#scratch.markEdge(2 * c + direction, EDGE_REPLACED);
-      const [from, to] = direction === 0 ? [channel.nodeId1, channel.nodeId2] : [channel.nodeId2, channel.nodeId1];
-      if (from !== self) yield { shortChannelId, from, to, policy, capacity: clampMsat(channel.capacityMsat) };
-    }
-  }
-
-  #addEdge({ shortChannelId, from, to, policy, capacity }: ExtraPlan): void {
-    const direction = directionOf(from, to);
+  #addEdge({ shortChannelId, direction, from, to, policy, capacity }: ExtraPlan): void {
     const edge = { shortChannelId, direction };
     this.#push({
+      id: this.#extras.nextId,
       from: this.#resolve(from),
       to: this.#resolve(to),
-      ...edge,
+      shortChannelId,
+      direction,
       isLocal: false,
       htlcMinimum: clampMsat(policy.htlcMinimumMsat),
       htlcMaximum: clampMsat(policy.htlcMaximumMsat),
-      capacity: Math.min(capacity, this.#capOf(edge)),
+      capacity: Math.min(capacity, this.#excluded.capOf(edge)),
       feeBase: policy.feeBaseMsat,
       feePpm: policy.feeProportionalMillionths,
       cltvExpiryDelta: policy.cltvExpiryDelta,
       disabled: policy.disabled,
-      excluded: this.#isExcluded(edge),
+      excluded: this.#excluded.has(edge),
       estimate: this.#liquidity.estimate(this.#liquidity.boundsOf(edge), capacity),
     });
-  }
-
-  /** What a direction may be asked for at most, beside what it holds for parts that are out. */
-  #capOf(edge: ChannelDirection): number {
-    const cap = this.#caps.get(keyOf(edge));
-    if (cap === undefined) return Infinity;
-    const held = this.#request.reserved?.filter((other) => keyOf(other) === keyOf(edge)) ?? [];
-    return clampMsat(held.reduce((sum, { amountMsat }) => sum + amountMsat, cap));
   }
 
   #reserve(edge: ChannelDirection, amount: number): void {
@@ -308,33 +254,12 @@ export class Terrain {
     for (const id of ids) this.#reserved.set(id, (this.#reserved.get(id) ?? 0) + amount);
   }
 
-  #push(edge: Omit<ExtraEdge, 'id'>): void {
+  #push(edge: ExtraEdge): void {
     this.#extras.add(edge);
     this.#scratch.markNode(edge.to, NODE_HAS_EXTRA);
     this.#scratch.markNode(edge.from, NODE_HAS_EXTRA);
   }
-
-  #isExcluded(edge: ChannelDirection): boolean {
-    // Large nodes have thousands of channels, and most payments exclude nothing.
-    if (this.#excludedChannels.size === 0 && this.#excludedDirections.size === 0) return false;
-    return this.#excludedChannels.has(edge.shortChannelId) || this.#excludedDirections.has(keyOf(edge));
-  }
-}
-
-/** Nodes that a request may bring beside the graph's: peers of ours, those of its hints and its exclusions, its payee and ourselves. */
-function mostExtraNodes(localChannels: readonly LocalChannel[], { routeHints = [], exclude }: RouteRequest): number {
-  const hintHops = routeHints.reduce((sum, hint) => sum + hint.length, 0);
-  return localChannels.length + hintHops + (exclude?.nodes?.length ?? 0) + 2;
 }
 
 /** Of our own channels, whose balance is known. */
 const CERTAIN: Estimate = { lower: MAX_AMOUNT_MSAT, upper: Infinity, works: 1 };
-
-function keyOf({ shortChannelId, direction }: ChannelDirection): string {
-  return `${shortChannelId}/${direction}`;
-}
-
-function edgeOf(key: string): ChannelDirection {
-  const [shortChannelId = '0', direction] = key.split('/');
-  return { shortChannelId: BigInt(shortChannelId), direction: direction === '0' ? 0 : 1 };
-}

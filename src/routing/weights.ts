@@ -20,6 +20,9 @@ export const DEFAULT_WEIGHTS: Weights = { attemptCostMsat: 10_000, attemptCostPp
 const MIN_PROBABILITY = 0.01;
 const MAX_FAILURES = 1 / MIN_PROBABILITY - 1;
 
+/** Of the price of a failed attempt. */
+const PART = 0.1;
+
 /** Weights as a search calculates with them: prices in msat, which are scores and not money, and so may be of parts of one. */
 export class Prices {
   readonly #attemptMsat: number;
@@ -35,6 +38,11 @@ export class Prices {
   /** The price of one failed attempt. */
   ofAttempt(amount: number): number {
     return this.#attemptMsat + amount * this.#attemptShare;
+  }
+
+  /** The price of one part more: each HTLC may fail for a reason that no balance tells, as one in ten does. */
+  ofPart(amount: number): number {
+    return this.ofAttempt(amount) * PART;
   }
 
   /** The price of having `amount` locked for so many blocks: an integer that never falls as the amount rises. */
