@@ -78,8 +78,8 @@ export class GossipService {
     });
     this.#watch = new ChannelWatch({ ...options, limits, store: this.store });
     this.#responder = new SyncResponder({ ...options, limits, store: this.store });
-    this.#sync = new GossipSync({ ...options, limits, store: this.store, validator: this.#validator, tally: this.tally });
-    this.#disputes = new Disputes({ ...options, sync: this.#sync });
+    this.#disputes = new Disputes({ ...options, limits, store: this.store, validator: this.#validator });
+    this.#sync = new GossipSync({ ...options, limits, store: this.store, validator: this.#validator, tally: this.tally, disputes: this.#disputes });
     this.#scheduler = new SyncScheduler({ ...options, limits, syncWith: (peer) => this.#caughtUpWith(peer) });
   }
 
@@ -108,8 +108,7 @@ export class GossipService {
       if (outcome.released.length > 0) this.#after(PASS_ON_DELAY_MS, () => void this.#passOn(outcome.released));
       const disputed = outcome.reason === 'bad_signature' ? updatedChannel(message) : undefined;
       if (disputed === undefined) return outcome.verdict;
-      void this.#disputes.settle(from, disputed);
-      return 'ignore';
+      return this.#disputes.open(from, disputed) ? 'ignore' : 'reject';
     } catch (error) {
       if (!(error instanceof GossipStoppedError)) onProblem(asProblem(error));
       return 'ignore';

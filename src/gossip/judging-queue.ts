@@ -5,7 +5,7 @@ import type { GossipValidator } from './validator.ts';
 /** Messages judged at the same time: enough to fill batches of signatures, and to hide the chain's answers behind each other. */
 const CONCURRENCY = 128;
 /** Among the answers to one query. */
-const MAX_DISPUTED = 16;
+const MAX_DISPUTED = 4;
 
 /** Judges what a peer answers, in the order in which it comes, some at a time. */
 export class JudgingQueue {

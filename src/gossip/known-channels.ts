@@ -52,8 +52,11 @@ export class KnownChannels {
 
   /** The channel whose funding output this is. */
   at(txid: string, outputIndex: number): bigint | undefined {
-    const found = this.#byFunding.get(fundingKey(txid));
-    return found?.find((scid) => this.get(scid)?.fundingTxid === txid && scidToParts(scid).outputIndex === outputIndex);
+    const found = this.#byFunding.get(fundingKey(txid))?.filter(
+      (scid) => this.get(scid)?.fundingTxid === txid && scidToParts(scid).outputIndex === outputIndex,
+    );
+    // After a reorg an output may lie in two places, in one of which it is gone.
+    return found?.find((scid) => this.get(scid)?.spentHeight === undefined) ?? found?.[0];
   }
 
   /** Of a channel that is in the graph. */

@@ -1,10 +1,11 @@
 import { encodeMessage } from '../../protocols/wire/messages.ts';
 import type { Network, NodeId } from '../network/network.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Disputes } from './disputes.ts';
 import { JudgingQueue } from './judging-queue.ts';
 import type { GossipLimits } from './limits.ts';
 import type { GossipStore } from './store.ts';
-import { badReply, isEnd, WANT } from './sync-messages.ts';
+import { badReply, isEnd } from './sync-messages.ts';
 import { rangeQuery, readOffer, type SyncOffer } from './sync-offer.ts';
 import { wantedChannels, wantedNodes, type Want, type Wanted } from './sync-wants.ts';
 import type { GossipTally } from './tally.ts';
@@ -26,6 +27,7 @@ export interface GossipSyncOptions {
   readonly clock: Clock;
   readonly limits: GossipLimits;
   readonly tally: GossipTally;
+  readonly disputes: Pick<Disputes, 'isExcused'>;
 }
 
 /** Channels of an offer looked at in one go. */
@@ -71,13 +73,6 @@ export class GossipSync {
       requested: ofChannels.requested + ofNodes.requested,
       accepted: ofChannels.accepted + ofNodes.accepted,
     };
-  }
-
-  /** Whether the peer has announcements of these channels with other nodes than we know, and as good: then nobody is to be believed. */
-  async areTwiceAnnounced(peer: NodeId, scids: readonly bigint[]): Promise<boolean> {
-    const { store } = this.#options;
-    await this.#askFor(peer, scids.map((shortChannelId) => ({ shortChannelId, flags: WANT.announcement, subjects: [] })));
-    return scids.every((scid) => store.channel(scid) === undefined);
   }
 
   /** Asks for all of the offer that is wanted, each subject once; fills `asked` with them. */
@@ -145,7 +140,7 @@ export class GossipSync {
 
   /** BOLT 7, "The `query_short_channel_ids`/`reply_short_channel_ids_end` Messages". Resolves with how many messages were accepted. */
   async #askFor(peer: NodeId, batch: readonly Want[]): Promise<number> {
-    const { chainHash, validator, store } = this.#options;
+    const { chainHash, validator, disputes } = this.#options;
     const query = encodeMessage({
       type: 'query_short_channel_ids',
       chainHash,
@@ -164,8 +159,9 @@ export class GossipSync {
     }
     const accepted = await queue.finish();
     if (!ended) throw badReply('the answers ended before reply_short_channel_ids_end');
-    const disputed = queue.disputed.filter((scid) => store.channel(scid) !== undefined);
-    if (disputed.length > 0 && !(await this.areTwiceAnnounced(peer, disputed))) throw badReply('the peer passed on a forged update');
+    for (const scid of queue.disputed) {
+      if (!(await disputes.isExcused(peer, scid))) throw badReply('the peer passed on a forged update');
+    }
     return accepted;
   }
 

@@ -110,8 +110,10 @@ export class GossipValidator {
     const { message } = gossip;
     const scid = message.shortChannelId;
     if (!equals(message.chainHash, chainHash)) return ignore('other_chain');
-    // Whichever comes first of several at once is judged first.
-    for (let other = this.#inFlight.get(scid); other !== undefined; other = this.#inFlight.get(scid)) await other.done;
+    // Whichever comes first of several at once is judged first; nobody waits for more than one, or a flood could have it wait for ever.
+    const other = this.#inFlight.get(scid);
+    if (other !== undefined) await other.done;
+    if (this.#inFlight.has(scid)) return ignore('busy');
     if (isAnnounced(gossip, store)) return ignore('duplicate');
     if (this.#isBlacklisted(message.nodeId1) || this.#isBlacklisted(message.nodeId2)) return ignore('blacklisted');
     if (this.#inFlight.size >= limits.maxChainLookups) return ignore('busy');
@@ -171,7 +173,8 @@ export class GossipValidator {
     const scid = message.shortChannelId;
     const fault = updateFault(gossip, this.#known);
     if (fault !== undefined) return ignore(fault);
-    for (let other = this.#inFlight.get(scid); other !== undefined; other = this.#inFlight.get(scid)) await other.done;
+    const announcing = this.#inFlight.get(scid);
+    if (announcing !== undefined) await announcing.done;
 
     const early = knownUpdateFault(gossip, this.#known);
     if (early === 'unknown_channel') this.#pending.holdUpdate(gossip);
@@ -184,9 +187,11 @@ export class GossipValidator {
       // After a reorg another channel may stand there, which its nodes announce to those who see that chain.
       return store.channel(scid)?.spentHeight === undefined ? REJECT_SIGNATURE : ignore('spent');
     }
-    // Meanwhile a newer one may have come, or the channel may have gone.
+    // Meanwhile a newer one may have come, or the channel may have gone, and another may stand there.
     const late = knownUpdateFault(gossip, this.#known);
     if (late !== undefined) return ignore(late);
+    const now = store.graph.channel(scid);
+    if (now?.nodeId1 !== channel.nodeId1 || now.nodeId2 !== channel.nodeId2) return ignore('unknown_channel');
     // Only now: a forger must not use up what its victim may send.
     if (!this.#mayPublish(`${scid}/${direction}`, provenance)) return ignore('rate_limited');
     store.addUpdate(gossip);
@@ -198,7 +203,8 @@ export class GossipValidator {
     const { store, limits, signatures } = this.#options;
     const { nodeId, timestamp } = gossip.message;
     if (timestamp - this.#nowSeconds() > limits.maxFutureSeconds) return ignore('future');
-    for (let other = this.#announcing(nodeId); other !== undefined; other = this.#announcing(nodeId)) await other;
+    const announcing = this.#announcing(nodeId);
+    if (announcing !== undefined) await announcing;
 
     const early = nodeFault(gossip, this.#known);
     if (early === 'unknown_node') this.#pending.holdNode(gossip);

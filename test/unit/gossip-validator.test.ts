@@ -150,15 +150,11 @@ describe('a channel_update', () => {
     expect(await node.hear(raw)).toBe(expected);
   });
 
-  it('goes no further when its node has not signed it, and counts against its bearer (see the disputes)', async () => {
+  it('goes no further when its node has not signed it (whom it counts against: see the disputes)', async () => {
     const node = await withChannel();
     const raw = update(CHANNEL, alice, bob);
     const forged = [flipped(raw, 2 + 40), flipped(raw, raw.length - 1), update(CHANNEL, { ...alice, sign: carol.sign }, bob)];
-    for (const [i, message] of forged.entries()) {
-      expect(await node.hear(message, `peer ${i}`)).toBe('ignore bad_signature');
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      expect(node.distrusted).toHaveLength(i + 1);
-    }
+    for (const message of forged) expect(await node.hear(message)).toBe('ignore bad_signature');
     expect(node.graph.policy(CHANNEL, 0) ?? node.graph.policy(CHANNEL, 1)).toBeUndefined();
   });
 
