@@ -53,6 +53,9 @@ export class GossipValidator {
   /** Announcements that are being checked: what speaks of their channel waits, however soon it arrives. */
   readonly #inFlight = new Map<bigint, { readonly announcement: Announcement; readonly done: Promise<unknown> }>();
 
+  /** How many blocks came so far. */
+  #blocks = 0;
+
   constructor(options: GossipValidatorOptions) {
     const { clock, limits } = options;
     this.#options = options;
@@ -71,6 +74,7 @@ export class GossipValidator {
 
   /** A block has come: judges the announcements that are deep enough now, and gives back those that are accepted. */
   async heightReached(height: number): Promise<Uint8Array[]> {
+    this.#blocks++;
     const { limits, self } = this.#options;
     const accepted: Uint8Array[] = [];
     for (const raw of this.#pending.takeDeepEnough(height, limits.minConfirmations)) {
@@ -147,7 +151,12 @@ export class GossipValidator {
   async #checkAnnouncement(gossip: Announcement): Promise<'bad_signature' | Awaited<ReturnType<typeof checkFunding>>> {
     const { chain, limits, signatures } = this.#options;
     if (!(await signatures.areValid(channelAnnouncementClaims(gossip)))) return 'bad_signature';
-    return checkFunding(chain, gossip.message, limits.minConfirmations);
+    for (;;) {
+      const blocks = this.#blocks;
+      const output = await checkFunding(chain, gossip.message, limits.minConfirmations);
+      // A block that came meanwhile may have spent it, and was told before the channel was known.
+      if (blocks === this.#blocks) return output;
+    }
   }
 
   /**

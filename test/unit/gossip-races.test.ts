@@ -1,0 +1,107 @@
+import { expect, it } from 'vitest';
+import { Transaction } from 'bitcoinjs-lib';
+import { fromString } from 'uint8arrays';
+import type { SignatureClaim } from '../../protocols/gossip/gossip-message.ts';
+import type { Block } from '../../src/chain/chain.ts';
+import { inlineSignatures } from '../../src/gossip/signature-checker.ts';
+import { announcement, FakeChain, GossipNode, keysOf, nodeAnnouncement, scid, update } from '../harness/graph-gossip.ts';
+
+const [alice, bob, carol, dave, erin, frank] = [1, 2, 3, 4, 5, 6].map(keysOf) as [Keys, Keys, Keys, Keys, Keys, Keys];
+type Keys = ReturnType<typeof keysOf>;
+const CHANNEL = scid(100);
+
+/** With the funding keys of alice and bob. */
+function thief(keys: Keys, victim: Keys): Keys {
+  return { ...keys, bitcoinKey: victim.bitcoinKey, signWithBitcoinKey: victim.signWithBitcoinKey };
+}
+
+function spending(height: number, txid: string): Block {
+  const transaction = new Transaction();
+  transaction.addInput(fromString(txid, 'hex').reverse(), 0);
+  return { height, hash: '', previousHash: '', transactions: [transaction] };
+}
+
+const later = () => new Promise((resolve) => setTimeout(resolve, 1));
+
+it('an update is not taken for that of nodes who announced the channel while its signature was checked', async () => {
+  let release = (): void => {};
+  const gate = { isShut: false };
+  const signatures = {
+    stop: () => {},
+    async areValid(claims: readonly SignatureClaim[]) {
+      if (gate.isShut) {
+        gate.isShut = false;
+        await new Promise<void>((resolve) => (release = resolve));
+      }
+      return inlineSignatures.areValid(claims);
+    },
+  };
+  const node = new GossipNode(9, { signatures });
+  node.chain.fund(CHANNEL, alice, bob);
+  await node.hear(announcement(CHANNEL, alice, bob));
+  gate.isShut = true;
+  const judged = node.service.onGossip(update(CHANNEL, alice, bob), 'a peer');
+  await later();
+  expect(await node.hear(announcement(CHANNEL, thief(carol, alice), thief(dave, bob)))).toBe('ignore equivocation');
+  expect(await node.hear(announcement(CHANNEL, thief(erin, alice), thief(frank, bob)))).toBe('accept new');
+  release();
+  expect(await judged).toBe('ignore');
+  expect(node.service.store.update(CHANNEL, 0) ?? node.service.store.update(CHANNEL, 1)).toBeUndefined();
+});
+
+it('a channel that is spent while the chain is asked about it is not taken for one that stands', async () => {
+  const chain = new FakeChain();
+  const node = new GossipNode(9, { chain });
+  chain.fund(CHANNEL, alice, bob);
+  const found = chain.outputAt.bind(chain);
+  let answer = (): void => {};
+  const asked = new Promise<void>((resolve) => (answer = resolve));
+  chain.outputAt = async (...place) => {
+    const output = await found(...place);
+    await asked;
+    return output;
+  };
+  const heard = node.hear(announcement(CHANNEL, alice, bob));
+  await later();
+  chain.spend(CHANNEL);
+  await node.service.blockConnected(spending(201, CHANNEL.toString(16).padStart(64, '0')));
+  answer();
+  expect(await heard).toBe('ignore no_output');
+});
+
+it('of two places where a reorg has had a funding output, the one that stands is spent', async () => {
+  const chain = new FakeChain();
+  const node = new GossipNode(9, { chain });
+  for (const place of [CHANNEL, scid(102)]) chain.fund(place, alice, bob);
+  const found = chain.outputAt.bind(chain);
+  const txid = 'cd'.repeat(32);
+  chain.outputAt = async (...place) => {
+    const output = await found(...place);
+    return output && { ...output, txid };
+  };
+  await node.hear(announcement(CHANNEL, alice, bob));
+  node.service.blockDisconnected({ height: 100, hash: '' });
+  expect(await node.hear(announcement(scid(102), alice, bob))).toBe('accept new');
+  await node.service.blockConnected(spending(130, txid));
+  expect(node.service.store.channel(scid(102))?.spentHeight).toBe(130);
+});
+
+it('nobody waits for more than one announcement, however many follow', async () => {
+  const chain = new FakeChain();
+  const node = new GossipNode(9, { chain });
+  const found = chain.outputAt.bind(chain);
+  let open = (): void => {};
+  const asked = new Promise<void>((resolve) => (open = resolve));
+  chain.outputAt = async (height, ...place) => {
+    await (height === 100 ? asked : new Promise(() => {}));
+    return found(height, ...place);
+  };
+  chain.fund(CHANNEL, alice, bob);
+  const first = node.hear(announcement(CHANNEL, alice, bob));
+  // Of the same node, and never judged.
+  void node.service.onGossip(announcement(scid(101), bob, carol), 'p');
+  const waiting = node.service.onGossip(nodeAnnouncement(bob), 'p');
+  open();
+  expect(await first).toBe('accept new');
+  expect(await waiting).toBe('accept');
+});
