@@ -137,7 +137,10 @@ export class GossipValidator {
       if (output === 'unconfirmed') this.#pending.holdAnnouncement(gossip);
       return ignore(output);
     }
-    if (store.channel(scid) !== undefined) return this.#equivocation(gossip);
+    const known = store.channel(scid);
+    if (known?.fundingTxid === output.txid) return this.#equivocation(gossip);
+    // A reorg has put another transaction there, with another channel.
+    if (known !== undefined) store.removeChannel(scid);
     // Meanwhile one of the two may have been found out.
     if (this.#isBlacklisted(message.nodeId1) || this.#isBlacklisted(message.nodeId2)) return ignore('blacklisted');
     const addedAt = this.#nowSeconds();

@@ -86,6 +86,23 @@ it('of two places where a reorg has had a funding output, the one that stands is
   expect(node.service.store.channel(scid(102))?.spentHeight).toBe(130);
 });
 
+it('another channel that a reorg has put in the place of one takes its place, and nobody is suspected', async () => {
+  const chain = new FakeChain();
+  const node = new GossipNode(9, { chain });
+  await node.learn(CHANNEL, alice, bob);
+  await node.learn(scid(90), alice, dave);
+  chain.fund(CHANNEL, carol, erin);
+  const found = chain.outputAt.bind(chain);
+  chain.outputAt = async (...place) => {
+    const output = await found(...place);
+    return output && { ...output, txid: 'ef'.repeat(32) };
+  };
+  expect(await node.hear(announcement(CHANNEL, carol, erin))).toBe('accept new');
+  expect(node.graph.channel(CHANNEL)?.nodeId1).toBe([carol.nodeId, erin.nodeId].sort()[0]);
+  expect(node.graph.policy(CHANNEL, 0) ?? node.graph.policy(CHANNEL, 1)).toBeUndefined();
+  expect(node.graph.channel(scid(90))).toBeDefined();
+});
+
 it('nobody waits for more than one announcement, however many follow', async () => {
   const chain = new FakeChain();
   const node = new GossipNode(9, { chain });
