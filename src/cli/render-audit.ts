@@ -3,7 +3,7 @@ import type { Output } from '../api/contract.ts';
 import type { CompareReport, ComparedRange, Divergence, Version } from '../audit/compare.ts';
 import type { AuditReport } from '../audit/report.ts';
 import { harmless, list, section, table, time } from './text.ts';
-import { formatMsat } from '../api/amounts.ts';
+import { formatMsat } from '../amounts.ts';
 
 export function renderExport({ channelId, first, numEntries, headHash, numWithheld }: Output<'audit'>): string {
   const facts = list({ channel: channelId, entries: `${first} to ${first + numEntries - 1}`, 'last hash': headHash });

@@ -1,6 +1,6 @@
 /** Channels and their journals for people. */
 import type { Output, StateValue } from '../api/client.ts';
-import { formatMsat } from '../api/amounts.ts';
+import { formatMsat } from '../amounts.ts';
 import { renderClosingTree, renderWhy } from './render-closing.ts';
 import { renderDecoded } from './render-decoded.ts';
 import { renderPendingBody } from './render-pending.ts';

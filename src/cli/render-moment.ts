@@ -1,6 +1,6 @@
 /** A channel as it was, for people. */
 import type { Output } from '../api/client.ts';
-import { formatMsat } from '../api/amounts.ts';
+import { formatMsat } from '../amounts.ts';
 import { renderChanges, renderCommitments, renderHtlcs, renderState } from './render-channels.ts';
 import { renderDecoded } from './render-decoded.ts';
 import { list, section, table, timeOfMs } from './text.ts';

@@ -1,6 +1,6 @@
 /** The node at a glance, and what it forwarded, for people. */
 import type { Output } from '../api/client.ts';
-import { formatMsat } from '../api/amounts.ts';
+import { formatMsat } from '../amounts.ts';
 import { renderAlarms } from './render-pending.ts';
 import { withTotal } from './render-payments.ts';
 import { list, section, table, timeOfMs } from './text.ts';

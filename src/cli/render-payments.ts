@@ -1,6 +1,6 @@
 /** Invoices, payments and routes for people. */
 import type { Output } from '../api/client.ts';
-import { formatMsat } from '../api/amounts.ts';
+import { formatMsat } from '../amounts.ts';
 import { harmless, list, section, table, time } from './text.ts';
 
 type Payment = Output<'payment'>;

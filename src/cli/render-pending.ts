@@ -1,7 +1,7 @@
 /** What is pending, for people. */
 import type { Output } from '../api/client.ts';
 import { perVbyte } from '../api/feerate.ts';
-import { formatMsat } from '../api/amounts.ts';
+import { formatMsat } from '../amounts.ts';
 import { list, section, table, time } from './text.ts';
 
 type Pending = Output<'pending'>;

@@ -1,6 +1,6 @@
 /** The on-chain wallet for people. */
 import type { Output } from '../api/contract.ts';
-import { formatMsat } from '../api/amounts.ts';
+import { formatMsat } from '../amounts.ts';
 import { list, table } from './text.ts';
 
 export function renderBalance({ onchain, channels }: Output<'balance'>): string {

@@ -1,5 +1,5 @@
 /** What a cluster shows at the end: tables for people, JSON for programs. */
-import { formatMsat } from '../api/amounts.ts';
+import { formatMsat } from '../amounts.ts';
 import { section, table } from '../cli/text.ts';
 import { earnings } from './check.ts';
 import type { PaymentOutcome } from './payments.ts';

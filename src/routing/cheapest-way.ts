@@ -15,7 +15,7 @@ export interface FoundWay {
 /** The cheapest way from us to where the search starts; where the search meets its bound, the cheapest that it came by. */
 export function searchFrom(terrain: Terrain, limits: SearchLimits, start: SearchStart): FoundWay {
   const { cost } = terrain.roads.scratch.reach;
-  const request: ReachRequest = { measure: 'cost', amount: start.amount, prices: limits.prices, target: start.node };
+  const request: ReachRequest = { measure: 'cost', amount: start.amount, maxAmount: limits.maxAmount, prices: limits.prices, target: start.node };
   const met = cost.meet(terrain, request);
   if (met === undefined) return {};
   const known = carryingWay(terrain, limits, request, start, met.edges);
@@ -66,7 +66,7 @@ function searchWithin(terrain: Terrain, limits: SearchLimits, start: SearchStart
     const { way, surcharge, atLeast } = found;
     if (way.cost - atLeast < 1) return way;
     const mixed = terrain.roads.scratch.reach.mixed;
-    const request: ReachRequest = { measure: 'mixed', surcharge, amount: start.amount, prices, target: start.node };
+    const request: ReachRequest = { measure: 'mixed', surcharge, amount: start.amount, maxAmount: limits.maxAmount, prices, target: start.node };
     const met = mixed.meet(terrain, request);
     mixed.widen(terrain, request, way.cost - atLeast + (met?.length ?? 0) + 1);
     return orElse(exactly(terrain, limits, start, { kind: 'mixed', mixed, surcharge, knownCost: way.cost }), way);
@@ -79,7 +79,7 @@ function searchWithin(terrain: Terrain, limits: SearchLimits, start: SearchStart
 
   function reachBy(measure: 'cost' | 'fee' | 'blocks' | 'hops'): Reach {
     const reach = terrain.roads.scratch.reach[measure];
-    reach.run(terrain, { measure, amount: start.amount, prices, target: start.node, everywhere: true });
+    reach.run(terrain, { measure, amount: start.amount, maxAmount: limits.maxAmount, prices, target: start.node, everywhere: true });
     return reach;
   }
 }

@@ -26,7 +26,7 @@ export function explainNoRoute(
  * Looks at every edge that leads into the payee, or to a node from which the payee can be reached with this amount, and
  * counts what rules it out. False: nothing is ruled out, and nothing leads to us either.
  */
-function countRuledOut(terrain: Terrain, { amount }: SearchLimits, tally: ConstraintTally): boolean {
+function countRuledOut(terrain: Terrain, limits: SearchLimits, tally: ConstraintTally): boolean {
   const seen = new Set([terrain.payee]);
   const queue = [terrain.payee];
   let isRuledOut = false;
@@ -42,19 +42,19 @@ function countRuledOut(terrain: Terrain, { amount }: SearchLimits, tally: Constr
   };
   for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
     if (node === terrain.source) continue;
-    for (const edge of terrain.extraInto(node)) look(edge.from, whatRulesOutExtra(terrain, amount, edge));
+    for (const edge of terrain.extraInto(node)) look(edge.from, whatRulesOutExtra(terrain, limits, edge));
     if (node >= terrain.graphNodes) continue;
     const { firstInto, nextInto, ends } = terrain.arrays;
     for (let edge = firstInto[node] as number; edge !== -1; edge = nextInto[edge] as number) {
       const from = ends[edge] as number;
       if (from === terrain.source || terrain.edgeMask[edge] === EDGE_REPLACED) continue;
-      look(from, whatRulesOut(terrain, amount, edge, from));
+      look(from, whatRulesOut(terrain, limits, edge, from));
     }
   }
   return isRuledOut || seen.has(terrain.source);
 }
 
-function whatRulesOut(terrain: Terrain, amount: number, edge: number, from: number): Constraint | undefined {
+function whatRulesOut(terrain: Terrain, { amount, maxAmount }: SearchLimits, edge: number, from: number): Constraint | undefined {
   const { policyFlags, channelUsable, htlcMinimum, htlcMaximum, capacity } = terrain.arrays;
   const flags = policyFlags[edge] as number;
   if (terrain.isExcluded(edge) || isExcluded(terrain, from)) return 'excluded';
@@ -63,19 +63,20 @@ function whatRulesOut(terrain: Terrain, amount: number, edge: number, from: numb
   if ((flags & POLICY_DISABLED) !== 0) return 'disabled';
   if ((flags & POLICY_CONTRADICTORY) !== 0) return 'contradictory_update';
   const least = htlcMinimum[edge] as number;
-  if (least > amount && terrain.toOf(edge) === terrain.payee) return 'htlc_minimum';
+  // The payee gets no more than it asked for, and others by no more than fees may come to.
+  if (least > (terrain.toOf(edge) === terrain.payee ? amount : maxAmount)) return 'htlc_minimum';
   if (Math.max(amount, least) > (capacity[edge >> 1] as number)) return 'capacity';
   return Math.max(amount, least) > (htlcMaximum[edge] as number) ? 'htlc_maximum' : undefined;
 }
 
-function whatRulesOutExtra(terrain: Terrain, amount: number, edge: ExtraEdge): Constraint | undefined {
+function whatRulesOutExtra(terrain: Terrain, { amount, maxAmount }: SearchLimits, edge: ExtraEdge): Constraint | undefined {
   const { id, from, to, disabled, isLocal, htlcMinimum, htlcMaximum, capacity } = edge;
   if (terrain.isExcluded(id) || isExcluded(terrain, from)) return 'excluded';
   if (disabled) return isLocal ? 'local_offline' : 'disabled';
   if (lacksFeatures(terrain, from)) return 'features';
   if (!isLocal && htlcMaximum < htlcMinimum) return 'contradictory_update';
   const sent = Math.max(amount, htlcMinimum);
-  if ((htlcMinimum > amount && to === terrain.payee) || sent > htlcMaximum) {
+  if (htlcMinimum > (to === terrain.payee ? amount : maxAmount) || sent > htlcMaximum) {
     return isLocal ? 'local_htlc_limits' : htlcMinimum > amount ? 'htlc_minimum' : 'htlc_maximum';
   }
   return sent > capacity ? (isLocal ? 'local_balance' : 'capacity') : undefined;
@@ -90,10 +91,10 @@ const lacksFeatures = (terrain: Terrain, node: number): boolean =>
 /** A part is at least such a part of the amount. */
 const LEAST_PART = 20;
 
-function sendableOf(terrain: Terrain, { amount, prices }: SearchLimits): Sendable {
+function sendableOf(terrain: Terrain, { amount, maxAmount, prices }: SearchLimits): Sendable {
   const local = terrain.extraOutOf(terrain.source).filter(({ id, disabled }) => !disabled && !terrain.isExcluded(id));
   const reach = terrain.roads.scratch.reach.narrowness;
-  const isReached = reach.run(terrain, { measure: 'narrowness', amount: 1, prices, target: terrain.payee });
+  const isReached = reach.run(terrain, { measure: 'narrowness', amount: 1, maxAmount, prices, target: terrain.payee });
   const localMsat = local.reduce((sum, { capacity }) => sum + capacity, 0);
   const onePartMsat = isReached ? -reach.atLeast(terrain.payee) : 0;
   // Whether it would do in parts is of interest, not all that the network could carry.
@@ -106,10 +107,10 @@ function sendableOf(terrain: Terrain, { amount, prices }: SearchLimits): Sendabl
   };
 }
 
-function leastOf(terrain: Terrain, { amount, prices, finalCltvDelta }: SearchLimits): LeastOfAnyWay | undefined {
+function leastOf(terrain: Terrain, { amount, prices, maxAmount, finalCltvDelta }: SearchLimits): LeastOfAnyWay | undefined {
   const distance = (measure: Measure): number => {
     const reach = terrain.roads.scratch.reach[measure];
-    reach.run(terrain, { measure, amount, prices, target: terrain.payee });
+    reach.run(terrain, { measure, amount, maxAmount, prices, target: terrain.payee });
     return reach.atLeast(terrain.payee);
   };
   return { feeMsat: toMsat(distance('fee')), blocks: distance('blocks') + finalCltvDelta, hops: distance('hops') };

@@ -7,20 +7,23 @@ import { isHopeless, type Prices } from './weights.ts';
 
 /**
  * By what a distance is measured: what a route is chosen by; one of the things that it is limited in; the first with a
- * surcharge on fees and blocks; or how narrow the narrowest edge on the way is, as its largest HTLC in msat below zero.
+ * surcharge on fees, blocks and hops; or how narrow the narrowest edge on the way is, as its largest HTLC in msat below zero.
  */
 export type Measure = 'cost' | 'fee' | 'blocks' | 'hops' | 'mixed' | 'narrowness';
 
-/** What a way costs more than its cost: for each msat of fee, and for each block. */
+/** What a way costs more than its cost: for each msat of fee, for each block, and for each hop. */
 export interface Surcharge {
   readonly ofFee: number;
   readonly ofBlock: number;
+  readonly ofHop: number;
 }
 
 /** How a search measures: every edge carries the same amount. */
 export interface Metric {
   readonly measure: Measure;
   readonly amount: number;
+  /** No edge can be used that carries more at least: what is paid on top would break the limit on fees. */
+  readonly maxAmount: number;
   readonly prices: Prices;
   /** Of the measure `mixed`. */
   readonly surcharge?: Surcharge;
@@ -105,7 +108,7 @@ export class Frontier {
 
   /** The inner loop of all routing: it looks at some ten thousand edges a search. */
   #expandGraph(terrain: Terrain, metric: Metric, node: number, goal: number, horizon: Horizon): void {
-    const { measure, amount, prices, surcharge } = metric;
+    const { measure, amount, maxAmount, prices, surcharge } = metric;
     const { roads, payee, source, edgeMask, nodeMask, arrays: { nodeUsable } } = terrain;
     const isForward = this.#side === 'forward';
     const { edges, begin, count, only } = isForward ? roads.outOf : roads.into;
@@ -135,7 +138,7 @@ export class Frontier {
       const least = edges[at + LEAST] as number;
       let sent = amount;
       if (least > amount && measure !== 'narrowness') {
-        if (least > most || (isForward ? other : node) === payee) continue;
+        if (least > most || least > maxAmount || (isForward ? other : node) === payee) continue;
         sent = least;
       }
       let reached = key;
@@ -147,7 +150,7 @@ export class Frontier {
         reached += fee;
         if (isPriced && reached < before) {
           const blocks = edges[at + CLTV] as number;
-          if (surcharge !== undefined) reached += fee * surcharge.ofFee + blocks * surcharge.ofBlock;
+          if (surcharge !== undefined) reached += fee * surcharge.ofFee + blocks * surcharge.ofBlock + surcharge.ofHop;
           reached += prices.ofLock(sent + fee, blocks);
           const probability = isForward ? ownProbability : (mask & NODE_FAILED) === 0 ? 1 : terrain.nodeProbability(other);
           if (load > 0) {
@@ -192,20 +195,20 @@ function lengthOf(terrain: Terrain, edge: ExtraEdge, { measure, amount, prices, 
   if (measure === 'hops') return 1;
   if (measure === 'blocks') return cltvExpiryDelta;
   // One of our own channels: no fee, no delta, no doubt about the balance.
-  if (isLocal) return 0;
+  if (isLocal) return surcharge?.ofHop ?? 0;
   const sent = Math.max(amount, htlcMinimum);
   const fee = forwardingFeeMsat(sent, feeBase, feePpm);
   if (measure === 'fee') return fee;
   const { lower, upper, works } = estimate;
-  const extra = surcharge === undefined ? 0 : fee * surcharge.ofFee + cltvExpiryDelta * surcharge.ofBlock;
+  const extra = surcharge === undefined ? 0 : fee * surcharge.ofFee + cltvExpiryDelta * surcharge.ofBlock + surcharge.ofHop;
   const risk = prices.ofRisk(lower, upper, sent, works * terrain.nodeProbability(from));
   return fee + extra + prices.ofLock(sent + fee, cltvExpiryDelta) + risk;
 }
 
 /** Whether the edge may carry the amount, or its minimum where that is larger; the payee gets what it asked for and not more. */
-function carries(terrain: Terrain, { id, disabled, htlcMinimum, htlcMaximum, capacity, to }: ExtraEdge, { measure, amount }: Metric): boolean {
+function carries(terrain: Terrain, { id, disabled, htlcMinimum, htlcMaximum, capacity, to }: ExtraEdge, { measure, amount, maxAmount }: Metric): boolean {
   if (disabled || terrain.isExcluded(id)) return false;
   const most = Math.min(htlcMaximum, capacity - terrain.loadOf(id));
   if (measure === 'narrowness') return most >= amount;
-  return (htlcMinimum <= amount || to !== terrain.payee) && Math.max(amount, htlcMinimum) <= most;
+  return (htlcMinimum <= amount || to !== terrain.payee) && Math.max(amount, htlcMinimum) <= Math.min(most, maxAmount);
 }

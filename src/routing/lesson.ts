@@ -218,8 +218,8 @@ function fromForwarder(
   if (node === undefined || edge === undefined) return DONE;
   const { badOnion, perm, node: isNodeFailure } = failureFlags(failure);
   const exclude = { directions: [bare(edge)] };
-  // A smaller part may still pass: half of it is as likely as not to.
-  const excludeAmount = { directions: [{ ...bare(edge), fromMsat: edge.amountMsat / 2n + 1n }] };
+  // A smaller part may still pass, the likelier the smaller it is, which its price tells; each failure lowers the bound by a quarter, so that few do.
+  const excludeAmount = { directions: [{ ...bare(edge), fromMsat: (edge.amountMsat * 3n) / 4n + 1n }] };
 
   if (isNodeFailure || OWN_FAILURES.has(failure.type)) {
     return excludeNode(teacher, node.nodeId, perm && isNodeFailure);

@@ -181,11 +181,6 @@ export class Liquidity {
     return this.#nodeFailures.has(nodeId);
   }
 
-  /** The nodes that failed and how likely they are to work again now, from 0 to 1. */
-  *nodeProbabilities(): IterableIterator<[nodeId: NodeId, probability: number]> {
-    for (const [nodeId, { at, halfLifeMs }] of this.#nodeFailures) yield [nodeId, 1 - this.#left(at, halfLifeMs)];
-  }
-
   /** Where the balance is believed to lie. `capacity` is `MAX_AMOUNT_MSAT` where it is not known. */
   estimate(bounds: LiquidityBounds | undefined, capacity: number): Estimate {
     const most = (capacity === MAX_AMOUNT_MSAT ? UNKNOWN_CAPACITY_MSAT : capacity) + 1;
@@ -196,11 +191,6 @@ export class Liquidity {
     if (bounds.upper >= most) return { lower, upper: most, works };
     const upper = Math.ceil(most - (most - bounds.upper) * this.#left(bounds.upperAt, this.#options.halfLifeMs));
     return { lower, upper: Math.max(upper, lower + 1), works };
-  }
-
-  /** How likely a direction is to carry the amount, from 0 to 1. */
-  probability(bounds: LiquidityBounds | undefined, amount: number, capacity: number): number {
-    return probabilityOf(this.estimate(bounds, capacity), amount);
   }
 
   #change(edge: ChannelDirection, change: (bounds: LiquidityBounds) => void): void {

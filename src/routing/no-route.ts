@@ -1,4 +1,4 @@
-import { formatMsat } from '../api/amounts.ts';
+import { formatMsat } from '../amounts.ts';
 import { MAX_HOPS, MAX_HTLC_CLTV, type RouteRequest } from './request.ts';
 
 /** What can rule out a channel in one direction. */

@@ -102,11 +102,11 @@ export class PartPlanner {
   #search(atMost: number): readonly number[] | undefined {
     if (atMost <= 0) return undefined;
     const { roads, payee } = this.#terrain;
-    const { prices, maxCltvDelta } = this.#limits;
+    const { prices, maxAmount, maxCltvDelta } = this.#limits;
     for (let left = SLOW_WAYS; left > 0; left--) {
       const met = roads.scratch.reach.cost.meet(this.#terrain, {
-        amount: this.#unit, prices, target: payee,
-        ...(this.#blockPrice > 0 ? { measure: 'mixed', surcharge: { ofFee: 0, ofBlock: this.#blockPrice } } : { measure: 'cost', within: atMost }),
+        amount: this.#unit, maxAmount, prices, target: payee,
+        ...(this.#blockPrice > 0 ? { measure: 'mixed', surcharge: { ofFee: 0, ofBlock: this.#blockPrice, ofHop: 0 } } : { measure: 'cost', within: atMost }),
       });
       if (met === undefined) return undefined;
       const kept = carryWithin(this.#terrain, this.#limits, met.edges, this.#unit);

@@ -40,7 +40,8 @@ export class Reach {
   }
 
   /**
-   * Finds the shortest way to the target alone, from both ends at once, which takes a fraction of the time. Then `widen`
+   * Finds the shortest way to the target alone, from both ends at once and always on from where less waits to be looked at, which takes a
+   * fraction of the time. Then `widen`
    * is to be called before distances are asked for. Undefined: there is no way.
    */
   meet(terrain: Terrain, request: ReachRequest): { readonly edges: readonly number[]; readonly length: number } | undefined {
@@ -52,29 +53,25 @@ export class Reach {
     const { source } = terrain;
     let shortest = within;
     let meeting = -1;
-    // What each side has found bounds what is left of a way on the other's.
-    const ahead: Horizon = { farthest: within, atLeast: (node) => backward.atLeast(node) };
-    const behind: Horizon = { farthest: within, atLeast: (node) => forward.atLeast(node) };
-    const advance = (isForward: boolean, node: number): void => {
-      const [own, other] = isForward ? [forward, backward] : [backward, forward];
+    const horizon: Horizon = { farthest: within, atLeast: nothing };
+    const advance = (own: Frontier, other: Frontier, node: number, goal: number): void => {
       const length = (own.distance[node] as number) + (other.distance[node] as number);
       if (length < shortest) {
         shortest = length;
         meeting = node;
-        ahead.farthest = widened(length);
-        behind.farthest = widened(length);
+        horizon.farthest = widened(length);
       }
-      const goal = isForward ? target : source;
-      if (node !== goal) own.expand(terrain, request, node, goal, isForward ? ahead : behind);
+      if (node !== goal) own.expand(terrain, request, node, goal, horizon);
     };
-    advance(true, source);
-    advance(false, target);
+    advance(forward, backward, source, target);
+    advance(backward, forward, target, source);
     // A way through a node that neither has looked at is as long as both radii, at least.
     while (forward.radius + backward.radius < shortest) {
       const isForward = forward.size <= backward.size;
-      const node = (isForward ? forward : backward).next();
+      const own = isForward ? forward : backward;
+      const node = own.next();
       if (node === -1) break;
-      advance(isForward, node);
+      advance(own, isForward ? backward : forward, node, isForward ? target : source);
     }
     if (meeting === -1) return undefined;
     this.#widest = widened(shortest);
@@ -83,13 +80,10 @@ export class Reach {
 
   /** After `meet`: the distances of all nodes on ways to the target that are no longer than `longest`; others are infinite. */
   widen(terrain: Terrain, request: ReachRequest, longest: number): void {
-    if (longest > this.#widest) {
-      this.run(terrain, { ...request, everywhere: true });
-      return;
-    }
     const forward = this.#forward;
     const backward = this.#backward;
     const horizon: Horizon = { farthest: longest, atLeast: (node) => backward.atLeast(node) };
+    if (longest > this.#widest) this.#begin(terrain, 0).expand(terrain, request, terrain.source, request.target, horizon);
     const { distance } = forward;
     for (let node = forward.next(); node !== -1; node = forward.next()) {
       const key = distance[node] as number;

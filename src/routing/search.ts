@@ -1,6 +1,7 @@
-import { EDGE, EDGE_FIELDS, MOST, OTHER } from './edge-lists.ts';
+import { CAPACITY, CLTV, EDGE, EDGE_FIELDS, FEE_BASE, FEE_PPM, LEAST, MOST, OTHER } from './edge-lists.ts';
 import { TypedHeap } from './heap.ts';
 import { Labels, type Comparison } from './labels.ts';
+import { forwardingFeeMsat } from './msat.ts';
 import { stepOver } from './path.ts';
 import type { Surcharge } from './frontier.ts';
 import type { Reach } from './reach.ts';
@@ -115,13 +116,14 @@ export class Search {
   }
 
   /** What a way through the node costs at least, if from there on it costs and needs so much. */
-  #atLeast(node: number, cost: number, amount: number, cltv: number): number {
+  #atLeast(node: number, cost: number, amount: number, cltv: number, hops: number): number {
     const bounds = this.#bounds;
     if (bounds.kind === 'cost') return cost + bounds.cost.atLeast(node);
     if (bounds.kind === 'limits') return cost + bounds.limits.cost.atLeast(node);
     // A way within the limits costs what it costs with the surcharge, less the surcharge on all that the limits allow at most.
-    const { ofFee, ofBlock } = bounds.surcharge;
-    const spared = ofFee * (this.#limits.maxAmount - amount) + ofBlock * (this.#limits.maxCltvDelta - cltv);
+    const { ofFee, ofBlock, ofHop } = bounds.surcharge;
+    const { maxAmount, maxCltvDelta, maxHops } = this.#limits;
+    const spared = ofFee * (maxAmount - amount) + ofBlock * (maxCltvDelta - cltv) + ofHop * (maxHops - hops);
     // Surcharges are no integers, costs are: what is rounded is far less than 1.
     return cost + Math.max(bounds.mixed.atLeast(node) - spared - 1, 0);
   }
@@ -134,17 +136,23 @@ export class Search {
       for (const { id, from } of terrain.extraInto(node)) this.#extend(label, id, from);
     }
     if (node >= terrain.graphNodes) return;
-    const { edges, begin, count } = terrain.roads.into;
+    const { into: { edges, begin, count }, knownAt } = terrain.roads;
+    const { prices } = this.#limits;
     const cost = this.#costOf(label);
     const amount = this.#labels.amount[label] as number;
     const cltv = this.#labels.cltv[label] as number;
+    const hops = (this.#labels.hops[label] as number) + 1;
     const first = (begin[node] as number) * EDGE_FIELDS;
     const end = first + (count[node] as number) * EDGE_FIELDS;
     for (let at = first; at < end; at += EDGE_FIELDS) {
       // The edges that carry most come first.
       if ((edges[at + MOST] as number) < amount) break;
       const from = edges[at + OTHER] as number;
-      if (this.#atLeast(from, cost, amount, cltv) > this.#highestCost) continue;
+      // Most edges cost too much already by what is read here, which is a part of their price.
+      const sent = Math.max(amount, edges[at + LEAST] as number);
+      const fee = sent - amount + forwardingFeeMsat(sent, edges[at + FEE_BASE] as number, edges[at + FEE_PPM] as number);
+      const risk = knownAt[edges[at + EDGE] as number] === 0 ? prices.ofRisk(0, (edges[at + CAPACITY] as number) + 1, sent, 1) : 0;
+      if (this.#atLeast(from, cost + fee + risk, amount + fee, cltv + (edges[at + CLTV] as number), hops) > this.#highestCost) continue;
       // Our own channels are among the extra edges, with what they really hold; and no path leads through us.
       if (from !== terrain.source) this.#extend(label, edges[at + EDGE] as number, from);
     }
@@ -161,7 +169,7 @@ export class Search {
     const risk = (labels.risk[label] as number) + step.risk;
     const cltv = (labels.cltv[label] as number) + step.blocks;
     const hops = (labels.hops[label] as number) + 1;
-    const atLeast = this.#atLeast(from, amount + risk - this.#limits.amount, amount, cltv);
+    const atLeast = this.#atLeast(from, amount + risk - this.#limits.amount, amount, cltv, hops);
     if (atLeast > this.#highestCost) return;
     const limits = this.#bounds.kind === 'limits' ? this.#bounds.limits : undefined;
     if (amount + (limits?.fee.atLeast(from) ?? 0) > maxAmount) {

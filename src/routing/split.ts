@@ -1,7 +1,7 @@
 import { explainNoRoute } from './explain.ts';
 import { foundRoute, startAtPayee, withTerrain, type FoundRoute, type PathContext } from './find-path.ts';
 import { toMsat } from './msat.ts';
-import type { NoRoute } from './no-route.ts';
+import { noRoute, type NoRoute } from './no-route.ts';
 import { isWithin, walkBack } from './path.ts';
 import type { Part } from './laying.ts';
 import { PartPlanner } from './part-planner.ts';
@@ -28,12 +28,23 @@ export interface FoundSplit {
  */
 export function findSplit(context: PathContext, request: RouteRequest, maxParts: number): FoundSplit | NoRoute {
   return withTerrain(context, request, (terrain, limits): FoundSplit | NoRoute => {
-    const { edges, broken } = searchFrom(terrain, maxParts > 1 ? { ...limits, maxLabels: FEW_LABELS } : limits, startAtPayee(terrain, limits));
-    const whole = edges && layTogether(terrain, limits, request, [{ edges, amount: limits.amount }]);
-    const split = maxParts > 1 && mayPay(terrain, limits, edges) ? inParts(terrain, limits, request, maxParts, edges) : undefined;
-    if (split === undefined) return whole ?? explainNoRoute(terrain, limits, request, broken);
-    const more = split.costMsat + toMsat(Math.floor(limits.prices.ofPart(limits.amount) * (split.parts.length - 1)));
-    return whole === undefined || more < whole.costMsat ? split : whole;
+    const start = startAtPayee(terrain, limits);
+    const wholeOver = (edges: readonly number[] | undefined): FoundSplit | undefined =>
+      edges && layTogether(terrain, limits, request, [{ edges, amount: limits.amount }]);
+    const mayBeMany = maxParts > 1;
+    const first = searchFrom(terrain, mayBeMany ? { ...limits, maxLabels: Math.min(limits.maxLabels, FEW_LABELS) } : limits, start);
+    const whole = wholeOver(first.edges);
+    const split = mayBeMany && mayPay(terrain, limits, first.edges) ? inParts(terrain, limits, request, maxParts, first.edges) : undefined;
+    if (split !== undefined && whole !== undefined) {
+      const partsMsat = toMsat(Math.floor(limits.prices.ofPart(limits.amount) * (split.parts.length - 1)));
+      return split.costMsat + partsMsat < whole.costMsat ? split : whole;
+    }
+    if (split !== undefined || whole !== undefined) return (split ?? whole) as FoundSplit;
+    // Parts do not help: then one way is worth a longer search.
+    const last = mayBeMany && first.exhausted === true ? searchFrom(terrain, limits, start) : first;
+    const found = wholeOver(last.edges);
+    if (found !== undefined) return found;
+    return last.exhausted === true ? noRoute('search_exhausted', request) : explainNoRoute(terrain, limits, request, last.broken);
   });
 }
 

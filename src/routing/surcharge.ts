@@ -19,28 +19,31 @@ const RISE = 8;
  * The surcharge under which the cheapest way keeps to the limits and would just be as dear as one that does not (a Lagrange multiplier): the way
  * is a good one, and the surcharge tells how much cheaper any other could be. Each try is at the surcharge under which the best of both kinds that are
  * known come to the same, as in LARAC (Jüttner and others, "Lagrange Relaxation Based Method for the QoS Routing Problem", 2001). It is on
- * fees, on blocks or on both, as ways have `broken` those limits. Undefined if no surcharge helps.
+ * fees, blocks and hops, as ways have `broken` those limits. Undefined if no surcharge helps.
  */
 export function surchargeFor(terrain: Terrain, limits: SearchLimits, start: SearchStart, broken: WalkedPath): SurchargedWay | undefined {
   const { prices } = limits;
   const { mixed } = terrain.roads.scratch.reach;
-  const [mostFee, mostBlocks] = [Math.max(limits.maxAmount - start.amount, 1), Math.max(limits.maxCltvDelta - start.cltv, 1)];
-  let isOnFees = broken.amount > limits.maxAmount;
-  let isOnBlocks = broken.cltv > limits.maxCltvDelta;
-  // Nothing but hops is short: no surcharge makes a way shorter.
-  if (!isOnFees && !isOnBlocks) return undefined;
-  // As much for all the blocks that are allowed as for all the fees; nothing for what is not short.
-  const surchargeOf = (scale: number): Surcharge => ({ ofFee: isOnFees ? scale : 0, ofBlock: isOnBlocks ? (scale * mostFee) / mostBlocks : 0 });
-  const sumOf = ({ amount, cltv }: WalkedPath, { ofFee, ofBlock }: Surcharge): number => ofFee * (amount - start.amount) + ofBlock * (cltv - start.cltv);
+  const mostFee = Math.max(limits.maxAmount - start.amount, 1);
+  const mostBlocks = Math.max(limits.maxCltvDelta - start.cltv, 1);
+  const mostHops = Math.max(limits.maxHops - start.hops, 1);
+  const breaks = ({ amount, cltv, hops }: WalkedPath) => ({ fee: amount > limits.maxAmount, blocks: cltv > limits.maxCltvDelta, hops: hops > limits.maxHops });
+  let isShort = breaks(broken);
+  // As much for all the blocks or hops that are allowed as for all the fees; nothing for what is not short.
+  const surchargeOf = (scale: number): Surcharge => ({
+    ofFee: isShort.fee ? scale : 0, ofBlock: isShort.blocks ? (scale * mostFee) / mostBlocks : 0, ofHop: isShort.hops ? (scale * mostFee) / mostHops : 0,
+  });
+  const sumOf = ({ amount, cltv, hops }: Omit<WalkedPath, 'steps'>, { ofFee, ofBlock, ofHop }: Surcharge): number =>
+    ofFee * (amount - start.amount) + ofBlock * (cltv - start.cltv) + ofHop * (hops - start.hops);
   let scale = Math.max(costOf(broken, limits), 1) / sumOf(broken, surchargeOf(1));
   let [over, kept]: [WalkedPath, CarryingWay | undefined] = [broken, undefined];
   let bound = { surcharge: surchargeOf(0), atLeast: costOf(start, limits) };
   for (let left = TRIES; left > 0 && scale > 0 && scale < Infinity; left--) {
     const surcharge = surchargeOf(scale);
-    const met = mixed.meet(terrain, { measure: 'mixed', surcharge, amount: start.amount, prices, target: start.node });
+    const met = mixed.meet(terrain, { measure: 'mixed', surcharge, amount: start.amount, maxAmount: limits.maxAmount, prices, target: start.node });
     const way = met && carry(terrain, limits, met.edges, start);
     if (met === undefined || way === undefined) break;
-    const atLeast = met.length + costOf(start, limits) - surcharge.ofFee * mostFee - surcharge.ofBlock * mostBlocks;
+    const atLeast = met.length + costOf(start, limits) - sumOf({ amount: start.amount + mostFee, risk: 0, cltv: start.cltv + mostBlocks, hops: start.hops + mostHops }, surcharge);
     if (atLeast > bound.atLeast) bound = { surcharge, atLeast };
     const totalOf = (walked: WalkedPath): number => costOf(walked, limits) + sumOf(walked, surcharge);
     const isKept = isWithin(way.walked, limits);
@@ -48,9 +51,9 @@ export function surchargeFor(terrain: Terrain, limits: SearchLimits, start: Sear
     if (isKept) kept = kept === undefined || way.cost < kept.cost ? way : kept;
     else {
       over = way.walked;
+      const also = breaks(over);
       // Once one way keeps to them, it is known what is short.
-      isOnFees ||= kept === undefined && way.walked.amount > limits.maxAmount;
-      isOnBlocks ||= kept === undefined && way.walked.cltv > limits.maxCltvDelta;
+      if (kept === undefined) isShort = { fee: isShort.fee || also.fee, blocks: isShort.blocks || also.blocks, hops: isShort.hops || also.hops };
     }
     // Neither side comes nearer.
     if (other !== undefined && totalOf(other) <= totalOf(way.walked) + 1) break;

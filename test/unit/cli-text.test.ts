@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatMsat } from '../../src/api/amounts.ts';
+import { formatMsat } from '../../src/amounts.ts';
 import { parseAmountMsat } from '../../src/cli/amounts.ts';
 import { renderState } from '../../src/cli/render-channels.ts';
 import { list, section, table } from '../../src/cli/text.ts';

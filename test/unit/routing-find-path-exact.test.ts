@@ -4,7 +4,7 @@ import { directionOf, type EdgePolicy } from '../../src/routing/channel.ts';
 import { findPath, type PathContext } from '../../src/routing/find-path.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
 import { findPaths } from '../../src/routing/k-best.ts';
-import { Liquidity } from '../../src/routing/liquidity.ts';
+import { Liquidity, probabilityOf } from '../../src/routing/liquidity.ts';
 import type { LocalChannel, RouteRequest } from '../../src/routing/request.ts';
 import { Roads } from '../../src/routing/roads.ts';
 import { htlcsOf, type Route } from '../../src/routing/route.ts';
@@ -176,7 +176,7 @@ function bruteForce({ context, request, edges }: Case): readonly Best[] {
       const { attemptCostMsat, attemptCostPpm, timeValuePpb } = context.weights!;
       const { liquidity } = context.roads;
       const bounds = liquidity.boundsOf({ shortChannelId: edge.shortChannelId, direction });
-      const p = Math.max(liquidity.probability(bounds, Number(sent), Number(edge.capacityMsat)), 0.01);
+      const p = Math.max(probabilityOf(liquidity.estimate(bounds, Number(edge.capacityMsat)), Number(sent)), 0.01);
       risk += BigInt(Math.floor(Number(needed) * cltvExpiryDelta * (timeValuePpb / 1e9)));
       // Where a score lies next to an integer, two ways to calculate it may come to either side.
       risk += BigInt(Math.floor((attemptCostMsat + Number(sent) * (attemptCostPpm / 1e6)) * (1 / p - 1) + 1e-6));

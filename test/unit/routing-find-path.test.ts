@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { findPath, type RouteResult } from '../../src/routing/find-path.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
+import { findPaths } from '../../src/routing/k-best.ts';
 import { Liquidity } from '../../src/routing/liquidity.ts';
 import type { NoRoute } from '../../src/routing/no-route.ts';
 import type { LocalChannel, RouteRequest } from '../../src/routing/request.ts';
 import { Roads } from '../../src/routing/roads.ts';
 import { htlcsOf, type Route } from '../../src/routing/route.ts';
+import { findSplit } from '../../src/routing/split.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { connect, localChannel, nodeNamed, policy } from '../harness/graph.ts';
 
@@ -372,6 +374,19 @@ describe('no route', () => {
     const request = { payee: nodeNamed('dave'), amountMsat: 1n, maxFeeMsat: 1000n, blockHeight: 1, finalCltvDelta: 1, maxHops: 2 };
     expect(scids(findPath({ ...context, maxLabels: 0 }, request))).toEqual([1n, 4n]);
     expect(scids(findPath(context, request))).toEqual([1n, 4n]);
+  });
+
+  it('is not claimed where the search met its bound first', () => {
+    const graph = new ChannelGraph();
+    connect(graph, 2n, 'bob', 'dave', policy({ feeBaseMsat: 10 }));
+    const request = { payee: nodeNamed('dave'), amountMsat: 100_000n, maxFeeMsat: 50_000n, blockHeight: HEIGHT, finalCltvDelta: 18 };
+    // Our channel carries the amount, and not the fee as well: which way does is for the search among all limits to tell.
+    const localChannels = [localChannel(1n, 'bob', { spendableMsat: 100_009n })];
+    const context = { roads: new Roads(graph, new Liquidity(new VirtualClock(1e12))), self: nodeNamed('alice'), localChannels };
+    expect(findPath({ ...context, maxLabels: 1 }, request)).toMatchObject({ found: false, reason: 'search_exhausted', examined: 0 });
+    expect(findPaths({ ...context, maxLabels: 1 }, request, 2)).toMatchObject({ found: false, reason: 'search_exhausted' });
+    expect(findSplit({ ...context, maxLabels: 1 }, request, 2)).toMatchObject({ found: false, reason: 'search_exhausted' });
+    expect(findPath(context, request)).toMatchObject({ found: false, reason: 'limited' });
   });
 
   it('does not send to a node that demands what we do not know, unless its invoice says what it demands', () => {

@@ -1,5 +1,5 @@
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
-import { formatMsat } from '../../api/amounts.ts';
+import { formatMsat } from '../../amounts.ts';
 import type { Output } from '../../api/contract.ts';
 import type { NodeId } from '../../network/network.ts';
 import type { Learnt } from '../../routing/lesson.ts';

@@ -1,6 +1,6 @@
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import type { Currency } from '../../../protocols/invoice/prefix.ts';
-import { formatMsat } from '../../api/amounts.ts';
+import { formatMsat } from '../../amounts.ts';
 import type { NodeApi, Output } from '../../api/contract.ts';
 import type { NodeEvent } from '../../api/events.ts';
 import { hexOf } from '../../channels/channel-store.ts';
