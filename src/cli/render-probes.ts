@@ -1,6 +1,6 @@
 /** Probes for people. */
 import type { Output } from '../api/client.ts';
-import { formatMsat } from '../api/amounts.ts';
+import { formatMsat } from '../amounts.ts';
 import { renderHops, withTotal } from './render-payments.ts';
 import { harmless, list, section, table, time } from './text.ts';
 

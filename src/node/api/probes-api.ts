@@ -1,6 +1,6 @@
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import { stageOf } from '../../../machines/htlc/htlc-states.ts';
-import { formatMsat } from '../../api/amounts.ts';
+import { formatMsat } from '../../amounts.ts';
 import type { NodeApi, Output } from '../../api/contract.ts';
 import type { ProbeRequest } from '../../payments/probe.ts';
 import type { ProbeAttemptRecord, ProbeRecord } from '../../payments/records.ts';
