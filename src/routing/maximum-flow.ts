@@ -1,4 +1,5 @@
 import { CAPACITY, EDGE, EDGE_FIELDS, OTHER } from './edge-lists.ts';
+import { UNREACHED, type Reached } from './reached.ts';
 import { EDGE_LOADED, NODE_EXCLUDED, type Terrain } from './terrain.ts';
 
 /** A way of a flow, from us to the payee, and what takes it. */
@@ -43,45 +44,6 @@ export function maximumFlow(terrain: Terrain, { wanted, least, growth = 1 }: Flo
   return { amount, ways: flows.takeWays() };
 }
 
-const UNREACHED = -1;
-const AT_END = -2;
-
-/** What a search has reached from one end. */
-class Reached {
-  /** By node, the arc by which it was reached. */
-  readonly via: Int32Array;
-  readonly #queue: Int32Array;
-  #first = 0;
-  #last = 0;
-
-  constructor(nodeSlots: number) {
-    this.via = new Int32Array(nodeSlots);
-    this.#queue = new Int32Array(nodeSlots);
-  }
-
-  begin(end: number): void {
-    this.via.fill(UNREACHED);
-    this.via[end] = AT_END;
-    this.#queue[0] = end;
-    this.#first = 0;
-    this.#last = 1;
-  }
-
-  /** How many nodes are still to be looked at. */
-  get waiting(): number {
-    return this.#last - this.#first;
-  }
-
-  next(): number {
-    return this.#queue[this.#first++] as number;
-  }
-
-  add(node: number, arc: Arc): void {
-    this.via[node] = arc;
-    this.#queue[this.#last++] = node;
-  }
-}
-
 /** Edges with a flow, by a node at one of their ends. */
 class EdgesByNode {
   readonly #edges = new Map<number, Set<number>>();
@@ -113,8 +75,9 @@ class Flows {
   constructor(terrain: Terrain, growth: number) {
     this.#terrain = terrain;
     this.#growth = growth;
-    this.#fromSource = new Reached(terrain.nodeSlots);
-    this.#fromPayee = new Reached(terrain.nodeSlots);
+    const { fromSource, fromPayee } = terrain.roads.scratch.flow;
+    this.#fromSource = fromSource;
+    this.#fromPayee = fromPayee;
   }
 
   room(arc: Arc): number {
@@ -140,9 +103,9 @@ class Flows {
 
   /** A short way with at least so much room on each arc. */
   augmenting(narrowest: number): Arc[] | undefined {
-    const { source, payee } = this.#terrain;
-    this.#fromSource.begin(source);
-    this.#fromPayee.begin(payee);
+    const { source, payee, nodeSlots } = this.#terrain;
+    this.#fromSource.begin(source, nodeSlots);
+    this.#fromPayee.begin(payee, nodeSlots);
     for (;;) {
       const isForward = this.#fromSource.waiting <= this.#fromPayee.waiting;
       const [own, other] = isForward ? [this.#fromSource, this.#fromPayee] : [this.#fromPayee, this.#fromSource];

@@ -1,5 +1,8 @@
 import type { Measure } from './frontier.ts';
+import { TypedHeap } from './heap.ts';
+import { Labels } from './labels.ts';
 import { Reach } from './reach.ts';
+import { Reached } from './reached.ts';
 import { grown } from './typed-arrays.ts';
 
 /** What one request at a time marks by node and by edge, and searches in: kept, so that no search makes arrays of the graph's size. */
@@ -7,6 +10,10 @@ export class Scratch {
   readonly reach: Readonly<Record<Measure, Reach>> = {
     cost: new Reach(), fee: new Reach(), blocks: new Reach(), hops: new Reach(), mixed: new Reach(), narrowness: new Reach(),
   };
+  readonly flow = { fromSource: new Reached(), fromPayee: new Reached() };
+  /** Of the exact search. */
+  readonly labels = new Labels();
+  readonly heap = new TypedHeap();
   edgeMask = new Uint8Array(0);
   nodeMask = new Uint8Array(0);
   readonly #edges: number[] = [];

@@ -1,6 +1,6 @@
 import { CAPACITY, CLTV, EDGE, EDGE_FIELDS, FEE_BASE, FEE_PPM, LEAST, MOST, OTHER } from './edge-lists.ts';
-import { TypedHeap } from './heap.ts';
-import { Labels, type Comparison } from './labels.ts';
+import type { TypedHeap } from './heap.ts';
+import type { Comparison, Labels } from './labels.ts';
 import { forwardingFeeMsat } from './msat.ts';
 import { stepOver } from './path.ts';
 import type { Surcharge } from './frontier.ts';
@@ -51,7 +51,7 @@ export type LowerBounds = { readonly knownCost: number } & (
   | { readonly kind: 'limits'; readonly limits: LimitBounds }
 );
 
-/** The labels of a finished search and the one at our own node: -1 if there is none. */
+/** The labels of a finished search, until the next begins, and the one at our own node: -1 if there is none. */
 export interface SearchOutcome {
   readonly labels: Labels;
   readonly best: number;
@@ -79,7 +79,7 @@ export class Search {
   readonly #limits: SearchLimits;
   readonly #bounds: LowerBounds;
   readonly #labels: Labels;
-  readonly #heap = new TypedHeap();
+  readonly #heap: TypedHeap;
   readonly #broken = {
     htlc_minimum: new Set<number>(), fee_limit: new Set<number>(), cltv_limit: new Set<number>(), hop_limit: new Set<number>(),
   };
@@ -91,7 +91,11 @@ export class Search {
     this.#terrain = terrain;
     this.#limits = limits;
     this.#bounds = bounds;
-    this.#labels = new Labels(terrain.nodeSlots);
+    const { labels, heap } = terrain.roads.scratch;
+    labels.begin(terrain.nodeSlots);
+    heap.clear();
+    this.#labels = labels;
+    this.#heap = heap;
     this.#highestCost = bounds.knownCost - 1;
   }
 
