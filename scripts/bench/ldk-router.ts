@@ -55,7 +55,11 @@ export class LdkRouter {
 
   /** Loads the library and the graph; `with` gives routers on the same graph. */
   static async load(rows: readonly GraphRow[]): Promise<(scoring: LdkScoring) => LdkRouter> {
+    // It greets on standard output, which may be for a program to read.
+    const { log } = console;
+    console.log = console.error;
     await ldk.initializeWasmFromBinary(readFileSync(fileURLToPath(import.meta.resolve('lightningdevkit/liblightningjs.wasm'))));
+    console.log = log;
     const logger = ldk.Logger.new_impl({ log: () => undefined });
     const graph = ldk.NetworkGraph.constructor_new(ldk.Network.LDKNetwork_Bitcoin, logger);
     const sync = ldk.RapidGossipSync.constructor_new(graph, logger);

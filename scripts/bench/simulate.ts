@@ -68,6 +68,7 @@ interface Figures {
 }
 
 const show = (text: string): void => void process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${text}` : `${text}\n`);
+const hide = (): void => void (process.stderr.isTTY && show(''));
 const newGraph = (): ChannelGraph => addRows(new ChannelGraph(), rows);
 
 /** Payments of random nodes to random nodes, as many of each amount; and how many more could not have arrived as the balances lie. */
@@ -130,16 +131,12 @@ function line({ amountSat, router, payments, impossible, arrived, failed, attemp
   ];
 }
 
-/** Of the failures and the attempts of the baseline, how many are left. */
-function aimOf(figures: readonly Figures[], distribution: Distribution) {
-  const of = (router: string): Figures | undefined =>
-    figures.find((one) => one.balances === distribution && one.amountSat === Number(AIM_SAT) && one.router === router && one.payments > ldkCount / AMOUNTS_SAT.length);
-  const [baseline, own] = [of(BASELINE), of(OWN)];
-  if (baseline === undefined || own === undefined) return undefined;
-  return {
-    balances: distribution, amountSat: Number(AIM_SAT), failuresLeft: own.failed / baseline.failed,
-    attemptsLeft: own.attempts / (own.arrived + own.failed) / (baseline.attempts / (baseline.arrived + baseline.failed)),
-  };
+/** Of the failures and the attempts of the baseline, how many are left. Undefined: it did not fail. */
+function aimOf(all: readonly Figures[], balances: Distribution) {
+  const [baseline, own] = [BASELINE, OWN].map((name) => all.find(({ router, amountSat }) => router === name && amountSat === Number(AIM_SAT)));
+  if (baseline === undefined || own === undefined || baseline.failed === 0) return undefined;
+  const attemptsOf = ({ attempts, arrived, failed }: Figures): number => attempts / (arrived + failed);
+  return { balances, amountSat: Number(AIM_SAT), failuresLeft: own.failed / baseline.failed, attemptsLeft: attemptsOf(own) / attemptsOf(baseline) };
 }
 
 const BASELINE = 'cheapest first';
@@ -155,6 +152,7 @@ const kinds: readonly Kind[] = [
 ];
 
 const figures: Figures[] = [];
+const aims: NonNullable<ReturnType<typeof aimOf>>[] = [];
 for (const distribution of DISTRIBUTIONS) {
   show(`balances ${distribution}: drawn`);
   const drawn = HiddenBalances.draw(newGraph(), distribution);
@@ -169,11 +167,12 @@ for (const distribution of DISTRIBUTIONS) {
     AMOUNTS_SAT.flatMap((amountSat) => list.map(({ kind, outcomes, seconds }) => figuresOf(distribution, kind.name, amountSat, outcomes.slice(0, most), seconds)));
   const [whole, first] = [rowsOf(all, count), all.length === runs.length ? [] : rowsOf(runs, ldkCount)];
   figures.push(...whole, ...first);
+  aims.push(...[aimOf(whole, distribution) ?? []].flat());
+  hide();
   if (values.json) continue;
   process.stdout.write(`\nBalances ${distribution}; ${impossible} more payments, which nobody could have made, were passed over\n${table([HEADS, ...whole.map(line)])}\n`);
   if (first.length > 0) process.stdout.write(`\nThe first ${ldkCount} payments of these, with LDK\n${table([HEADS, ...first.map(line)])}\n`);
 }
-const aims = DISTRIBUTIONS.flatMap((distribution) => aimOf(figures, distribution) ?? []);
 if (values.json) process.stdout.write(`${JSON.stringify({ payments: count, graph: { nodes: newGraph().nodeCount, channels: rows.length }, figures, aims }, null, 2)}\n`);
 else {
   for (const { balances, amountSat, failuresLeft, attemptsLeft } of aims) {
