@@ -1,8 +1,12 @@
 import { decodeGossip, isGossip } from '../../protocols/gossip/gossip-message.ts';
+import { GossipError } from '../../protocols/gossip/errors.ts';
+import { WireError } from '../../protocols/wire/errors.ts';
 import { encodeMessage } from '../../protocols/wire/messages.ts';
-import { RunnelError } from '../../protocols/errors.ts';
+import type { RunnelError } from '../../protocols/errors.ts';
+import { NetworkError } from '../network/errors.ts';
 import type { Network, NodeId } from '../network/network.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { asProblem, GossipStoppedError, GossipSyncError } from './errors.ts';
 import type { GossipLimits } from './limits.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { isAnnounced } from './rules.ts';
@@ -17,6 +21,7 @@ export interface DisputesOptions {
   readonly chainHash: Uint8Array;
   readonly clock: Clock;
   readonly limits: GossipLimits;
+  readonly onProblem: (error: RunnelError) => void;
 }
 
 /**
@@ -80,8 +85,15 @@ export class Disputes {
   #ask(peer: NodeId, scid: bigint): Promise<Finding> {
     return new Promise((resolve) => {
       const cancel = this.#options.clock.setTimer(DEADLINE_MS, () => resolve('unknown'));
-      this.#answer(peer, scid).then(resolve, (error: unknown) => resolve(isBadAnswer(error) ? 'forged' : 'unknown')).finally(cancel);
+      this.#answer(peer, scid).then(resolve, (error: unknown) => resolve(this.#afterError(error))).finally(cancel);
     });
+  }
+
+  #afterError(error: unknown): Finding {
+    // What is no message, rather than a connection that was lost.
+    if (error instanceof WireError || error instanceof GossipError || error instanceof GossipSyncError) return 'forged';
+    if (!(error instanceof NetworkError || error instanceof GossipStoppedError)) this.#options.onProblem(asProblem(error));
+    return 'unknown';
   }
 
   async #answer(peer: NodeId, scid: bigint): Promise<Finding> {
@@ -108,9 +120,4 @@ export class Disputes {
     if (verdict === 'reject') return 'forged';
     return store.channel(scid) === undefined ? 'double' : 'unknown';
   }
-}
-
-/** What is no message, rather than a connection that was lost. */
-function isBadAnswer(error: unknown): boolean {
-  return error instanceof RunnelError && /^(wire|gossip|sync_bad)/.test(error.code);
 }

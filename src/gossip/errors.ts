@@ -16,6 +16,13 @@ export class GossipSyncError extends RunnelError {
   }
 }
 
+/** What went wrong as an error of this project's, whatever was thrown. */
+export function asProblem(error: unknown): RunnelError {
+  if (error instanceof RunnelError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new RunnelError('gossip_internal', `unexpected in gossip: ${message}`, {}, { cause: error });
+}
+
 /** Nothing is judged any more: the node is stopping. */
 export class GossipStoppedError extends RunnelError {
   constructor() {

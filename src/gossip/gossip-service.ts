@@ -7,9 +7,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Database } from '../storage/database.ts';
 import { ChannelWatch } from './channel-watch.ts';
 import { Disputes } from './disputes.ts';
-import { GossipStoppedError, GossipSyncError } from './errors.ts';
+import { asProblem, GossipStoppedError, GossipSyncError } from './errors.ts';
 import { defaultGossipLimits, type GossipLimits } from './limits.ts';
-import type { GossipOutcome, GossipReason } from './outcome.ts';
+import type { GossipOutcome } from './outcome.ts';
 import { GossipStore } from './store.ts';
 import { SyncScheduler } from './sync-scheduler.ts';
 import { SyncResponder } from './sync-responder.ts';
@@ -38,8 +38,6 @@ export interface GossipServiceOptions {
   readonly onProblem: (error: RunnelError) => void;
 }
 
-/** Reasons that say nothing against a message of our own: it is tried again. */
-const PASSING: ReadonlySet<GossipReason> = new Set(['busy', 'chain_unavailable', 'storage_unavailable']);
 const RETRY_MS = 5_000;
 /** What waited for an announcement is passed on a moment after it, so that it does not arrive before it elsewhere. */
 const PASS_ON_DELAY_MS = 20;
@@ -166,7 +164,7 @@ export class GossipService {
     try {
       const outcome = await this.#validator.validate(message, { from: self, solicited: true });
       if (outcome.verdict === 'accept') await this.#passOn([message, ...outcome.released]);
-      else if (PASSING.has(outcome.reason) && !this.#isStopped) {
+      else if (outcome.verdict === 'later' && !this.#isStopped) {
         this.#after(RETRY_MS, () => this.publish(message));
       }
     } catch (error) {
@@ -201,10 +199,4 @@ export class GossipService {
       }
     }
   }
-}
-
-function asProblem(error: unknown): RunnelError {
-  if (error instanceof RunnelError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new RunnelError('gossip_internal', `unexpected in gossip: ${message}`, {}, { cause: error });
 }

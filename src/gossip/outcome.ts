@@ -9,7 +9,7 @@ export type GossipReason =
   | 'unknown_channel' | 'unknown_node' | 'spent'
   | FundingFault
   | 'equivocation' | 'blacklisted'
-  | 'rate_limited' | 'busy' | 'storage_unavailable';
+  | 'origin_limited' | 'rate_limited' | 'busy' | 'storage_unavailable';
 
 /** What becomes of a message, and of those that had waited for it. */
 export interface GossipOutcome {
@@ -22,6 +22,11 @@ export interface GossipOutcome {
 export const ACCEPT: GossipOutcome = { verdict: 'accept', reason: 'new', released: [] };
 export const REJECT_MALFORMED: GossipOutcome = { verdict: 'reject', reason: 'malformed', released: [] };
 export const REJECT_SIGNATURE: GossipOutcome = { verdict: 'reject', reason: 'bad_signature', released: [] };
+
+/** For reasons of ours, not of the message. */
+export function later(reason: GossipReason): GossipOutcome {
+  return { verdict: 'later', reason, released: [] };
+}
 
 export function ignore(reason: GossipReason): GossipOutcome {
   return { verdict: 'ignore', reason, released: [] };

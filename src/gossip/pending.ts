@@ -15,7 +15,7 @@ const MAX_PER_KEY = 4;
 export class PendingGossip {
   readonly #updates: BoundedMap<bigint, readonly Uint8Array[]>;
   readonly #nodes: BoundedMap<string, readonly Uint8Array[]>;
-  readonly #announcements: BoundedMap<bigint, readonly Uint8Array[]>;
+  readonly #announcements: BoundedMap<bigint, readonly GossipOf<'channel_announcement'>[]>;
 
   /** `maxKeys` channels, nodes and announcements each. */
   constructor(maxKeys: number) {
@@ -35,8 +35,8 @@ export class PendingGossip {
   }
 
   /** Until its output is deep enough. */
-  holdAnnouncement({ raw, message }: GossipOf<'channel_announcement'>): void {
-    hold(this.#announcements, message.shortChannelId, raw);
+  holdAnnouncement(gossip: GossipOf<'channel_announcement'>): void {
+    hold(this.#announcements, gossip.message.shortChannelId, gossip);
   }
 
   /** Takes out what waited for the announcement of this channel, in the order in which it came. */
@@ -49,7 +49,7 @@ export class PendingGossip {
   }
 
   /** Takes out the announcements whose output has at least this depth when the tip has this height. */
-  takeDeepEnough(tipHeight: number, minConfirmations: number): Uint8Array[] {
+  takeDeepEnough(tipHeight: number, minConfirmations: number): GossipOf<'channel_announcement'>[] {
     const scids = [...this.#announcements.keys()].filter(
       (scid) => scidToParts(scid).blockHeight + minConfirmations - 1 <= tipHeight,
     );
@@ -57,11 +57,11 @@ export class PendingGossip {
   }
 }
 
-function hold<K>(map: BoundedMap<K, readonly Uint8Array[]>, key: K, raw: Uint8Array): void {
-  map.set(key, [...(map.get(key) ?? []), raw].slice(-MAX_PER_KEY));
+function hold<K, V>(map: BoundedMap<K, readonly V[]>, key: K, value: V): void {
+  map.set(key, [...(map.get(key) ?? []), value].slice(-MAX_PER_KEY));
 }
 
-function take<K>(map: BoundedMap<K, readonly Uint8Array[]>, key: K): readonly Uint8Array[] {
+function take<K, V>(map: BoundedMap<K, readonly V[]>, key: K): readonly V[] {
   const held = map.get(key) ?? [];
   map.delete(key);
   return held;

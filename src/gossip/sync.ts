@@ -44,7 +44,7 @@ const LOOKED_AT_IN_ONE_GO = 2_000;
  * Why these queries and nothing of our own: they are specified, so that what is learned of one peer says how all behave;
  * they cost 24 bytes a channel beside the messages that are missing; and they make a sync resumable without any state.
  * What was accepted is in the store and is not asked for again, so that a sync which broke off is just started anew, with
- * any peer. (Set reconciliation would save most of the 24 bytes, a twentieth of what an empty node needs.) Bounded
+ * any peer. (Set reconciliation would save most of the 24 bytes: of mainnet's channels 1.2 MB, beside messages of 33.6 MB.) Bounded
  * are the channels that a peer may claim, the messages that answer a query, and (by the network) bytes and time.
  */
 export class GossipSync {

@@ -11,7 +11,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { checkFunding } from './funding-check.ts';
 import type { GossipLimits } from './limits.ts';
-import { ACCEPT, ignore, REJECT_MALFORMED, REJECT_SIGNATURE, type GossipOutcome } from './outcome.ts';
+import { ACCEPT, ignore, later, REJECT_MALFORMED, REJECT_SIGNATURE, type GossipOutcome } from './outcome.ts';
 import { PendingGossip } from './pending.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { areAddressesSound, isAnnounced, knownUpdateFault, nodeFault, updateFault, type Known } from './rules.ts';
@@ -42,7 +42,7 @@ type Announcement = GossipOf<'channel_announcement'>;
  *
  * 'reject' is for what no honest node can have passed on: what is no gossip message, and what its origin has not
  * signed. Everything that may be early, late, or true on another node's view of the chain is 'ignore': nobody is
- * punished for it. What is accepted is in the store when the verdict is given.
+ * punished for it. 'later' is what this node has no room for, or cannot ask its chain about, now. What is accepted is in the store when the verdict is given.
  */
 export class GossipValidator {
   readonly #options: GossipValidatorOptions;
@@ -52,7 +52,6 @@ export class GossipValidator {
   readonly #blacklist: BoundedMap<NodeId, true>;
   /** Announcements that are being checked: what speaks of their channel waits, however soon it arrives. */
   readonly #inFlight = new Map<bigint, { readonly announcement: Announcement; readonly done: Promise<unknown> }>();
-
   /** How many blocks came so far. */
   #blocks = 0;
 
@@ -77,9 +76,11 @@ export class GossipValidator {
     this.#blocks++;
     const { limits, self } = this.#options;
     const accepted: Uint8Array[] = [];
-    for (const raw of this.#pending.takeDeepEnough(height, limits.minConfirmations)) {
-      const { verdict, released } = await this.validate(raw, { from: self, solicited: true });
-      if (verdict === 'accept') accepted.push(raw, ...released);
+    for (const gossip of this.#pending.takeDeepEnough(height, limits.minConfirmations)) {
+      const { verdict, released } = await this.validate(gossip.raw, { from: self, solicited: true });
+      if (verdict === 'accept') accepted.push(gossip.raw, ...released);
+      // With the next block, then.
+      if (verdict === 'later') this.#pending.holdAnnouncement(gossip);
     }
     return accepted;
   }
@@ -92,7 +93,7 @@ export class GossipValidator {
       return this.#undecodable(error);
     }
     if (raw.length > this.#options.limits.maxMessageBytes) return ignore('oversized');
-    if (this.#options.store.isFull) return ignore('storage_unavailable');
+    if (this.#options.store.isFull) return later('storage_unavailable');
     if (isGossip(gossip, 'channel_announcement')) return this.#announcement(gossip, provenance);
     if (isGossip(gossip, 'channel_update')) return this.#update(gossip, provenance);
     return this.#node(gossip, provenance);
@@ -117,11 +118,11 @@ export class GossipValidator {
     // Whichever comes first of several at once is judged first; nobody waits for more than one, or a flood could have it wait for ever.
     const other = this.#inFlight.get(scid);
     if (other !== undefined) await other.done;
-    if (this.#inFlight.has(scid)) return ignore('busy');
+    if (this.#inFlight.has(scid)) return later('busy');
     if (isAnnounced(gossip, store)) return ignore('duplicate');
     if (this.#isBlacklisted(message.nodeId1) || this.#isBlacklisted(message.nodeId2)) return ignore('blacklisted');
-    if (this.#inFlight.size >= limits.maxChainLookups) return ignore('busy');
-    if (!this.#mayForward(provenance)) return ignore('rate_limited');
+    if (this.#inFlight.size >= limits.maxChainLookups) return later('busy');
+    if (!this.#mayForward(provenance)) return later('rate_limited');
     if (!areNodesInOrder(message)) return REJECT_SIGNATURE;
 
     const done = this.#checkAnnouncement(gossip);
@@ -135,7 +136,7 @@ export class GossipValidator {
     if (output === 'bad_signature') return REJECT_SIGNATURE;
     if (typeof output === 'string') {
       if (output === 'unconfirmed') this.#pending.holdAnnouncement(gossip);
-      return ignore(output);
+      return output === 'chain_unavailable' ? later(output) : ignore(output);
     }
     const known = store.channel(scid);
     if (known?.fundingTxid === output.txid) return this.#equivocation(gossip);
@@ -192,7 +193,7 @@ export class GossipValidator {
     if (early === 'unknown_channel') this.#pending.holdUpdate(gossip);
     const channel = store.graph.channel(scid);
     if (early !== undefined || channel === undefined) return ignore(early ?? 'unknown_channel');
-    if (!this.#mayForward(provenance)) return ignore('rate_limited');
+    if (!this.#mayForward(provenance)) return later('rate_limited');
     const direction = updateDirection(message);
     const nodeId = direction === 0 ? channel.nodeId1 : channel.nodeId2;
     if (!(await signatures.areValid(channelUpdateClaims(gossip, fromString(nodeId, 'hex'))))) {
@@ -205,7 +206,7 @@ export class GossipValidator {
     const now = store.graph.channel(scid);
     if (now?.nodeId1 !== channel.nodeId1 || now.nodeId2 !== channel.nodeId2) return ignore('unknown_channel');
     // Only now: a forger must not use up what its victim may send.
-    if (!this.#mayPublish(`${scid}/${direction}`, provenance)) return ignore('rate_limited');
+    if (!this.#mayPublish(`${scid}/${direction}`, provenance)) return ignore('origin_limited');
     store.addUpdate(gossip);
     return ACCEPT;
   }
@@ -221,12 +222,12 @@ export class GossipValidator {
     const early = nodeFault(gossip, this.#known);
     if (early === 'unknown_node') this.#pending.holdNode(gossip);
     if (early !== undefined) return ignore(early);
-    if (!this.#mayForward(provenance)) return ignore('rate_limited');
+    if (!this.#mayForward(provenance)) return later('rate_limited');
     if (!(await signatures.areValid(nodeAnnouncementClaims(gossip)))) return REJECT_SIGNATURE;
     if (!areAddressesSound(gossip)) return ignore('bad_addresses');
     const late = nodeFault(gossip, this.#known);
     if (late !== undefined) return ignore(late);
-    if (!this.#mayPublish(toString(nodeId, 'hex'), provenance)) return ignore('rate_limited');
+    if (!this.#mayPublish(toString(nodeId, 'hex'), provenance)) return ignore('origin_limited');
     store.addNode(gossip);
     return ACCEPT;
   }

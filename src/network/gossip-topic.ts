@@ -70,6 +70,7 @@ export interface GossipTopicOptions {
 /** Parts of gossipsub that it does not show, for want of a way to have it publish what it has seen, and to keep its scores. */
 interface InsideGossipsub {
   readonly seenCache: { readonly entries: Map<string, unknown> };
+  readonly fastMsgIdCache: { readonly entries: Map<string, unknown> };
   readonly score: {
     rejectMessage(peer: string, messageId: string, topic: string, reason: RejectReason): void;
     score(peer: string): number;
@@ -79,8 +80,8 @@ interface InsideGossipsub {
 
 /**
  * The topic of one chain. Each new message goes through `onGossip`, some at a time, before it is passed on. Messages
- * that would have to wait behind too many others, of the same peer or of all, are ignored: gossipsub has no way to slow
- * a peer down, and what was missed comes with the next sync.
+ * that would have to wait behind too many others, of the same peer or of all, are left for later: gossipsub has no way to slow
+ * a peer down, and what was missed comes from another peer or with the next sync.
  */
 export class GossipTopic {
   readonly #options: GossipTopicOptions;
@@ -97,7 +98,11 @@ export class GossipTopic {
     const { pubsub, topic, nodeId } = this.#options;
     pubsub.topicValidators.set(topic, async (peer, { data }) => {
       const from = nodeId(peer);
-      return from === undefined ? TopicValidatorResult.Reject : verdicts[await this.#validate(data, from)];
+      if (from === undefined) return TopicValidatorResult.Reject;
+      const verdict = await this.#validate(data, from);
+      // Or whoever comes first, with a message that we have no room for from him, would keep it from us.
+      if (verdict === 'later') this.#forgetSeen(data);
+      return verdicts[verdict];
     });
     pubsub.subscribe(topic);
   }
@@ -109,7 +114,7 @@ export class GossipTopic {
    */
   async publish(message: Uint8Array): Promise<void> {
     if (message.length > MAX_BOLT_MESSAGE_BYTES) throw messageTooLarge(message.length);
-    this.#inside.seenCache.entries.delete(idText(contentHash(message)));
+    this.#forgetSeen(message);
     await this.#options.pubsub.publish(this.#options.topic, message);
   }
 
@@ -124,6 +129,12 @@ export class GossipTopic {
     return score.score(peer.toString()) < opts.scoreThresholds.graylistThreshold;
   }
 
+  #forgetSeen(message: Uint8Array): void {
+    const { seenCache, fastMsgIdCache } = this.#inside;
+    const id = idText(contentHash(message));
+    for (const { entries } of [seenCache, fastMsgIdCache]) entries.delete(id);
+  }
+
   get #inside(): InsideGossipsub {
     return this.#options.pubsub as unknown as InsideGossipsub;
   }
@@ -132,7 +143,7 @@ export class GossipTopic {
     if (message.length < MIN_MESSAGE_BYTES || message.length > MAX_BOLT_MESSAGE_BYTES) return 'reject';
     const { limits, onGossip } = this.#options;
     const pendingOfPeer = this.#pendingOf.get(from) ?? 0;
-    if (pendingOfPeer >= limits.maxGossipQueuePerPeer || this.#pending >= limits.maxGossipQueue) return 'ignore';
+    if (pendingOfPeer >= limits.maxGossipQueuePerPeer || this.#pending >= limits.maxGossipQueue) return 'later';
     this.#pendingOf.set(from, pendingOfPeer + 1);
     this.#pending += 1;
     if (this.#running < limits.gossipConcurrency) {
@@ -166,6 +177,7 @@ const verdicts: Record<GossipVerdict, TopicValidatorResult> = {
   accept: TopicValidatorResult.Accept,
   reject: TopicValidatorResult.Reject,
   ignore: TopicValidatorResult.Ignore,
+  later: TopicValidatorResult.Ignore,
 };
 
 const idText = (hash: Uint8Array): string => bytesToString(hash, 'base64');

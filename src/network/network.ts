@@ -1,8 +1,11 @@
 /** A node id is its 33-byte compressed public key in lower-case hex. */
 export type NodeId = string;
 
-/** Topics of BOLT 7's broadcast messages. */
-export type GossipVerdict = 'accept' | 'reject' | 'ignore';
+/**
+ * What becomes of a broadcast message of BOLT 7. `later`: it could not be judged now, for reasons that are ours; a copy
+ * that comes from anyone else is to be judged.
+ */
+export type GossipVerdict = 'accept' | 'reject' | 'ignore' | 'later';
 
 /** What the network tells the node. All are called in the order in which things happened to one peer. */
 export interface NetworkHandlers {

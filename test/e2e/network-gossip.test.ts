@@ -109,6 +109,17 @@ describe('gossip over libp2p', () => {
     expect(bob.gossip.slice(heard).filter((entry) => entry.endsWith(alice.id))).toEqual([]);
   });
 
+  it('has what could not be judged now judged when it comes from another', async () => {
+    const [alice, bob, carol] = await line();
+    bob.verdict = 'later';
+    const message = bytes(7, 7, 7);
+    await alice.network.publishGossip(message);
+    await until(() => expect(bob.gossip).toContain(`7.7.7 from ${alice.id}`));
+    bob.verdict = 'accept';
+    await carol.network.publishGossip(message);
+    await until(() => expect(bob.gossip).toContain(`7.7.7 from ${carol.id}`));
+  });
+
   it('tells of a peer that told what is false in another way, and hears nothing of it any more', async () => {
     const [alice, bob, carol] = await line();
     for (let lies = 0; lies < 3; lies++) bob.network.distrustGossip(alice.id);

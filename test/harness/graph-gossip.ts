@@ -11,6 +11,7 @@ import { RunnelError } from '../../protocols/errors.ts';
 import { GossipService, type GossipServiceOptions } from '../../src/gossip/gossip-service.ts';
 import type { GossipOutcome } from '../../src/gossip/outcome.ts';
 import { inlineSignatures } from '../../src/gossip/signature-checker.ts';
+import { NetworkError } from '../../src/network/errors.ts';
 import type { Network, NodeId } from '../../src/network/network.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
 import { applyGraphChange } from '../../src/routing/graph-change.ts';
@@ -139,7 +140,11 @@ export class GossipNode {
       publishGossip: async (message) => {
         this.published.push(message);
       },
-      requestSync: (nodeId, request) => this.peers.get(nodeId)!.onSyncRequest(this.keys.nodeId, request),
+      requestSync: (nodeId, request) => {
+        const peer = this.peers.get(nodeId);
+        if (peer === undefined) throw new NetworkError('not_connected', `no link to ${nodeId}`);
+        return peer.onSyncRequest(this.keys.nodeId, request);
+      },
     };
     this.service = new GossipService({
       self: this.keys.nodeId,

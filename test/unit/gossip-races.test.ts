@@ -103,6 +103,23 @@ it('another channel that a reorg has put in the place of one takes its place, an
   expect(node.graph.channel(scid(90))).toBeDefined();
 });
 
+it('an announcement whose output is deep enough while the chain is away is judged with the next block', async () => {
+  const chain = new FakeChain();
+  const node = new GossipNode(9, { chain });
+  const place = scid(chain.height);
+  chain.fund(place, alice, bob);
+  expect(await node.hear(announcement(place, alice, bob))).toBe('ignore unconfirmed');
+  const block = (height: number): Block => ({ height, hash: '', previousHash: '', transactions: [] });
+  chain.height += 5;
+  chain.fails = true;
+  await node.service.blockConnected(block(chain.height));
+  expect(node.graph.channelCount).toBe(0);
+  chain.fails = false;
+  chain.height += 1;
+  await node.service.blockConnected(block(chain.height));
+  expect(node.published).toEqual([announcement(place, alice, bob)]);
+});
+
 it('nobody waits for more than one announcement, however many follow', async () => {
   const chain = new FakeChain();
   const node = new GossipNode(9, { chain });

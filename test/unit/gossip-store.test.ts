@@ -88,7 +88,7 @@ describe('what was accepted', () => {
     expect(node.problems).toHaveLength(1);
     node.chain.fund(scid(102), alice, carol);
     await node.hear(announcement(scid(102), alice, carol));
-    expect(await node.hear(update(scid(102), alice, carol))).toBe('ignore storage_unavailable');
+    expect(await node.hear(update(scid(102), alice, carol))).toBe('later storage_unavailable');
     node.database.run('PRAGMA query_only = OFF');
     node.clock.advance(1_000);
     expect(node.database.all('SELECT 1 FROM gossip_channels')).toHaveLength(3);
@@ -187,6 +187,8 @@ describe('the image of all there is', () => {
     const { image } = node.database.get<{ image: Uint8Array }>('SELECT image FROM gossip_image')!;
     node.database.run('UPDATE gossip_image SET image = ?', change(image.slice()));
     expect(contents(new GossipNode(9, { database: node.database }).graph)).toEqual(contents(node.graph));
+    // Another was made of the messages.
+    expect(node.database.get('SELECT image FROM gossip_image')).toEqual({ image });
     node.database.close();
   });
 

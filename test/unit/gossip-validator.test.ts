@@ -56,7 +56,7 @@ describe('a channel_announcement', () => {
     ['pays to other keys', 'ignore wrong_output', (node) => node.chain.fund(CHANNEL, alice, carol)],
     ['is five blocks deep', 'ignore unconfirmed', (node) => (node.chain.height = 104)],
     ['stands in a block to come', 'ignore unconfirmed', (node) => (node.chain.height = 90)],
-    ['cannot be looked up', 'ignore chain_unavailable', (node) => (node.chain.fails = true)],
+    ['cannot be looked up', 'later chain_unavailable', (node) => (node.chain.fails = true)],
   ];
   it.each(views)('is ignored, its bearer unpunished, when its output %s', async (_, expected, change) => {
     const node = setUp();
@@ -290,7 +290,7 @@ describe('floods', () => {
     const fresh = (n: number) => update(CHANNEL, alice, bob, { timestamp: START + n });
     const heard = [];
     for (let n = 1; n <= 4; n++) heard.push(await node.hear(fresh(n), 'mallory'));
-    expect(heard).toEqual(['accept new', 'accept new', 'accept new', 'ignore rate_limited']);
+    expect(heard).toEqual(['accept new', 'accept new', 'accept new', 'later rate_limited']);
     expect(await node.hear(fresh(4), 'an honest peer')).toBe('accept new');
     node.clock.advance(1000);
     expect(await node.hear(fresh(5), 'mallory')).toBe('accept new');
@@ -303,7 +303,7 @@ describe('floods', () => {
     }
     const heard = [];
     for (let n = 1; n <= 3; n++) heard.push(await node.hear(update(CHANNEL, alice, bob, { timestamp: START + n })));
-    expect(heard).toEqual(['accept new', 'accept new', 'ignore rate_limited']);
+    expect(heard).toEqual(['accept new', 'accept new', 'ignore origin_limited']);
     expect(await node.hear(update(CHANNEL, bob, alice))).toBe('accept new');
   });
 
@@ -324,7 +324,7 @@ describe('floods', () => {
       (height) => node.service.onGossip(announcement(scid(height), alice, bob), 'mallory'),
     );
     open();
-    expect(await Promise.all(heard)).toEqual(['ignore', 'ignore', 'ignore']);
+    expect(await Promise.all(heard)).toEqual(['ignore', 'ignore', 'later']);
     expect(node.outcomes.map(({ reason }) => reason).sort()).toEqual(['busy', 'no_output', 'no_output']);
     expect(node.chain.lookups).toBe(2);
   });
