@@ -16,8 +16,4 @@ export type NoiseErrorCode = `${Act}_${'read_failed' | 'bad_version' | 'bad_pubk
 /** A peer's part in the handshake was wrong: the connection must be ended without another word (BOLT 8, "Handshake Exchange"). */
 export class NoiseError extends RunnelError {
   declare readonly code: NoiseErrorCode;
-
-  constructor(code: NoiseErrorCode, message: string) {
-    super(code, message);
-  }
 }

@@ -3,11 +3,13 @@ import { CODE_P2P } from '@multiformats/multiaddr';
 import { CHANNEL_PROTOCOL } from '../../protocols/ids.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { NetworkError, messageOf } from './errors.ts';
+import { FrameCodec } from './framing.ts';
 import { abortConnection } from './hang-up.ts';
 import type { NetworkLimits } from './limits.ts';
 import { decodeAnswer, decodeHello, encodeAnswer, encodeHello } from './link-handshake.ts';
 import type { NetworkHandlers, NodeId } from './network.ts';
 import { PeerLink } from './peer-link.ts';
+import { StreamPipe } from './stream-pipe.ts';
 
 export interface LinkTableOptions {
   readonly nodeId: NodeId;
@@ -127,7 +129,7 @@ export class LinkTable {
 
   #newLink(stream: Stream): PeerLink {
     const { maxQueuedBytes } = this.#options.limits;
-    return new PeerLink(stream, { maxQueuedBytes, onMessage: () => {}, onEnd: () => {} });
+    return new PeerLink(new StreamPipe(stream), new FrameCodec(), { maxQueuedBytes, onMessage: () => {}, onEnd: () => {} });
   }
 
   async #sayHello(nodeId: NodeId, peer: Peer, connection: Connection, signal: AbortSignal): Promise<void> {

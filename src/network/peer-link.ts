@@ -1,7 +1,7 @@
-import type { Stream } from '@libp2p/interface';
 import { concat } from 'uint8arrays/concat';
+import type { BytePipe } from './byte-pipe.ts';
 import { messageOf } from './errors.ts';
-import { FrameDecoder, encodeFrames } from './framing.ts';
+import type { MessageCodec } from './message-codec.ts';
 
 /** Messages handed on in one go before other peers, timers and the disk get a turn. */
 const MESSAGES_PER_TURN = 256;
@@ -33,19 +33,19 @@ export interface PeerLinkOptions {
 }
 
 /**
- * BOLT messages both ways over one stream, framed as `framing.ts` says.
+ * BOLT messages both ways over one pipe, as its codec writes them.
  *
- * Out: what is sent within a turn leaves in one write; while the stream is full, messages wait here up to a bound.
- * In: messages are handed on in order, some at a time; the stream is paused while the receiver is busy, so that the
- * peer is slowed down and what waits here stays below the stream's window. What arrived before the peer closed is
+ * Out: what is sent within a turn leaves in one write; while the pipe is full, messages wait here up to a bound.
+ * In: messages are handed on in order, some at a time; the pipe is paused while the receiver is busy, so that the
+ * peer is slowed down and what waits here stays small. What arrived before the peer closed is
  * still handed on, then the end is reported.
  */
 export class PeerLink {
   onMessage: PeerLinkOptions['onMessage'];
   onEnd: PeerLinkOptions['onEnd'];
-  readonly #stream: Stream;
+  readonly #pipe: BytePipe;
+  readonly #codec: MessageCodec;
   readonly #maxQueuedBytes: number;
-  readonly #decoder = new FrameDecoder();
   #outgoing: Uint8Array[] = [];
   #outgoingBytes = 0;
   #flushScheduled = false;
@@ -55,22 +55,28 @@ export class PeerLink {
   #peerEnded: { readonly code: LinkEndCode; readonly detail: string } | undefined;
   #ended = false;
 
-  constructor(stream: Stream, options: PeerLinkOptions) {
-    this.#stream = stream;
+  constructor(pipe: BytePipe, codec: MessageCodec, options: PeerLinkOptions) {
+    this.#pipe = pipe;
+    this.#codec = codec;
     this.#maxQueuedBytes = options.maxQueuedBytes;
     this.onMessage = (message) => options.onMessage(message);
     this.onEnd = (code, detail) => options.onEnd(code, detail);
-    stream.addEventListener('drain', () => this.#flush());
-    stream.addEventListener('remoteCloseWrite', () => this.#peerEnds('closed_by_peer', 'the peer closed the stream'));
-    stream.addEventListener('close', (event) => {
-      this.#peerEnds('connection_lost', event.error?.message ?? 'the connection ended');
+    pipe.listen({
+      onDrain: () => this.#flush(),
+      onRemoteClose: () => this.#peerEnds('closed_by_peer', 'the peer closed the stream'),
+      onEnd: (detail) => this.#peerEnds('connection_lost', detail),
+      onData: (chunk) => {
+        // After the end nobody reads on; the peer may still be sending until it hears of it.
+        if (this.#ended) return;
+        this.#codec.push(chunk);
+        this.#handOn();
+      },
     });
-    stream.addEventListener('message', (event) => {
-      // After the end nobody reads on; the peer may still be sending until it hears of it.
-      if (this.#ended) return;
-      this.#decoder.push(event.data.subarray());
-      this.#handOn();
-    });
+  }
+
+  /** Bytes that were sent and have not left. */
+  get queuedBytes(): number {
+    return this.#outgoingBytes + this.#pipe.queuedBytes;
   }
 
   /** Queues messages; those of one turn leave together. A no-op after the end. */
@@ -78,16 +84,15 @@ export class PeerLink {
     if (this.#ended || messages.length === 0) return;
     let frames: Uint8Array;
     try {
-      frames = encodeFrames(messages);
+      frames = this.#codec.encode(messages);
     } catch (error) {
       this.#fail('bad_outgoing_message', error);
       return;
     }
     this.#outgoing.push(frames);
     this.#outgoingBytes += frames.length;
-    const queuedBytes = this.#outgoingBytes + this.#stream.writeBufferLength;
-    if (queuedBytes > this.#maxQueuedBytes) {
-      this.#fail('outgoing_queue_full', new Error(`${queuedBytes} bytes wait, the limit is ${this.#maxQueuedBytes}`));
+    if (this.queuedBytes > this.#maxQueuedBytes) {
+      this.#fail('outgoing_queue_full', new Error(`${this.queuedBytes} bytes wait, the limit is ${this.#maxQueuedBytes}`));
     } else if (!this.#flushScheduled) {
       this.#flushScheduled = true;
       queueMicrotask(() => {
@@ -105,31 +110,24 @@ export class PeerLink {
   async close(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    const signal = AbortSignal.timeout(CLOSE_TIMEOUT_MS);
-    const closed = new Promise<void>((resolve) => {
-      this.#stream.addEventListener('close', () => resolve());
-      signal.addEventListener('abort', () => resolve());
-    });
     try {
       this.#write();
-      await this.#stream.close({ signal });
-      if (this.#stream.status === 'open' || this.#stream.status === 'closing') await closed;
+      await this.#pipe.close(CLOSE_TIMEOUT_MS);
     } catch {
       // Not taken in time, or the connection is gone: there is nobody left to be gentle with.
     }
-    this.#stream.abort(new Error('closed'));
+    this.#pipe.abort('closed');
   }
 
   /** Ends the link at once; what was not sent yet is lost, nothing more is handed on, no end is reported. */
   abort(reason: string): void {
     this.#ended = true;
     this.#outgoing = [];
-    this.#stream.abort(new Error(reason));
+    this.#pipe.abort(reason);
   }
 
   #flush(): void {
-    // A stream that is full says 'drain' once it can take more.
-    if (this.#ended || this.#stream.writableNeedsDrain) return;
+    if (this.#ended || this.#pipe.isFull) return;
     try {
       this.#write();
     } catch (error) {
@@ -143,14 +141,14 @@ export class PeerLink {
     const data = more.length === 0 ? first : concat(this.#outgoing, this.#outgoingBytes);
     this.#outgoing = [];
     this.#outgoingBytes = 0;
-    this.#stream.send(data);
+    this.#pipe.send(data);
   }
 
   #handOn(): void {
     for (let count = 0; !this.#ended && !this.#waiting; count++) {
       let message: Uint8Array | undefined;
       try {
-        message = this.#decoder.next();
+        message = this.#codec.next();
       } catch (error) {
         this.#fail('malformed_frame', error);
         return;
@@ -171,7 +169,7 @@ export class PeerLink {
 
   #waitFor(busy: Promise<void>): void {
     this.#waiting = true;
-    if (this.#stream.readStatus === 'readable') this.#stream.pause();
+    this.#pipe.pause();
     busy.then(
       () => {
         this.#waiting = false;
@@ -181,17 +179,10 @@ export class PeerLink {
     );
   }
 
-  /** All that was pushed is handed on: takes more from the stream, or reports the end when there will be no more. */
+  /** All that was pushed is handed on: takes more from the pipe, or reports the end when there will be no more. */
   #readOn(): void {
-    if (this.#stream.readStatus === 'paused') {
-      try {
-        // Dispatches what the stream has buffered before it returns, so this may hand on messages.
-        this.#stream.resume();
-      } catch {
-        // It cannot tell the peer to go on, because the connection is gone: what it had buffered is here all the same.
-      }
-    }
-    if (this.#peerEnded !== undefined && !this.#waiting && this.#decoder.bufferedBytes === 0) {
+    this.#pipe.resume();
+    if (this.#peerEnded !== undefined && !this.#waiting && this.#codec.bufferedBytes === 0) {
       this.#end(this.#peerEnded.code, this.#peerEnded.detail);
     }
   }

@@ -1,4 +1,4 @@
-import { decrypt, encrypt } from '../../../protocols/noise/aead.ts';
+import { decryptWithAd, encryptWithAd } from '../../../protocols/noise/aead.ts';
 import { derive } from '../../../protocols/noise/handshake.ts';
 
 /** BOLT 8, "Lightning Message Key Rotation": a key is used so often. */
@@ -16,14 +16,14 @@ export class SessionCipher {
   }
 
   encrypt(plaintext: Uint8Array): Uint8Array {
-    const sealed = encrypt(this.#key, this.#nonce, plaintext);
+    const sealed = encryptWithAd(this.#key, this.#nonce, undefined, plaintext);
     this.#used();
     return sealed;
   }
 
   /** Undefined for what is not authentic: nothing after it can be read. */
   decrypt(sealed: Uint8Array): Uint8Array | undefined {
-    const plaintext = decrypt(this.#key, this.#nonce, sealed);
+    const plaintext = decryptWithAd(this.#key, this.#nonce, undefined, sealed);
     this.#used();
     return plaintext;
   }
