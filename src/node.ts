@@ -16,6 +16,7 @@ import { HttpChainRpc, type RpcCredentials } from './chain/rpc.ts';
 import { RpcChain } from './chain/rpc-chain.ts';
 import { hexOf } from './channels/channel-store.ts';
 import type { Config } from './config/config.ts';
+import { announcedAddresses } from './gossip/announced-addresses.ts';
 import { SignaturePool } from './gossip/signature-pool.ts';
 import { generateMnemonic, seedFromMnemonic } from './keys/mnemonic.ts';
 import { KeysError } from './keys/errors.ts';
@@ -23,7 +24,9 @@ import { readSeedFile, readWordsFile, seedFileState, writeSeedFile } from './key
 import { createSigner } from './keys/signer.ts';
 import type { Signer } from './keys/signer-api.ts';
 import type { Logger } from './logging.ts';
+import { joinNetworks } from './network/joined-network.ts';
 import { createLibp2pNetwork } from './network/libp2p-network.ts';
+import { LightningNetwork } from './network/lightning/lightning-network.ts';
 import { nodeApi } from './node/api/node-api.ts';
 import { NodeMetrics } from './node/metrics.ts';
 import { Node } from './node/node.ts';
@@ -49,13 +52,22 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
     let node: Node | undefined;
     const chain = await openChain(config, logger, signal, (problem) => node?.chainAnswers(problem));
     const chainHash = fromString(CHAIN_HASHES[config.network], 'base16');
-    const network = createLibp2pNetwork({
+    const mesh = createLibp2pNetwork({
       privateKey: signer.node.libp2pPrivateKey(),
       listen: config.listen,
       announce: config.announce,
       bootstrap: config.bootstrap,
       chainHash,
     });
+    const { lightning } = config;
+    const network = joinNetworks(mesh, new LightningNetwork({
+      nodeId: mesh.nodeId,
+      key: { publicKey: signer.node.nodeId, ecdh: (publicKey) => signer.node.ecdh(publicKey) },
+      listen: lightning.listen,
+      chainHash,
+      findAddresses: (nodeId) => (node === undefined ? [] : announcedAddresses(node.gossip.store, nodeId)),
+      limits: { gossipFlushMs: lightning.gossipFlushMs },
+    }));
     const events = new EventHub((error) => logger.error({ err: error }, 'an event listener failed'));
     events.subscribe(eventLog(logger));
     const { followMinPpm, followMaxPpm } = config.policy;
@@ -91,7 +103,7 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
       profile: {
         alias: config.alias ?? hexOf(signer.node.nodeId).slice(0, 16),
         rgbColor: fromString(config.color.slice(1), 'base16'),
-        announce: config.announce,
+        announce: lightning.announce,
       },
       backupFile: backupFileIn(config.dataDir),
       recovery: {

@@ -6,17 +6,7 @@ import { WireError } from '../wire/errors.ts';
 import { Reader } from '../wire/reader.ts';
 import { u8 } from '../wire/types.ts';
 import { Writer } from '../wire/writer.ts';
-
-export type NodeAddressType = 'ipv4' | 'ipv6' | 'tor_v3' | 'dns';
-
-/** Where a node can be reached. */
-export interface NodeAddress {
-  readonly type: NodeAddressType;
-  /** `203.0.113.5`, `2001:db8::1`, 56 letters and `.onion`, or an ASCII hostname. */
-  readonly host: string;
-  /** 1 to 65535. */
-  readonly port: number;
-}
+import type { NodeAddress, NodeAddressType } from './node-address.ts';
 
 /** What the `addresses` of a `node_announcement` say. */
 export interface NodeAddresses {
@@ -42,16 +32,6 @@ const DESCRIPTORS: readonly Descriptor[] = [
   { number: 4, type: 'tor_v3', host: onionHost() },
   { number: 5, type: 'dns', host: dnsHost() },
 ];
-
-/** The multiaddr protocols of the types, and back. */
-const PROTOCOLS = { ipv4: 'ip4', ipv6: 'ip6', dns: 'dns' } as const;
-const TYPES: ReadonlyMap<string, NodeAddressType> = new Map([
-  ['ip4', 'ipv4'],
-  ['ip6', 'ipv6'],
-  ['dns', 'dns'],
-  ['dns4', 'dns'],
-  ['dns6', 'dns'],
-]);
 
 /**
  * Reads a series of address descriptors. As BOLT 7 has it, those with port 0 and Tor v2 ones are left out, all from
@@ -95,26 +75,6 @@ export function encodeAddresses(addresses: readonly NodeAddress[]): Uint8Array {
     }
   }
   return writer.finish();
-}
-
-/**
- * The multiaddr to dial: `/ip4/203.0.113.5/tcp/9735`; undefined for an onion service, which libp2p here cannot dial.
- */
-export function toMultiaddr({ type, host, port }: NodeAddress): string | undefined {
-  return type === 'tor_v3' ? undefined : `/${PROTOCOLS[type]}/${host}/tcp/${port}`;
-}
-
-/**
- * The address that a multiaddr stands for, a `/p2p/…` at its end left out; undefined for anything but TCP on an IP
- * address or a hostname. Throws `WireError` for what is not a multiaddr.
- */
-export function fromMultiaddr(text: string): NodeAddress | undefined {
-  const [network, transport, peer, ...more] = parseMultiaddr(text).getComponents();
-  const type = TYPES.get(network?.name ?? '');
-  if (type === undefined || network?.value === undefined || transport?.name !== 'tcp') return undefined;
-  if (more.length > 0 || (peer !== undefined && peer.name !== 'p2p')) return undefined;
-  const port = Number(transport.value);
-  return port === 0 ? undefined : { type, host: network.value, port };
 }
 
 function parseMultiaddr(text: string): ReturnType<typeof multiaddr> {

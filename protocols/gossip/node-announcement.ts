@@ -1,6 +1,7 @@
 import type { MessageOf } from '../wire/messages.ts';
 import { WireError } from '../wire/errors.ts';
-import { encodeAddresses, type NodeAddress } from './addresses.ts';
+import { encodeAddresses } from './addresses.ts';
+import type { NodeAddress } from './node-address.ts';
 import { encodeGossip, requireSignatures, signedHash, type GossipOf, type Sign, type SignatureClaim } from './gossip-message.ts';
 
 /** What a node says about itself. */

@@ -7,6 +7,7 @@
  * digits.
  */
 import { z } from 'zod';
+import { fromHostPort } from '../../protocols/gossip/node-address.ts';
 
 /** All the bitcoin there can be: no amount is larger. */
 export const MAX_SAT = 2_100_000_000_000_000n;
@@ -92,34 +93,18 @@ export function parseChannelRef(ref: string): ChannelRef {
 }
 
 const MULTIADDR = /^(\/[a-z0-9-]{1,32}\/[^/\s]{1,128}){1,8}$/;
-const HOST_PORT = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253})):([0-9]{1,5})$/;
 
-/**
- * An address to dial: a multiaddr as it is, or `host:port` (`[ipv6]:port`), which becomes a multiaddr.
- * Returns undefined for anything else.
- */
-export function toMultiaddr(address: string): string | undefined {
-  if (MULTIADDR.test(address)) return address;
-  const match = HOST_PORT.exec(address);
-  if (match === null) return undefined;
-  const [, ipv6, host = '', port] = match;
-  if (Number(port) < 1 || Number(port) > 65_535) return undefined;
-  if (ipv6 !== undefined) return `/ip6/${ipv6}/tcp/${port}`;
-  return `/${/^[0-9.]+$/.test(host) ? 'ip4' : 'dns'}/${host}/tcp/${port}`;
+/** Whether it can be dialled: a multiaddr (the mesh's), or `host:port` (`[ipv6]:port`; Lightning's). */
+export function isPeerAddress(text: string): boolean {
+  return text.length <= 512 && (MULTIADDR.test(text) || (fromHostPort(text)?.port ?? 0) > 0);
 }
 
+export const isMultiaddr = (text: string): boolean => MULTIADDR.test(text);
+
 export const peerAddress = z
-  .codec(z.string().max(512), z.string(), {
-    decode: (text, context) => {
-      const multiaddr = toMultiaddr(text);
-      if (multiaddr !== undefined) return multiaddr;
-      const message = 'expected a multiaddr (/ip4/1.2.3.4/tcp/9735) or host:port';
-      context.issues.push({ code: 'custom', input: text, message });
-      return z.NEVER;
-    },
-    encode: (text) => text,
-  })
-  .meta({ description: 'Multiaddr or host:port', examples: ['/ip4/127.0.0.1/tcp/9735'] });
+  .string()
+  .refine(isPeerAddress, { error: 'expected host:port (Lightning) or a multiaddr such as /ip4/1.2.3.4/tcp/9736 (the mesh)' })
+  .meta({ description: 'host:port (Lightning) or a multiaddr (the mesh)', examples: ['127.0.0.1:9735', '/ip4/127.0.0.1/tcp/9736'] });
 
 /** BOLT 11 invoices are bounded here far above what a wallet makes (BOLT 11 itself has no limit). */
 export const bolt11 = z

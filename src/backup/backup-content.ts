@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import type { SideParameters } from '../../machines/channel/data.ts';
 import type { StaticChannel } from '../../machines/channel/recovering.ts';
-import { toMultiaddr } from '../api/fields.ts';
+import { isPeerAddress } from '../api/fields.ts';
 
 /** One channel of a backup: what never changes about it, and where its peer may be found. */
 export interface BackupChannel extends StaticChannel {
@@ -29,11 +29,6 @@ const MAX_U64 = 0xffff_ffff_ffff_ffffn;
 /** Consensus: a longer script can be spent by nobody. */
 const MAX_SCRIPT_BYTES = 10_000;
 
-/** Whether an address can stand in a backup. */
-export function isMultiaddr(address: string): boolean {
-  return address.length <= 512 && toMultiaddr(address) === address;
-}
-
 const bytes = (min: number, max = min) =>
   z.custom<Uint8Array>(
     (value) => value instanceof Uint8Array && value.length >= min && value.length <= max,
@@ -48,7 +43,7 @@ const height = integer(499_999_999);
 /** BIP 32: hardened steps have 31 bits. */
 const channelIndex = integer(0x7fff_fffe);
 
-const multiaddr = z.string().refine(isMultiaddr, { error: 'expected a multiaddr' });
+const address = z.string().refine(isPeerAddress, { error: 'expected a multiaddr' });
 
 const side: z.ZodType<SideParameters> = z.strictObject({
   dustLimitSatoshis: amount(MAX_U64),
@@ -70,7 +65,7 @@ const channel = z.strictObject({
   isOpener: z.boolean(),
   openedAtHeight: height,
   remoteNodeId: point,
-  addresses: z.array(multiaddr).max(MAX_ADDRESSES),
+  addresses: z.array(address).max(MAX_ADDRESSES),
   announce: z.boolean(),
   fundingSatoshis: amount(MAX_SAT),
   funding: z.strictObject({ txid: bytes(32), outputIndex: integer(0xffff) }),

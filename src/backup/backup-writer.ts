@@ -6,7 +6,8 @@ import type { Lifecycle, LiveChannel } from '../channels/live-channel.ts';
 import type { NodeId } from '../network/network.ts';
 import type { Clock, RandomBytes } from '../runtime/clock.ts';
 import { decodeBackup, encodeBackup, type BackupOwner } from './backup-codec.ts';
-import { isMultiaddr, MAX_ADDRESSES, type BackupChannel, type BackupContent } from './backup-content.ts';
+import { isPeerAddress } from '../api/fields.ts';
+import { MAX_ADDRESSES, type BackupChannel, type BackupContent } from './backup-content.ts';
 import type { BackupFile } from './backup-file.ts';
 import { BackupError } from './errors.ts';
 
@@ -153,7 +154,7 @@ export class BackupWriter {
   }
 
   #addressesOf(nodeId: NodeId): string[] {
-    return [...new Set(this.#options.addressesOf(nodeId))].filter(isMultiaddr).slice(0, MAX_ADDRESSES);
+    return [...new Set(this.#options.addressesOf(nodeId))].filter(isPeerAddress).slice(0, MAX_ADDRESSES);
   }
 }
 

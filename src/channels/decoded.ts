@@ -1,6 +1,7 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { toString } from 'uint8arrays';
-import { decodeAddresses, toMultiaddr } from '../../protocols/gossip/addresses.ts';
+import { decodeAddresses } from '../../protocols/gossip/addresses.ts';
+import { toHostPort } from '../../protocols/gossip/node-address.ts';
 import { decodeAlias } from '../../protocols/gossip/node-announcement.ts';
 import { formatScid } from '../../protocols/gossip/short-channel-id.ts';
 import { failureFromMalformed } from '../../protocols/onion/failures.ts';
@@ -97,7 +98,7 @@ function bytesField(name: string, bytes: Uint8Array, message?: string): DecodedF
 /** Addresses that cannot be read leave the rest of their message as readable as it is. */
 function addressesField(name: string, bytes: Uint8Array): DecodedField {
   try {
-    return listField(name, decodeAddresses(bytes).addresses.map((address) => toMultiaddr(address) ?? `${address.host}:${address.port}`));
+    return listField(name, decodeAddresses(bytes).addresses.map(toHostPort));
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     return { name, type: 'hex', value: toString(bytes, 'base16') };

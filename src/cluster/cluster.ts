@@ -54,6 +54,7 @@ export async function startCluster({
       dataDir,
       logPath: state.logPath(name),
       port,
+      lightningPort: settings.ports[settings.nodes + index] ?? 0,
       apiPort: apiPorts[index] ?? 0,
       chain,
       chainPollMs: chainPollMs(settings.nodes),
@@ -65,9 +66,9 @@ export async function startCluster({
   return { chain, nodes };
 }
 
-/** The ports that an earlier run had, each exchanged for another where something else has it now. */
-export async function choosePorts(count: number, earlier: readonly number[]): Promise<number[]> {
-  const fresh = await freePorts(count);
+/** Ports for so many nodes, two for each: those that an earlier run had, each exchanged for another where something else has it now. */
+export async function choosePorts(numNodes: number, earlier: readonly number[]): Promise<number[]> {
+  const fresh = await freePorts(2 * numNodes);
   return Promise.all(
     fresh.map(async (other, index) => {
       const port = earlier[index];

@@ -22,6 +22,8 @@ export interface NodeOptions {
   readonly logPath: string;
   /** Where peers find it. */
   readonly port: number;
+  /** Where Lightning nodes find it; 0 takes any free one. */
+  readonly lightningPort?: number;
   /** 0 takes any free one. */
   readonly apiPort: number;
   readonly chain: ChainProcess;
@@ -160,7 +162,7 @@ export class NodeProcess {
 
 function spawnDaemon(
   group: ProcessGroup,
-  { name, dataDir, logPath, port, apiPort, chain, chainPollMs = CHAIN_POLL_MS, flags = [] }: NodeOptions,
+  { name, dataDir, logPath, port, lightningPort = 0, apiPort, chain, chainPollMs = CHAIN_POLL_MS, flags = [] }: NodeOptions,
 ): ManagedProcess {
   // One that was killed has left its own, which would pass for this one's.
   removeApiFile(dataDir);
@@ -169,6 +171,7 @@ function spawnDaemon(
     '--alias': name,
     '--network': 'regtest',
     '--listen': `/ip4/127.0.0.1/tcp/${port}`,
+    '--lightning-listen': `127.0.0.1:${lightningPort}`,
     '--api-port': apiPort,
     '--chain-rpc-url': chain.url,
     '--chain-rpc-cookie-file': chain.cookieFile,

@@ -4,9 +4,11 @@
  */
 import { z } from 'zod';
 import { DEFAULT_UPDATE_RATE } from '../../machines/forwarding/balance-fee.ts';
+import { fromHostPort } from '../../protocols/gossip/node-address.ts';
 import { logLevel } from '../api/contract/node.ts';
-import { MAX_SAT, nodeId, toMultiaddr } from '../api/fields.ts';
+import { isMultiaddr, MAX_SAT, nodeId } from '../api/fields.ts';
 import { defaultJournalLimits } from '../channels/journal.ts';
+import { defaultNetworkLimits } from '../network/limits.ts';
 
 const integer = (min: number, max: number) =>
   z
@@ -24,21 +26,19 @@ const amount = (min: bigint, max: bigint) =>
     .transform(BigInt)
     .pipe(z.bigint().min(min, { error: `expected at least ${min}` }).max(max, { error: `expected at most ${max}` }));
 
-const multiaddr = z.string().transform((text, context) => {
-  const address = toMultiaddr(text);
-  if (address !== undefined) return address;
-  const message = 'expected a multiaddr such as /ip4/0.0.0.0/tcp/9735, or host:port';
-  context.issues.push({ code: 'custom', input: text, message });
-  return z.NEVER;
-});
+const multiaddr = z.string().refine(isMultiaddr, { error: 'expected a multiaddr such as /ip4/0.0.0.0/tcp/9736' });
 
-/** `<node id>@<multiaddr or host:port>` */
+const hostPort = z
+  .string()
+  .refine((text) => fromHostPort(text) !== undefined, { error: 'expected host:port such as 0.0.0.0:9735' });
+
+/** `<node id>@<multiaddr>` */
 const peer = z.string().transform((text, context) => {
   const at = text.indexOf('@');
   const id = text.slice(0, at);
-  const address = toMultiaddr(text.slice(at + 1));
-  if (at > 0 && nodeId.safeParse(id).success && address !== undefined) return { nodeId: id, address };
-  context.issues.push({ code: 'custom', input: text, message: 'expected <node id>@<multiaddr or host:port>' });
+  const address = text.slice(at + 1);
+  if (at > 0 && nodeId.safeParse(id).success && isMultiaddr(address)) return { nodeId: id, address };
+  context.issues.push({ code: 'custom', input: text, message: 'expected <node id>@<multiaddr>' });
   return z.NEVER;
 });
 
@@ -63,9 +63,23 @@ export const configSchema = z.strictObject({
     .enum(networks, { error: `expected one of ${networks.join(', ')}` })
     .default('regtest')
     .describe(`Bitcoin network: ${networks.join(', ')}`),
-  listen: z.array(multiaddr).max(16).default(['/ip4/0.0.0.0/tcp/9735']).describe('Addresses to listen on for peers'),
-  announce: z.array(multiaddr).max(16).default([]).describe('Addresses to announce (default: those listened on)'),
+  listen: z.array(multiaddr).max(16).default(['/ip4/0.0.0.0/tcp/9736']).describe('Addresses to listen on for peers of the mesh (libp2p)'),
+  announce: z.array(multiaddr).max(16).default([]).describe('Addresses to tell the mesh (default: those listened on)'),
   bootstrap: z.array(peer).max(256).default([]).describe('Peers to find the mesh through: <node id>@<address>'),
+  lightning: z.strictObject({
+    listen: z.array(hostPort).max(16).default(['0.0.0.0:9735']).describe('host:port to listen on for Lightning peers (BOLT 8)'),
+    announce: z
+      .array(hostPort)
+      .max(16)
+      // BOLT 7, "The node_announcement Message": type 5 addresses.
+      .refine((all) => all.filter((text) => fromHostPort(text)?.type === 'dns').length <= 1, { error: 'expected at most one hostname' })
+      .refine((all) => all.every((text) => fromHostPort(text)?.port !== 0), { error: 'expected ports other than 0' })
+      .default([])
+      .describe('host:port to announce (default: those listened on, if others can reach them)'),
+    gossipFlushMs: integer(10, 600_000)
+      .default(defaultNetworkLimits.gossipFlushMs)
+      .describe('Pass gossip on to Lightning peers so often'),
+  }),
   apiPort: integer(0, 65_535).default(9737).describe('Port of the API on 127.0.0.1; 0 takes any free one'),
   passphraseFile: file.optional().describe('File whose first line is the passphrase that the seed is encrypted with'),
   chain: z.strictObject({

@@ -1,5 +1,5 @@
 import { fromString } from 'uint8arrays';
-import type { NodeAddress } from '../../protocols/gossip/addresses.ts';
+import type { NodeAddress } from '../../protocols/gossip/node-address.ts';
 import {
   assembleChannelAnnouncement, type AnnouncementSignatures, type UnsignedChannelAnnouncement,
 } from '../../protocols/gossip/channel-announcement.ts';

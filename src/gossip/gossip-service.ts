@@ -24,7 +24,7 @@ export interface GossipServiceOptions {
   readonly chainHash: Uint8Array;
   readonly chain: Pick<Chain, 'outputAt' | 'tip'>;
   readonly database: Database;
-  readonly network: Pick<Network, 'publishGossip' | 'requestSync' | 'distrustGossip'>;
+  readonly network: Pick<Network, 'startGossip' | 'publishGossip' | 'requestSync' | 'distrustGossip'>;
   /** Read by this service; what changes goes through `apply` (`Router.applyGossip`). */
   readonly graph: ChannelGraph;
   readonly apply: (change: GraphChange) => void;
@@ -39,6 +39,8 @@ export interface GossipServiceOptions {
 }
 
 const RETRY_MS = 5_000;
+/** A peer is to tell what is as new as that; what is older comes with a sync. */
+const HEARD_SINCE_SECONDS = 3_600;
 /** What waited for an announcement is passed on a moment after it, so that it does not arrive before it elsewhere. */
 const PASS_ON_DELAY_MS = 20;
 
@@ -113,6 +115,13 @@ export class GossipService {
     }
   }
 
+  /** What a peer says over its own link, of its own accord: judged, and passed on or held against it. Never throws. */
+  async onDirect(message: Uint8Array, from: NodeId): Promise<void> {
+    const verdict = await this.onGossip(message, from);
+    if (verdict === 'accept') await this.#passOn([message], from);
+    else if (verdict === 'reject') this.#options.network.distrustGossip(from);
+  }
+
   /** For `NetworkHandlers.onSyncRequest`. Throws `GossipSyncError` for a bad request. */
   async *onSyncRequest(from: NodeId, request: Uint8Array): AsyncIterable<Uint8Array> {
     yield* this.#responder.answer(from, request);
@@ -124,11 +133,13 @@ export class GossipService {
   }
 
   /**
-   * For `NetworkHandlers.onPeerConnected`: catches up with the peer soon and from time to time, if it is among the
-   * first few.
+   * Both `init`s are exchanged with a peer: catches up with it soon and from time to time, if it is among the first few, and hears what is
+   * new. `hasGossip`: BOLT 9's `gossip_queries`, that it has something to share.
    */
-  peerConnected(peer: NodeId): void {
-    this.#scheduler.peerConnected(peer);
+  peerConnected(peer: NodeId, hasGossip: boolean): void {
+    const { network, clock } = this.#options;
+    network.startGossip(peer, hasGossip ? Math.floor(clock.now() / 1000) - HEARD_SINCE_SECONDS : undefined);
+    if (hasGossip) this.#scheduler.peerConnected(peer);
   }
 
   peerDisconnected(peer: NodeId): void {
@@ -163,10 +174,12 @@ export class GossipService {
     if (this.#isStopped) return;
     try {
       const outcome = await this.#validator.validate(message, { from: self, solicited: true });
-      if (outcome.verdict === 'accept') await this.#passOn([message, ...outcome.released]);
-      else if (outcome.verdict === 'later' && !this.#isStopped) {
-        this.#after(RETRY_MS, () => this.publish(message));
+      if (outcome.verdict !== 'accept') {
+        if (outcome.verdict === 'later' && !this.#isStopped) this.#after(RETRY_MS, () => this.publish(message));
+        return;
       }
+      await this.#passOn([message], self);
+      await this.#passOn(outcome.released);
     } catch (error) {
       onProblem(asProblem(error));
     }
@@ -190,10 +203,10 @@ export class GossipService {
     this.#timers.add(cancel);
   }
 
-  async #passOn(messages: readonly Uint8Array[]): Promise<void> {
+  async #passOn(messages: readonly Uint8Array[], from?: NodeId): Promise<void> {
     for (const message of messages) {
       try {
-        await this.#options.network.publishGossip(message);
+        await this.#options.network.publishGossip(message, from);
       } catch (error) {
         this.#options.onProblem(asProblem(error));
       }

@@ -21,9 +21,9 @@ export interface SyncResponderOptions {
 }
 
 /**
- * Answers BOLT 7's two queries: which channels are known (`query_channel_range`), and the messages about some of them
- * (`query_short_channel_ids`). Holds nothing between two queries; what one answer costs is bounded by the query's own
- * length.
+ * Answers BOLT 7's queries: which channels are known (`query_channel_range`), the messages about some of them
+ * (`query_short_channel_ids`), and those that are as new as a filter says (`gossip_timestamp_filter`). Holds nothing between two queries; what one answer costs is bounded by the query's own
+ * length, or by the graph.
  */
 export class SyncResponder {
   readonly #store: GossipStore;
@@ -43,7 +43,8 @@ export class SyncResponder {
     if (!this.#perPeer.take(from)) throw new GossipSyncError('sync_rate', `more queries than allowed from ${from}`);
     const query = readQuery(request);
     if (query.type === 'query_channel_range') yield* this.#channelRange(query);
-    else yield* this.#channels(query);
+    else if (query.type === 'query_short_channel_ids') yield* this.#channels(query);
+    else yield* this.#asNewAs(query);
   }
 
   /**
@@ -98,6 +99,23 @@ export class SyncResponder {
     yield encodeMessage({ type: 'reply_short_channel_ids_end', chainHash, fullInformation: isOurChain ? 1 : 0 });
   }
 
+  /** BOLT 7, "The `gossip_timestamp_filter` Message": of each channel that has an update as new as that, the announcement first. */
+  *#asNewAs({ chainHash, firstTimestamp, timestampRange }: MessageOf<'gossip_timestamp_filter'>): Generator<Uint8Array, void> {
+    if (!equals(chainHash, this.#chainHash)) return;
+    const store = this.#store;
+    const isMeant = (timestamp: number): boolean => timestamp >= firstTimestamp && timestamp < firstTimestamp + timestampRange;
+    const nodes = new Set<NodeId>();
+    for (const [scid, { spentHeight }] of store.channels()) {
+      const channel = store.graph.channel(scid);
+      const directions = ([0, 1] satisfies Direction[]).filter((direction) => isMeant(store.graph.timestamp(scid, direction)));
+      if (channel === undefined || spentHeight !== undefined || directions.length === 0) continue;
+      yield* present(store.announcement(scid));
+      for (const direction of directions) yield* present(store.update(scid, direction));
+      for (const nodeId of [channel.nodeId1, channel.nodeId2]) if (isMeant(store.nodeTimestamp(nodeId) ?? 0)) nodes.add(nodeId);
+    }
+    for (const nodeId of nodes) yield* present(store.nodeAnnouncement(nodeId));
+  }
+
   #scidsBetween(first: number, end: number): bigint[] {
     const found: bigint[] = [];
     for (const [scid, { spentHeight }] of this.#store.channels()) {
@@ -118,9 +136,9 @@ export class SyncResponder {
   }
 }
 
-function readQuery(request: Uint8Array): MessageOf<'query_channel_range' | 'query_short_channel_ids'> {
+function readQuery(request: Uint8Array): MessageOf<'query_channel_range' | 'query_short_channel_ids' | 'gossip_timestamp_filter'> {
   const query = readMessage(request, 'sync_bad_request');
-  if (query.type === 'query_channel_range') return query;
+  if (query.type === 'query_channel_range' || query.type === 'gossip_timestamp_filter') return query;
   if (query.type !== 'query_short_channel_ids') {
     throw new GossipSyncError('sync_bad_request', `expected a query, got ${query.type}`);
   }

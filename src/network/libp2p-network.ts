@@ -181,6 +181,9 @@ class Libp2pNetwork implements Network {
     this.#running?.links.send(nodeId, messages);
   }
 
+  /** gossipsub has begun by itself. */
+  startGossip(): void {}
+
   async publishGossip(message: Uint8Array): Promise<void> {
     await this.#require().gossip.publish(message);
   }

@@ -24,6 +24,8 @@ export interface NetworkLimits {
   readonly gossipConcurrency: number;
   readonly maxGossipQueuePerPeer: number;
   readonly maxGossipQueue: number;
+  /** BOLT 7, "Rebroadcasting": how often Lightning peers are told what others have said. */
+  readonly gossipFlushMs: number;
   /** Sync streams answered at once, and what one may last and carry. */
   readonly maxSyncStreams: number;
   readonly syncTimeoutMs: number;
@@ -44,6 +46,7 @@ export const defaultNetworkLimits: NetworkLimits = {
   gossipConcurrency: 16,
   maxGossipQueuePerPeer: 512,
   maxGossipQueue: 4_096,
+  gossipFlushMs: 60_000,
   maxSyncStreams: 16,
   syncTimeoutMs: 300_000,
   syncIdleTimeoutMs: 15_000,

@@ -172,6 +172,9 @@ class MemoryNetwork implements Network, LinkOwner {
   /** Links in memory keep no scores. */
   distrustGossip(): void {}
 
+  /** All that is published arrives. */
+  startGossip(): void {}
+
   async publishGossip(message: Uint8Array): Promise<void> {
     if (!this.#running) throw stopped(this.nodeId);
     if (message.length > MAX_BOLT_MESSAGE_BYTES) {

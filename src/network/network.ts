@@ -13,7 +13,8 @@ export interface NetworkHandlers {
   onPeerConnected(nodeId: NodeId, info: { readonly inbound: boolean; readonly address: string }): void;
   onPeerDisconnected(nodeId: NodeId, reason: string): void;
   /**
-   * One whole BOLT message (2-byte type and payload, at most 65,535 bytes), as bytes: the node decodes. Whoever cannot
+   * One whole BOLT message (2-byte type and payload, at most 65,535 bytes), as bytes: the node decodes. Gossip that a peer tells over
+   * its link of its own accord comes this way too. Whoever cannot
    * take more for now returns a promise: until it resolves, this peer's next message waits and the peer is slowed down.
    */
   onMessage(nodeId: NodeId, message: Uint8Array): void | Promise<void>;
@@ -21,12 +22,13 @@ export interface NetworkHandlers {
   onGossip(message: Uint8Array, from: NodeId): Promise<GossipVerdict>;
   /** Of a linked peer, from time to time: so much of its gossip was false that none of it is heard any more. */
   onGossipDistrusted(nodeId: NodeId): void;
-  /** A peer asks for what we know: answers the sync request with a stream of BOLT 7 messages. */
+  /** A peer asks for what we know: answers a query or a `gossip_timestamp_filter` with a stream of BOLT 7 messages. */
   onSyncRequest(from: NodeId, request: Uint8Array): AsyncIterable<Uint8Array>;
 }
 
 /**
- * The mesh as the node sees it. Two implementations: libp2p, and links in memory for the simulation.
+ * The other nodes, as this one sees them. Over libp2p, over Lightning's own transport (BOLT 8), over both as one, and over links in memory
+ * for the simulation.
  * Nothing here persists or decides; reconnecting is the peer machine's business.
  */
 export interface Network {
@@ -34,7 +36,7 @@ export interface Network {
   /** Starts to listen; handlers may be called before the promise resolves. A network starts once. */
   start(handlers: NetworkHandlers): Promise<void>;
   stop(): Promise<void>;
-  /** Addresses others can dial, as multiaddrs without the peer id. */
+  /** Addresses others can dial: multiaddrs without the peer id, or `host:port` for Lightning's. */
   listenAddresses(): readonly string[];
   /**
    * Dials a peer at the address, or where kad-dht finds it when none is given. Resolves once the channel-message link
@@ -48,7 +50,13 @@ export interface Network {
    * channel_reestablish).
    */
   send(nodeId: NodeId, messages: readonly Uint8Array[]): void;
-  publishGossip(message: Uint8Array): Promise<void>;
+  /**
+   * Both `init`s are exchanged with a linked peer: gossip may pass. `sinceSeconds`: from when on (a timestamp of BOLT 7) it is to tell what it
+   * hears, if it has anything to tell.
+   */
+  startGossip(nodeId: NodeId, sinceSeconds?: number): void;
+  /** Tells others what is true. `from`: who told us, or this node for what it says itself; undefined if that is not known any more. */
+  publishGossip(message: Uint8Array, from?: NodeId): Promise<void>;
   /** A peer told what it must know to be false: counts against it like a message that was rejected. */
   distrustGossip(nodeId: NodeId): void;
   /**

@@ -1,4 +1,4 @@
-import { fromMultiaddr } from '../../protocols/gossip/addresses.ts';
+import { fromHostPort } from '../../protocols/gossip/node-address.ts';
 import { Announcer } from '../gossip/announcer.ts';
 import type { GossipService } from '../gossip/gossip-service.ts';
 import type { NodeId } from '../network/network.ts';
@@ -16,6 +16,9 @@ export interface AnnouncingOptions
   readonly sendToPeer: (peer: NodeId, message: Uint8Array) => void;
 }
 
+/** Listened on, these tell nobody where to dial. */
+const ANY_HOST = new Set(['0.0.0.0', '::']);
+
 /** The announcer of this node: what it says goes to gossip or to a peer, and is kept for failure messages. */
 export function createAnnouncer(options: AnnouncingOptions): Announcer {
   const { self, chainHash, clock, signer, profile, network, gossip, graph, updates, announcerTimes } = options;
@@ -25,9 +28,10 @@ export function createAnnouncer(options: AnnouncingOptions): Announcer {
     clock,
     sign: (hash) => signer.node.signGossip(hash),
     profile: () => {
-      const addresses = profile.announce.length > 0 ? profile.announce : network.listenAddresses();
-      const { alias, rgbColor } = profile;
-      return { alias, rgbColor, features: nodeFeatures, addresses: addresses.flatMap((address) => fromMultiaddr(address) ?? []) };
+      const { alias, rgbColor, announce } = profile;
+      // BOLT 7's addresses are where a node speaks BOLT 8.
+      const addresses = (announce.length > 0 ? announce : network.listenAddresses()).flatMap((text) => fromHostPort(text) ?? []);
+      return { alias, rgbColor, features: nodeFeatures, addresses: addresses.filter(({ host }) => !ANY_HOST.has(host)) };
     },
     lastPolicy: (shortChannelId, direction) => graph.policy(shortChannelId, direction),
     lastNodeTimestamp: () => gossip.store.nodeTimestamp(self),

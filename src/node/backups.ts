@@ -1,5 +1,3 @@
-import { decodeAddresses, toMultiaddr } from '../../protocols/gossip/addresses.ts';
-import { decodeGossip, isGossip } from '../../protocols/gossip/gossip-message.ts';
 import type { EventHub } from '../api/events.ts';
 import { decodeBackup, type BackupOwner } from '../backup/backup-codec.ts';
 import type { BackupChannel, BackupContent } from '../backup/backup-content.ts';
@@ -11,6 +9,7 @@ import type { Chain } from '../chain/chain.ts';
 import { hexOf } from '../channels/channel-store.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
+import { announcedAddresses } from '../gossip/announced-addresses.ts';
 import type { GossipService } from '../gossip/gossip-service.ts';
 import type { Signer } from '../keys/signer-api.ts';
 import type { Logger } from '../logging.ts';
@@ -225,13 +224,6 @@ export class Backups {
   #addressesOf(nodeId: NodeId): string[] {
     const { peers, gossip } = this.#options;
     const address = peers().address(nodeId);
-    const raw = gossip.store.nodeAnnouncement(nodeId);
-    const announced = raw && decodeGossip(raw);
-    return [
-      ...(address === undefined ? [] : [address]),
-      ...(announced && isGossip(announced, 'node_announcement')
-        ? decodeAddresses(announced.message.addresses).addresses.flatMap((each) => toMultiaddr(each) ?? [])
-        : []),
-    ];
+    return [...(address === undefined ? [] : [address]), ...announcedAddresses(gossip.store, nodeId)];
   }
 }

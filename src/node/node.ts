@@ -1,3 +1,4 @@
+import { hasFeature } from '../../protocols/wire/features.ts';
 import type { Block } from '../chain/chain.ts';
 import { ChannelManager } from '../channels/channel-manager.ts';
 import { ChannelStore, hexOf } from '../channels/channel-store.ts';
@@ -360,7 +361,7 @@ export class Node {
     const { clock, events } = this.options;
     events.publish({ type: 'peer', timeMs: clock.now(), nodeId, connected: isUp });
     if (isUp) this.backups.peerConnected(nodeId);
-    if (isUp) this.gossip.peerConnected(nodeId);
+    if (isUp) this.gossip.peerConnected(nodeId, hasFeature(this.peers.features(nodeId), 'gossip_queries'));
     else this.gossip.peerDisconnected(nodeId);
   }
 
@@ -372,9 +373,9 @@ export class Node {
     network.disconnect(nodeId, 'its gossip is false').catch((error: unknown) => logger.debug({ err: error }, 'hanging up'));
   }
 
-  /** BOLT 7: a channel_update that the peer sends directly is for a channel that is not announced, or of which we just learn. */
+  /** BOLT 7: over its link a Lightning peer tells all that it hears, and any peer its update of a channel that is not announced. */
   #gossipFromPeer(nodeId: NodeId, bytes: Uint8Array): void {
     this.updates.noteTheirs(nodeId, bytes);
-    void this.gossip.onGossip(bytes, nodeId);
+    void this.gossip.onDirect(bytes, nodeId);
   }
 }

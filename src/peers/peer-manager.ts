@@ -99,6 +99,11 @@ export class PeerManager {
     }));
   }
 
+  /** What the peer's last `init` offered: BOLT 9's bits, none of a peer that is not known. */
+  features(nodeId: NodeId): Uint8Array {
+    return this.#peers.get(nodeId)?.actor.getSnapshot().context.theirFeatures ?? new Uint8Array();
+  }
+
   /** Where the peer was reached last. */
   address(nodeId: NodeId): string | undefined {
     return this.#peers.get(nodeId)?.address ?? this.#options.store.address(nodeId);

@@ -122,7 +122,7 @@ afterEach(async () => {
 /** The daemon's usual arguments; later ones go before earlier ones. */
 function daemonArgs(...more: string[]): string[] {
   return [
-    programPath('runneld'), '--datadir', dataDir, '--network', 'regtest', '--listen', '/ip4/127.0.0.1/tcp/0',
+    programPath('runneld'), '--datadir', dataDir, '--network', 'regtest', '--listen', '/ip4/127.0.0.1/tcp/0', '--lightning-listen', '127.0.0.1:0',
     '--api-port', '0', '--chain-rpc-url', `http://127.0.0.1:${chainPort}`,
     '--chain-rpc-cookie-file', join(chainFolder, '.cookie'), '--chain-poll-interval-ms', '50', ...more,
   ];

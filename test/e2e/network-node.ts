@@ -1,10 +1,28 @@
 import { vi } from 'vitest';
+import { toString } from 'uint8arrays';
+import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import { createLibp2pNetwork } from '../../src/network/libp2p-network.ts';
+import { LightningNetwork, type LightningNetworkOptions } from '../../src/network/lightning/lightning-network.ts';
 import type { Libp2pNetworkOptions } from '../../src/network/libp2p-network.ts';
 import type { GossipVerdict, Network, NetworkHandlers } from '../../src/network/network.ts';
 
 export const chainHash = new Uint8Array(32).fill(6);
 let nextKey = 1;
+
+const libp2p = (options: Partial<Libp2pNetworkOptions> = {}): Network =>
+  createLibp2pNetwork({ privateKey: newKey(), listen: ['/ip4/127.0.0.1/tcp/0'], chainHash, ...options });
+
+/** A Lightning node's network, which listens on a free port and knows no addresses. */
+export function lightning(options: Partial<LightningNetworkOptions> = {}, privateKey = newKey()): Network {
+  const publicKey = secp256k1.publicKey(privateKey);
+  const key = { publicKey, ecdh: (other: Uint8Array) => secp256k1.ecdh(other, privateKey) };
+  return new LightningNetwork({ nodeId: toString(publicKey, 'hex'), key, listen: ['127.0.0.1:0'], chainHash, findAddresses: () => [], ...options });
+}
+
+/** Each makes another node's network. */
+export const transports = { libp2p: () => libp2p(), 'BOLT 8': () => lightning() };
+
+export const newKey = (): Uint8Array => new Uint8Array(32).fill(nextKey++);
 
 /** A node in this process that writes down what its network tells it. */
 export class TestNode {
@@ -15,9 +33,8 @@ export class TestNode {
   verdict: GossipVerdict = 'accept';
   handlers: Partial<NetworkHandlers> = {};
 
-  constructor(options: Partial<Libp2pNetworkOptions> = {}) {
-    const privateKey = new Uint8Array(32).fill(nextKey++);
-    this.network = createLibp2pNetwork({ privateKey, listen: ['/ip4/127.0.0.1/tcp/0'], chainHash, ...options });
+  constructor(network: Network | Partial<Libp2pNetworkOptions> = {}) {
+    this.network = 'nodeId' in network ? network : libp2p(network);
   }
 
   get id(): string {
@@ -52,11 +69,11 @@ const running: TestNode[] = [];
 /** Started nodes, each with another key; `stopAll` stops them. */
 export async function nodes(
   count: number,
-  options?: (index: number) => Partial<Libp2pNetworkOptions>,
+  network?: (index: number) => Network | Partial<Libp2pNetworkOptions>,
 ): Promise<TestNode[]> {
   const created: TestNode[] = [];
   for (let index = 0; index < count; index++) {
-    const node = await new TestNode(options?.(index)).start();
+    const node = await new TestNode(network?.(index)).start();
     running.push(node);
     created.push(node);
   }

@@ -24,7 +24,7 @@ export class Daemons {
     const logPath = join(this.#folder, `${name}.log`);
     rmSync(logPath, { force: true });
     const args = [
-      '--datadir', dataDir, '--network', 'regtest', '--listen', '/ip4/127.0.0.1/tcp/0', '--api-port', '0',
+      '--datadir', dataDir, '--network', 'regtest', '--listen', '/ip4/127.0.0.1/tcp/0', '--lightning-listen', '127.0.0.1:0', '--api-port', '0',
       '--chain-rpc-url', chain.url, '--chain-rpc-cookie-file', chain.cookieFile, '--chain-poll-interval-ms', '50',
       ...flags,
     ];

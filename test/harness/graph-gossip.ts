@@ -12,7 +12,7 @@ import { GossipService, type GossipServiceOptions } from '../../src/gossip/gossi
 import type { GossipOutcome } from '../../src/gossip/outcome.ts';
 import { inlineSignatures } from '../../src/gossip/signature-checker.ts';
 import { NetworkError } from '../../src/network/errors.ts';
-import type { Network, NodeId } from '../../src/network/network.ts';
+import type { NodeId } from '../../src/network/network.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
 import { applyGraphChange } from '../../src/routing/graph-change.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
@@ -135,8 +135,9 @@ export class GossipNode {
     this.keys = keysOf(number);
     this.chain = options.chain ?? new FakeChain();
     this.database = options.database ?? openDatabase({ path: ':memory:' });
-    const network: Pick<Network, 'publishGossip' | 'requestSync' | 'distrustGossip'> = {
+    const network: GossipServiceOptions['network'] = {
       distrustGossip: (nodeId) => void this.distrusted.push(nodeId),
+      startGossip: () => {},
       publishGossip: async (message) => {
         this.published.push(message);
       },

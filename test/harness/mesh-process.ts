@@ -128,7 +128,8 @@ export class MeshProcess {
       send: (nodeId, messages) => {
         if (this.#passes()) network.send(nodeId, messages);
       },
-      publishGossip: (message) => (this.#passes() ? this.#promise(network.publishGossip(message)) : never),
+      startGossip: (nodeId, sinceSeconds) => network.startGossip(nodeId, sinceSeconds),
+      publishGossip: (message, from) => (this.#passes() ? this.#promise(network.publishGossip(message, from)) : never),
       distrustGossip: (nodeId) => network.distrustGossip(nodeId),
       requestSync: (nodeId, request) => network.requestSync(nodeId, request),
     };

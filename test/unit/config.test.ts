@@ -34,7 +34,7 @@ describe('the configuration', () => {
       dataDir,
       network: 'regtest',
       apiPort: 9737,
-      listen: ['/ip4/0.0.0.0/tcp/9735'],
+      listen: ['/ip4/0.0.0.0/tcp/9736'],
       chain: { rpcUrl: 'http://127.0.0.1:18443' },
       policy: { feeBaseMsat: 1000n, feePpm: 100, cltvExpiryDelta: 80, followIntervalSeconds: 86_400, followBurst: 2 },
       passphrase: undefined,
@@ -65,11 +65,13 @@ describe('the configuration', () => {
     );
   });
 
-  it('reads lists from the file and, with commas, from text, and makes multiaddrs of host:port', () => {
-    toml(`bootstrap = ["${PEER}@10.0.0.1:9735"]`);
-    const { config } = loadConfig({ dataDir, environment: { RUNNEL_LISTEN: '127.0.0.1:1, /ip4/127.0.0.1/tcp/2' } });
+  it('reads lists from the file and, with commas, from text', () => {
+    toml(`bootstrap = ["${PEER}@/ip4/10.0.0.1/tcp/9736"]\n[lightning]\nlisten = ["[::]:9735"]`);
+    const environment = { RUNNEL_LISTEN: '/ip4/127.0.0.1/tcp/1, /ip4/127.0.0.1/tcp/2', RUNNEL_LIGHTNING_ANNOUNCE: 'ln.example:9735' };
+    const { config } = loadConfig({ dataDir, environment });
     expect(config.listen).toEqual(['/ip4/127.0.0.1/tcp/1', '/ip4/127.0.0.1/tcp/2']);
-    expect(config.bootstrap).toEqual([{ nodeId: PEER, address: '/ip4/10.0.0.1/tcp/9735' }]);
+    expect(config.bootstrap).toEqual([{ nodeId: PEER, address: '/ip4/10.0.0.1/tcp/9736' }]);
+    expect(config.lightning).toMatchObject({ listen: ['[::]:9735'], announce: ['ln.example:9735'] });
   });
 
   it("follows the network to its bitcoind's port", () => {

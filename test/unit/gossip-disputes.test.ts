@@ -138,7 +138,7 @@ describe('an update that is not signed by the node that we know', () => {
   it('counts against who forges in a sync that was due', async () => {
     const { ours } = await twoViews();
     ours.peers.set('p', { async *onSyncRequest() { yield fromString('0100', 'hex'); } });
-    ours.service.peerConnected('p');
+    ours.service.peerConnected('p', true);
     await settled();
     expect(ours.distrusted).toEqual(['p']);
     ours.service.stop();

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { fromString, toString } from 'uint8arrays';
 import { describe, expect, test } from 'vitest';
 import * as addresses from '../../protocols/gossip/addresses.ts';
+import { fromHostPort, toHostPort, type NodeAddress } from '../../protocols/gossip/node-address.ts';
 import { WireError } from '../../protocols/wire/errors.ts';
 
-const { decodeAddresses, encodeAddresses, fromMultiaddr, toMultiaddr } = addresses;
-type NodeAddress = addresses.NodeAddress;
+const { decodeAddresses, encodeAddresses } = addresses;
 
 const hex = (text: string) => fromString(text.replaceAll(' ', ''), 'hex');
 const onion = `${'a'.repeat(55)}q.onion`;
@@ -114,41 +114,21 @@ describe('address descriptors', () => {
   });
 });
 
-describe('multiaddrs', () => {
+describe('host:port', () => {
   test.each([
-    [ipv4, '/ip4/203.0.113.5/tcp/9735'],
-    [ipv6, '/ip6/2001:db8::1/tcp/9735'],
-    [dns, '/dns/ln.example/tcp/1'],
+    [ipv4, '203.0.113.5:9735'],
+    [ipv6, '[2001:db8::1]:9735'],
+    [dns, 'ln.example:1'],
+    [torV3, `${torV3.host}:${torV3.port}`],
   ])('%o is %s', (address, text) => {
-    expect(toMultiaddr(address)).toBe(text);
-    expect(fromMultiaddr(text)).toEqual(address);
-    expect(fromMultiaddr(`${text}/p2p/16Uiu2HAmFhhjgSUMKMYdqfDjQp6rd6Pp2z8RgxWk9nKmoc6f5VRL`)).toEqual(address);
-  });
-
-  test('do not stand for onion services', () => {
-    expect(toMultiaddr(torV3)).toBeUndefined();
-  });
-
-  test.each(['/dns4/ln.example/tcp/1', '/dns6/ln.example/tcp/1'])('%s is a hostname', (text) => {
-    expect(fromMultiaddr(text)).toEqual(dns);
+    expect(toHostPort(address)).toBe(text);
+    expect(fromHostPort(text)).toEqual(address);
   });
 
   test.each([
-    '',
-    '/ip4/203.0.113.5',
-    '/ip4/203.0.113.5/tcp/0',
-    '/ip4/203.0.113.5/udp/9735',
-    '/ip4/203.0.113.5/tcp/9735/ws',
-    '/ip4/203.0.113.5/tcp/9735/p2p/16Uiu2HAmFhhjgSUMKMYdqfDjQp6rd6Pp2z8RgxWk9nKmoc6f5VRL/p2p-circuit',
-    '/ip6zone/eth0/ip6/fe80::1/tcp/1',
-  ])('%s is no address of BOLT 7', (text) => {
-    expect(fromMultiaddr(text)).toBeUndefined();
+    '', 'ln.example', 'ln.example:', 'ln.example:65536', 'ln.example:-1', 'ln.example:1x', '203.0.113.256:1', '1.2.3:1', '2001:db8::1:9735',
+    '[2001:db8::1]', '[::g]:1', '[203.0.113.5]:1', 'a b:1', '/ip4/203.0.113.5/tcp/9735', 'short.onion:1', ':1', '@:1',
+  ])('%s is none', (text) => {
+    expect(fromHostPort(text)).toBeUndefined();
   });
-
-  test.each(['nonsense', '203.0.113.5:9735', '/ip4/203.0.113.256/tcp/1', '/ip4/1.2.3.4/tcp/65536'])(
-    '%s is refused',
-    (text) => {
-      expect(() => fromMultiaddr(text)).toThrow(WireError);
-    },
-  );
 });

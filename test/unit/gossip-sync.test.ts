@@ -329,7 +329,7 @@ describe('the times of catching up', () => {
           yield range([]);
         },
       });
-      novice.service.peerConnected(name);
+      novice.service.peerConnected(name, true);
     }
     await novice.clock.run({ untilMs: START * 1000 + 12_000 });
     expect(asked).toEqual(['p 0', 'q 0', 'p 1', 'q 1', 'p 3', 'q 3', 'p 7', 'q 7', 'p 11', 'q 11']);
@@ -344,7 +344,7 @@ describe('the times of catching up', () => {
   it('go on after a peer has failed, and the failure is reported', async () => {
     const novice = new GossipNode(9, { limits: { minSyncIntervalMs: 1_000 } });
     novice.peers.set('p', liar([end], [range([])]));
-    novice.service.peerConnected('p');
+    novice.service.peerConnected('p', true);
     await novice.clock.run({ untilMs: START * 1000 + 1_000 });
     expect(novice.problems.map(({ code }) => code)).toEqual(['sync_bad_reply']);
     novice.service.stop();

@@ -60,6 +60,8 @@ export class FakeNetwork implements Network {
     for (const bytes of messages) this.sent.push({ nodeId, bytes });
   }
 
+  startGossip(): void {}
+
   async publishGossip(): Promise<void> {}
 
   distrustGossip(): void {}

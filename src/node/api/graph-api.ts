@@ -1,10 +1,10 @@
-import { decodeAddresses, toMultiaddr } from '../../../protocols/gossip/addresses.ts';
 import { decodeGossip, isGossip } from '../../../protocols/gossip/gossip-message.ts';
 import { decodeAlias } from '../../../protocols/gossip/node-announcement.ts';
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import type { NodeApi, Output } from '../../api/contract.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import type { EdgePolicy } from '../../routing/channel.ts';
+import { announcedAddresses } from '../../gossip/announced-addresses.ts';
 import type { Node } from '../node.ts';
 
 type GraphNode = Output<'graph'>['nodes'][number];
@@ -55,12 +55,12 @@ function nodeView(node: Node, nodeId: string): GraphNode {
   const raw = node.gossip.store.nodeAnnouncement(nodeId);
   const gossip = raw && decodeGossip(raw);
   if (gossip === undefined || !isGossip(gossip, 'node_announcement')) return { nodeId, addresses: [] };
-  const { alias, rgbColor, features, timestamp, addresses } = gossip.message;
+  const { alias, rgbColor, features, timestamp } = gossip.message;
   return {
     nodeId,
     alias: decodeAlias(alias),
     color: `#${hexOf(rgbColor)}`,
-    addresses: decodeAddresses(addresses).addresses.flatMap((address) => toMultiaddr(address) ?? []),
+    addresses: announcedAddresses(node.gossip.store, nodeId),
     features: hexOf(features),
     updatedAt: timestamp,
   };

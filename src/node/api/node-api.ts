@@ -55,7 +55,7 @@ async function getinfo(node: Node): ReturnType<NodeApi['getinfo']> {
     blockHeight: node.height,
     blockHash: node.feed.tip?.hash ?? best.hash,
     syncedToChain: node.feed.tip?.hash === best.hash,
-    addresses: [...(profile.announce.length > 0 ? profile.announce : network.listenAddresses())],
+    addresses: [...new Set([...profile.announce, ...network.listenAddresses()])],
     numPeers: node.peers.list().filter(({ isConnected }) => isConnected).length,
     numActiveChannels: active.length,
     numInactiveChannels: normal.length - active.length,

@@ -1,0 +1,148 @@
+import { fromString } from 'uint8arrays/from-string';
+import type { Gossip } from '../../../protocols/gossip/gossip-message.ts';
+import { encodeMessage, MESSAGE_TYPE_NUMBERS } from '../../../protocols/wire/messages.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { messageOf, NetworkError } from '../errors.ts';
+import type { NetworkLimits } from '../limits.ts';
+import type { PeerLink } from '../peer-link.ts';
+import { GossipOutbox } from './gossip-outbox.ts';
+import { GossipQuestion, read, typeOf } from './gossip-question.ts';
+import { LieCount } from './lie-count.ts';
+
+export interface GossipPartnerOptions {
+  readonly link: PeerLink;
+  readonly clock: Clock;
+  readonly limits: NetworkLimits;
+  /** As `NetworkHandlers.onSyncRequest`, and for filters too. */
+  readonly answer: (request: Uint8Array) => AsyncIterable<Uint8Array>;
+}
+
+/** What leaves for one peer in one go, and how much may lie in front of it: channel messages go by the same link. */
+const BATCH_BYTES = 32 * 1024;
+const HIGH_WATER_BYTES = 256 * 1024;
+const ROOM_INTERVAL_MS = 20;
+/** Queries of a peer that wait for their answers; BOLT 7 lets it send one at a time, and a filter whenever it likes. */
+const MAX_REQUESTS = 4;
+
+const types = MESSAGE_TYPE_NUMBERS;
+const replies = new Set<number>([types.reply_channel_range, types.reply_short_channel_ids_end]);
+const requests = new Set<number>([types.query_channel_range, types.query_short_channel_ids, types.gossip_timestamp_filter]);
+const broadcasts = new Set<number>([types.channel_announcement, types.node_announcement, types.channel_update]);
+
+/** Gossip with one peer over its link (BOLT 7): what it is asked and asks, what it is told, and how far it is believed. */
+export class GossipPartner {
+  readonly lies: LieCount;
+  readonly #options: GossipPartnerOptions;
+  readonly #outbox = new GossipOutbox();
+  #question: GossipQuestion | undefined;
+  /** The end of the question before: BOLT 7 has a node ask one at a time. */
+  #asked: Promise<void> = Promise.resolve();
+  #sent: Promise<void> = Promise.resolve();
+  #requests = 0;
+  #isGone = false;
+
+  constructor(options: GossipPartnerOptions) {
+    this.#options = options;
+    this.lies = new LieCount(options.clock);
+  }
+
+  /** Takes a message in; false if it is for the channels, or gossip that nobody has asked for and that is to be judged. */
+  take(message: Uint8Array): boolean | Promise<void> {
+    const type = typeOf(message);
+    if (this.#question?.expects(message) === true) return this.#question.push(message) ?? true;
+    if (broadcasts.has(type)) return this.lies.isDistrusted;
+    if (requests.has(type)) this.#answer(message);
+    return requests.has(type) || replies.has(type);
+  }
+
+  /** Asks, once the question before is answered, and yields the answers. @throws NetworkError `stream_failed` */
+  async *ask(query: Uint8Array): AsyncGenerator<Uint8Array, void> {
+    const { clock, limits, link } = this.#options;
+    const before = this.#asked;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#asked = promise;
+    try {
+      await before;
+      if (this.#isGone) throw new NetworkError('stream_failed', 'sync failed: the link ended');
+      const question = (this.#question = new GossipQuestion(query, clock, limits));
+      link.send([query]);
+      yield* question.answers();
+    } finally {
+      this.#question = undefined;
+      resolve();
+    }
+  }
+
+  /** Asks to be told what is as new as that (BOLT 7, "The `gossip_timestamp_filter` Message"). */
+  follow(chainHash: Uint8Array, sinceSeconds: number): void {
+    const firstTimestamp = sinceSeconds;
+    this.#options.link.send([encodeMessage({ type: 'gossip_timestamp_filter', chainHash, firstTimestamp, timestampRange: 0xffff_ffff - firstTimestamp })]);
+  }
+
+  /** Tells it of messages with the next flush, if it wants what is as new as that. */
+  tellLater(messages: readonly Gossip[], timestamp: number): void {
+    this.#outbox.add(messages, timestamp);
+  }
+
+  /** BOLT 7: what a node says itself it tells whatever the filter. */
+  tellNow(messages: readonly Gossip[]): void {
+    this.#options.link.send(messages.map(({ raw }) => raw));
+  }
+
+  flush(): void {
+    const messages = this.#outbox.take();
+    if (messages.length > 0) this.#sendAll(messages);
+  }
+
+  /** The link has ended. */
+  end(): void {
+    this.#isGone = true;
+    this.#question?.fail('the link ended');
+  }
+
+  #answer(message: Uint8Array): void {
+    if (this.#requests >= MAX_REQUESTS) return;
+    const filter = read(message);
+    if (filter?.type === 'gossip_timestamp_filter') this.#outbox.setFilter(filter);
+    this.#requests += 1;
+    this.#sendAll(this.#options.answer(message), () => (this.#requests -= 1));
+  }
+
+  /** Sends one after another, no faster than the peer takes it. */
+  #sendAll(messages: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, done = (): unknown => undefined): void {
+    this.#sent = this.#sent.then(async () => {
+      try {
+        await this.#send(messages);
+      } catch (error) {
+        const data = fromString(messageOf(error).replace(/[^\x20-\x7e]/g, '?'), 'ascii');
+        // BOLT 1: a warning about what could not be answered, which ends nothing.
+        this.#options.link.send([encodeMessage({ type: 'warning', channelId: new Uint8Array(32), data })]);
+      } finally {
+        done();
+      }
+    });
+  }
+
+  async #send(messages: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+    const { link } = this.#options;
+    let batch: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const message of messages) {
+      if (this.#isGone) return;
+      batch.push(message);
+      bytes += message.length;
+      if (bytes < BATCH_BYTES) continue;
+      link.send(batch);
+      batch = [];
+      bytes = 0;
+      await this.#room();
+    }
+    link.send(batch);
+  }
+
+  async #room(): Promise<void> {
+    const { link, clock } = this.#options;
+    do await new Promise<void>((resolve) => clock.setTimer(ROOM_INTERVAL_MS, resolve));
+    while (!this.#isGone && link.queuedBytes > HIGH_WATER_BYTES);
+  }
+}

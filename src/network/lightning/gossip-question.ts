@@ -1,0 +1,110 @@
+import { MESSAGE_TYPE_NUMBERS, decodeMessage, WireError, type Message } from '../../../protocols/wire/messages.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { NetworkError } from '../errors.ts';
+import type { NetworkLimits } from '../limits.ts';
+
+/** Answers that may wait before the peer is slowed down. */
+const HIGH_WATER_BYTES = 256 * 1024;
+
+export const typeOf = (message: Uint8Array): number => ((message[0] ?? 0) << 8) | (message[1] ?? 0);
+
+const { channel_announcement, channel_update, node_announcement, reply_channel_range, reply_short_channel_ids_end } = MESSAGE_TYPE_NUMBERS;
+
+/** A query that a peer was sent over its link, and what it answers (BOLT 7, "Query Messages"). */
+export class GossipQuestion {
+  readonly #clock: Clock;
+  readonly #limits: NetworkLimits;
+  readonly #asked: Message;
+  readonly #channels: ReadonlySet<bigint>;
+  readonly #answers: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #bytes = 0;
+  #isAnswered = false;
+  #failure: NetworkError | undefined;
+  #wake = (): void => {};
+  #takeOn = (): void => {};
+
+  /** @throws WireError for what is no message */
+  constructor(query: Uint8Array, clock: Clock, limits: NetworkLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#asked = decodeMessage(query);
+    this.#channels = new Set(this.#asked.type === 'query_short_channel_ids' ? this.#asked.shortChannelIds : []);
+  }
+
+  /** Whether a message that came over the link belongs to the answers: others speak of what they hear at the same time. */
+  expects(message: Uint8Array): boolean {
+    const type = typeOf(message);
+    if (this.#asked.type === 'query_channel_range') return type === reply_channel_range;
+    if (type === reply_short_channel_ids_end || type === node_announcement) return true;
+    return (type === channel_announcement || type === channel_update) && this.#channels.has(channelOf(message) ?? -1n);
+  }
+
+  /** Takes an answer in; a promise where the peer is to wait until others are worked through. */
+  push(message: Uint8Array): void | Promise<void> {
+    if (this.#isAnswered) return;
+    this.#answers.push(message);
+    this.#waitingBytes += message.length;
+    this.#bytes += message.length;
+    if (this.#bytes > this.#limits.maxSyncBytes) this.fail(`more than ${this.#limits.maxSyncBytes} bytes of answers`);
+    this.#isAnswered = isLast(message);
+    this.#wake();
+    if (this.#waitingBytes <= HIGH_WATER_BYTES || this.#isAnswered) return;
+    return new Promise((resolve) => (this.#takeOn = resolve));
+  }
+
+  fail(reason: string): void {
+    this.#failure ??= new NetworkError('stream_failed', `sync failed: ${reason}`, { reason });
+    this.#wake();
+    this.#takeOn();
+  }
+
+  /** The answers, as they come. @throws NetworkError `stream_failed` when the peer is lost, or says nothing for too long */
+  async *answers(): AsyncGenerator<Uint8Array, void> {
+    const { syncTimeoutMs, syncIdleTimeoutMs } = this.#limits;
+    const cancel = this.#clock.setTimer(syncTimeoutMs, () => this.fail(`not done within ${syncTimeoutMs} ms`));
+    try {
+      for (;;) {
+        const answer = this.#answers.shift();
+        if (answer !== undefined) {
+          this.#waitingBytes -= answer.length;
+          yield answer;
+          if (this.#waitingBytes <= HIGH_WATER_BYTES) this.#takeOn();
+          continue;
+        }
+        if (this.#failure !== undefined) throw this.#failure;
+        if (this.#isAnswered) return;
+        const cancelIdle = this.#clock.setTimer(syncIdleTimeoutMs, () => this.fail(`nothing happened for ${syncIdleTimeoutMs} ms`));
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+        cancelIdle();
+      }
+    } finally {
+      cancel();
+      this.#isAnswered = true;
+      this.#takeOn();
+    }
+  }
+}
+
+/** BOLT 7: the last answer says so. What cannot be read is for whoever reads the answers to complain about. */
+function isLast(message: Uint8Array): boolean {
+  const type = typeOf(message);
+  if (type === reply_short_channel_ids_end) return true;
+  const reply = type === reply_channel_range ? read(message) : undefined;
+  return reply?.type === 'reply_channel_range' && reply.syncComplete !== 0;
+}
+
+function channelOf(message: Uint8Array): bigint | undefined {
+  const decoded = read(message);
+  return decoded !== undefined && 'shortChannelId' in decoded ? decoded.shortChannelId : undefined;
+}
+
+/** Undefined for what is no message. */
+export function read(message: Uint8Array): Message | undefined {
+  try {
+    return decodeMessage(message);
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,102 @@
+import { decodeGossip, isGossip, type Gossip } from '../../../protocols/gossip/gossip-message.ts';
+import { BoundedMap } from '../../gossip/bounded-map.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { NetworkError } from '../errors.ts';
+import type { NetworkLimits } from '../limits.ts';
+import type { NetworkHandlers, NodeId } from '../network.ts';
+import type { PeerLink } from '../peer-link.ts';
+import { GossipPartner } from './gossip-partner.ts';
+
+export interface LightningGossipOptions {
+  readonly self: NodeId;
+  readonly chainHash: Uint8Array;
+  readonly clock: Clock;
+  readonly limits: NetworkLimits;
+  readonly handlers: Pick<NetworkHandlers, 'onSyncRequest' | 'onGossipDistrusted'>;
+}
+
+/** Announcements of channels that no update was heard of yet. */
+const MAX_UNUPDATED = 10_000;
+
+/** Gossip over Lightning's links, by BOLT 7: filters and queries both ways, and what is passed on in flushes. */
+export class LightningGossip {
+  readonly #options: LightningGossipOptions;
+  readonly #partners = new Map<NodeId, GossipPartner>();
+  readonly #announcements = new BoundedMap<bigint, Gossip>(MAX_UNUPDATED);
+  #cancelFlush: (() => void) | undefined;
+
+  constructor(options: LightningGossipOptions) {
+    this.#options = options;
+  }
+
+  /** Both `init`s are exchanged over the link. `sinceSeconds`: from when on the peer is to tell what it hears, if it is to. */
+  start(nodeId: NodeId, link: PeerLink, sinceSeconds: number | undefined): void {
+    const { clock, limits, chainHash, handlers } = this.#options;
+    const partner = new GossipPartner({ link, clock, limits, answer: (request) => handlers.onSyncRequest(nodeId, request) });
+    this.#partners.set(nodeId, partner);
+    if (sinceSeconds !== undefined) partner.follow(chainHash, sinceSeconds);
+    this.#scheduleFlush();
+  }
+
+  /** The link to a peer has ended. */
+  end(nodeId: NodeId): void {
+    this.#partners.get(nodeId)?.end();
+    this.#partners.delete(nodeId);
+  }
+
+  stop(): void {
+    this.#cancelFlush?.();
+    for (const nodeId of this.#partners.keys()) this.end(nodeId);
+  }
+
+  /** Takes what is gossip's of the messages that a link brings; false for what is not, or is to be judged. */
+  take(nodeId: NodeId, message: Uint8Array): boolean | Promise<void> {
+    return this.#partners.get(nodeId)?.take(message) ?? false;
+  }
+
+  /** Passes on what was judged to be true, or is our own (`from` ourselves). */
+  publish(message: Uint8Array, from: NodeId | undefined): void {
+    const gossip = decodeGossip(message);
+    // BOLT 7: an announcement goes with the first update of its channel, and counts as being as old.
+    if (isGossip(gossip, 'channel_announcement')) {
+      this.#announcements.set(gossip.message.shortChannelId, gossip);
+      return;
+    }
+    const messages = isGossip(gossip, 'channel_update') ? [...this.#takeAnnouncement(gossip.message.shortChannelId), gossip] : [gossip];
+    for (const [nodeId, partner] of this.#partners) {
+      if (from === this.#options.self) partner.tellNow(messages);
+      else if (nodeId !== from) partner.tellLater(messages, gossip.message.timestamp);
+    }
+  }
+
+  /** @throws NetworkError `not_connected`, `stream_failed` */
+  ask(nodeId: NodeId, query: Uint8Array): AsyncIterable<Uint8Array> {
+    const partner = this.#partners.get(nodeId);
+    if (partner === undefined) throw new NetworkError('not_connected', `no gossip with ${nodeId}`, { nodeId });
+    return partner.ask(query);
+  }
+
+  /** A peer told what it must know to be false. */
+  distrust(nodeId: NodeId): void {
+    const lies = this.#partners.get(nodeId)?.lies;
+    if (lies === undefined) return;
+    lies.add();
+    // Handlers never run inside a call to the network.
+    if (lies.isDistrusted) queueMicrotask(() => this.#options.handlers.onGossipDistrusted(nodeId));
+  }
+
+  #takeAnnouncement(shortChannelId: bigint): Gossip[] {
+    const announcement = this.#announcements.get(shortChannelId);
+    this.#announcements.delete(shortChannelId);
+    return announcement === undefined ? [] : [announcement];
+  }
+
+  /** BOLT 7, "Rebroadcasting": at regular times, whenever it arrived. */
+  #scheduleFlush(): void {
+    this.#cancelFlush ??= this.#options.clock.setTimer(this.#options.limits.gossipFlushMs, () => {
+      this.#cancelFlush = undefined;
+      for (const partner of this.#partners.values()) partner.flush();
+      if (this.#partners.size > 0) this.#scheduleFlush();
+    });
+  }
+}
