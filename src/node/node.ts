@@ -118,7 +118,7 @@ export class Node {
     this.gossip = new GossipService({
       self: this.nodeId,
       chainHash,
-      chain,
+      chain: options.gossipChain ?? chain,
       database,
       network,
       graph: this.graph,
