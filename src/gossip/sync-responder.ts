@@ -13,6 +13,11 @@ import { WANT_CHECKSUMS, WANT_TIMESTAMPS } from './sync-offer.ts';
 
 /** Channels in one reply: with timestamps and checksums 48,000 bytes of the 65,535 that a message may have. */
 const CHANNELS_PER_REPLY = 2000;
+/** Channels with all their messages that are told for one token of a peer's rate. */
+const CHANNELS_PER_TOKEN = 500;
+
+type Query = MessageOf<'query_channel_range' | 'query_short_channel_ids'>;
+
 export interface SyncResponderOptions {
   readonly store: GossipStore;
   readonly chainHash: Uint8Array;
@@ -28,11 +33,13 @@ export interface SyncResponderOptions {
 export class SyncResponder {
   readonly #store: GossipStore;
   readonly #chainHash: Uint8Array;
+  readonly #mostTokens: number;
   readonly #perPeer: RateLimiter;
 
   constructor({ store, chainHash, clock, limits }: SyncResponderOptions) {
     this.#store = store;
     this.#chainHash = chainHash;
+    this.#mostTokens = limits.perSyncPeer.burst;
     this.#perPeer = new RateLimiter(clock, limits.perSyncPeer, limits.maxRateKeys);
   }
 
@@ -40,10 +47,24 @@ export class SyncResponder {
    * The messages that answer a query, in order. Throws `GossipSyncError` for what is not one, and for too many of them.
    */
   *answer(from: NodeId, request: Uint8Array): Generator<Uint8Array, void> {
-    if (!this.#perPeer.take(from)) throw new GossipSyncError('sync_rate', `more queries than allowed from ${from}`);
+    // What is no query has its price too.
+    this.#charge(from, 1);
     const query = readQuery(request);
+    this.#charge(from, this.#cost(query) - 1);
     if (query.type === 'query_channel_range') yield* this.#channelRange(query);
     else yield* this.#channels(query);
+  }
+
+  #charge(peer: NodeId, tokens: number): void {
+    if (!this.#perPeer.take(peer, tokens)) throw new GossipSyncError('sync_rate', `more queries than allowed from ${peer}`);
+  }
+
+  /** In tokens, at least one and never more than a peer can have. For a range, whatever it holds, all channels are looked through. */
+  #cost(query: Query): number {
+    const cost = query.type === 'query_channel_range'
+      ? 1 + Math.floor(this.#store.graph.channelCount / CHANNELS_PER_REPLY)
+      : Math.ceil(query.shortChannelIds.length / CHANNELS_PER_TOKEN);
+    return Math.max(1, Math.min(cost, this.#mostTokens));
   }
 
   /**
@@ -118,7 +139,7 @@ export class SyncResponder {
   }
 }
 
-function readQuery(request: Uint8Array): MessageOf<'query_channel_range' | 'query_short_channel_ids'> {
+function readQuery(request: Uint8Array): Query {
   const query = readMessage(request, 'sync_bad_request');
   if (query.type === 'query_channel_range') return query;
   if (query.type !== 'query_short_channel_ids') {
