@@ -374,7 +374,6 @@ export class Node {
 
   /** BOLT 7: a channel_update that the peer sends directly is for a channel that is not announced, or of which we just learn. */
   #gossipFromPeer(nodeId: NodeId, bytes: Uint8Array): void {
-    this.updates.noteTheirs(nodeId, bytes);
-    void this.gossip.onGossip(bytes, nodeId);
+    if (this.gossip.onDirectGossip(bytes, nodeId)) this.updates.noteTheirs(nodeId, bytes);
   }
 }

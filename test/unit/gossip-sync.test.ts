@@ -1,5 +1,5 @@
 import { concat } from 'uint8arrays';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { decodeGossip, isGossip } from '../../protocols/gossip/gossip-message.ts';
 import { updateChecksum } from '../../protocols/gossip/update-checksum.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../protocols/wire/messages.ts';
@@ -70,8 +70,8 @@ describe('a late joiner', () => {
   it('asks a second time only for what is new', async () => {
     const { veteran, novice } = await setUp(20);
     await novice.service.syncWith(veteran.keys.nodeId);
-    // The fifth node has never announced itself, so it is asked after again, over one of its channels; nothing comes.
-    expect(await novice.service.syncWith(veteran.keys.nodeId)).toEqual({ offered: 20, requested: 1, accepted: 0 });
+    // Nodes may have new announcements, and the fifth has had none so far: they are asked for again, over three channels; nothing comes.
+    expect(await novice.service.syncWith(veteran.keys.nodeId)).toEqual({ offered: 20, requested: 3, accepted: 0 });
     await veteran.hear(update(scid(100, 1), keysOf(10), keysOf(11), { timestamp: START + 1, feeBaseMsat: 1234 }));
     expect(await novice.service.syncWith(veteran.keys.nodeId)).toMatchObject({ accepted: 1 });
     expect(known(novice)).toEqual(known(veteran));
@@ -203,6 +203,39 @@ describe('the answers to queries', () => {
   });
 });
 
+describe('the price of an answer', () => {
+  const range0 = (numberOfBlocks: number) => ({
+    type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 0, numberOfBlocks,
+  } as const);
+
+  it('grows with the channels that are looked through, or asked about', async () => {
+    const { veteran } = await setUp(0, { perSyncPeer: { burst: 8, perSecond: 1 } });
+    const template = decodeGossip(announcement(scid(1), alice, bob));
+    if (!isGossip(template, 'channel_announcement')) return expect.fail('an announcement is one');
+    for (let i = 0; i < 4_500; i++) {
+      const facts = { capacitySat: 1n, fundingTxid: '00', addedAt: START, spentHeight: undefined };
+      veteran.service.store.addChannel({ ...template, message: { ...template.message, shortChannelId: scid(100, 1 + i) } }, facts);
+    }
+    expect(await answers(veteran.service, range0(500))).toHaveLength(3);
+    expect(await answers(veteran.service, range0(1))).toHaveLength(1);
+    await expect(answers(veteran.service, range0(500))).rejects.toMatchObject({ code: 'sync_rate' });
+    veteran.clock.advance(8_000);
+    const about = (count: number): Message => ({
+      type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds: Array.from({ length: count }, (_, i) => scid(50, 1 + i)),
+    });
+    await answers(veteran.service, about(3_500));
+    await answers(veteran.service, about(1));
+    await expect(answers(veteran.service, about(1))).rejects.toMatchObject({ code: 'sync_rate' });
+  });
+
+  it('is never more than a peer can have', async () => {
+    const { veteran } = await setUp(0, { perSyncPeer: { burst: 2, perSecond: 1 } });
+    const shortChannelIds = Array.from({ length: 3_500 }, (_, i) => scid(50, 1 + i));
+    const query: Message = { type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds };
+    expect(await answers(veteran.service, query)).toHaveLength(1);
+  });
+});
+
 describe('several peers at once', () => {
   it('share the work: nothing is asked of two', async () => {
     const { veteran, novice } = await setUp(40, { syncBatch: 4 });
@@ -295,6 +328,15 @@ describe('a peer that lies', () => {
     ],
     ['messages after the end', liar([range([scid(100)])], [end, honest])],
     ['a forgery', liar([range([scid(100)])], [honest, forged, end])],
+    ['an announcement that was not asked for', liar([range([scid(100)])], [honest, announcement(scid(101), alice, bob), end], [end])],
+    ['an update that was not asked for', liar([range([scid(100)])], [honest, update(scid(101), alice, bob), end], [end])],
+    ['the same twice', liar([range([scid(100)])], [honest, honest, end], [end])],
+    [
+      'nodes that were not asked for',
+      liar([range(Array.from({ length: 5 }, (_, i) => scid(100, 1 + i)))], [
+        honest, ...Array.from({ length: 17 }, (_, i) => nodeAnnouncement(keysOf(30 + i))), end,
+      ], [end]),
+    ],
     ['nonsense for gossip', liar([range([scid(100)])], [Uint8Array.of(1, 0, 5), end])],
   ];
   it.each(lies)('is found out: %s', async (_, peer) => {
@@ -315,6 +357,103 @@ describe('a peer that lies', () => {
   });
 });
 
+describe('channels that do not exist', () => {
+  const invented = (count: number, height = 150) => Array.from({ length: count }, (_, i) => scid(height, 1 + i));
+  const lies = (scids: readonly bigint[]) => liar([range(scids)], [...scids.map((id) => announcement(id, alice, bob)), end]);
+
+  it('end a sync when they are too many, and count against the peer', async () => {
+    const novice = new GossipNode(9, { limits: { maxFalseChannels: 10 } });
+    novice.peers.set('p', lies(invented(200)));
+    novice.service.peerConnected('p');
+    await vi.waitFor(() => expect(novice.distrusted).toEqual(['p']));
+    expect(novice.problems.map(({ code }) => code)).toEqual(['sync_bad_reply']);
+    novice.service.stop();
+    // Those that were being judged when the limit came.
+    expect(novice.chain.lookups).toBeLessThanOrEqual(10 + 128);
+  });
+
+  it('end it over several queries too', async () => {
+    const novice = new GossipNode(9, { limits: { maxFalseChannels: 10, syncBatch: 4 } });
+    const scids = invented(12);
+    const queries = [0, 4, 8].map((from) => [...scids.slice(from, from + 4).map((id) => announcement(id, alice, bob)), end]);
+    novice.peers.set('p', liar([range(scids)], ...queries));
+    await expect(novice.service.syncWith('p')).rejects.toMatchObject({ code: 'sync_bad_reply' });
+  });
+
+  it('are forgiven where they are few, and nobody is asked about them again for a while', async () => {
+    const novice = new GossipNode(9, { limits: { maxFalseChannels: 10, falsePlaceMs: 1_000 } });
+    const scids = invented(10);
+    novice.peers.set('p', lies(scids));
+    novice.peers.set('q', lies(scids));
+    expect(await novice.service.syncWith('p')).toEqual({ offered: 10, requested: 10, accepted: 0 });
+    expect(novice.chain.lookups).toBe(10);
+    for (const id of scids) expect(await novice.hear(announcement(id, alice, bob))).toBe('ignore no_output');
+    expect(await novice.service.syncWith('q')).toEqual({ offered: 10, requested: 0, accepted: 0 });
+    expect(novice.chain.lookups).toBe(10);
+    novice.clock.advance(1_000);
+    novice.chain.fund(scids[0]!, alice, bob);
+    expect(await novice.hear(announcement(scids[0]!, alice, bob))).toBe('accept new');
+  });
+
+  it('do not keep out those that do, in the same place', async () => {
+    const novice = new GossipNode(9);
+    novice.chain.fund(scid(100), alice, bob);
+    for (let i = 0; i < 3; i++) expect(await novice.hear(announcement(scid(100), alice, carol))).toBe('ignore wrong_output');
+    expect(novice.chain.lookups).toBe(1);
+    expect(await novice.hear(announcement(scid(100), alice, bob))).toBe('accept new');
+  });
+
+  it('may be there after a reorg', async () => {
+    const novice = new GossipNode(9);
+    expect(await novice.hear(announcement(scid(150), alice, bob))).toBe('ignore no_output');
+    novice.service.blockDisconnected({ height: 150, hash: '' });
+    novice.chain.fund(scid(150), alice, bob);
+    expect(await novice.hear(announcement(scid(150), alice, bob))).toBe('accept new');
+  });
+
+  it('of blocks that are not deep enough, or still to come, do not have the chain looked through', async () => {
+    const novice = new GossipNode(9);
+    for (const height of [196, 250]) expect(await novice.hear(announcement(scid(height), alice, bob))).toBe('ignore unconfirmed');
+    expect(novice.chain.lookups).toBe(0);
+  });
+});
+
+describe('a newer announcement of a node', () => {
+  const renewed = (number: number) => nodeAnnouncement(keysOf(number), { timestamp: START + 60, alias: 'elsewhere' });
+
+  it('is learned by who was away when it was made', async () => {
+    const { veteran, novice } = await setUp(10);
+    await novice.service.syncWith(veteran.keys.nodeId);
+    await veteran.hear(renewed(11));
+    expect(await novice.service.syncWith(veteran.keys.nodeId)).toMatchObject({ accepted: 1 });
+    expect(novice.service.store.nodeAnnouncement(keysOf(11).nodeId)).toEqual(renewed(11));
+  });
+
+  it('is found in one of the next syncs, where each asks for some', async () => {
+    const { veteran, novice } = await setUp(10, { nodesRenewed: 1 });
+    await veteran.hear(nodeAnnouncement(keysOf(14)));
+    await novice.service.syncWith(veteran.keys.nodeId);
+    for (const number of [10, 11, 12, 13, 14]) await veteran.hear(renewed(number));
+    const accepted: number[] = [];
+    for (let i = 0; i < 5; i++) accepted.push((await novice.service.syncWith(veteran.keys.nodeId)).accepted);
+    expect(accepted.reduce((sum, count) => sum + count)).toBe(5);
+    // By where the ids stand on their circle.
+    expect(Math.max(...accepted)).toBeLessThan(5);
+  });
+});
+
+describe('an honest peer', () => {
+  it('that knows other nodes as the ends of a few channels is not taken for a liar; what they say is not judged', async () => {
+    const novice = new GossipNode(9);
+    novice.chain.fund(scid(100), alice, bob);
+    const strangers = Array.from({ length: 4 }, (_, i) => nodeAnnouncement(keysOf(30 + i)));
+    const answer = [announcement(scid(100), alice, bob), nodeAnnouncement(alice), ...strangers];
+    novice.peers.set('p', liar([range([scid(100), scid(101)])], [...answer, end], [nodeAnnouncement(bob), end]));
+    expect(await novice.service.syncWith('p')).toMatchObject({ accepted: 3 });
+    expect(novice.outcomes).toHaveLength(3);
+  });
+});
+
 describe('the times of catching up', () => {
   it('are on connecting, then at growing intervals, with a few peers', async () => {
     const novice = new GossipNode(
@@ -332,13 +471,35 @@ describe('the times of catching up', () => {
       novice.service.peerConnected(name);
     }
     await novice.clock.run({ untilMs: START * 1000 + 12_000 });
-    expect(asked).toEqual(['p 0', 'q 0', 'p 1', 'q 1', 'p 3', 'q 3', 'p 7', 'q 7', 'p 11', 'q 11']);
+    // Whoever has waited longest comes next, so that all three are asked in turn.
+    expect(asked).toEqual(['p 0', 'q 0', 'p 1', 'q 1', 'r 3', 'p 3', 'q 7', 'r 7', 'p 11', 'q 11']);
     novice.service.peerDisconnected('p');
     await novice.clock.run({ untilMs: START * 1000 + 13_000 });
     expect(asked.slice(10)).toEqual(['r 12', 'r 13']);
     novice.service.stop();
     await novice.clock.run({ untilMs: START * 1000 + 99_000 });
     expect(asked).toHaveLength(12);
+  });
+
+  it('come to every peer, also of many', async () => {
+    const novice = new GossipNode(9, { limits: { maxSyncPeers: 3, minSyncIntervalMs: 1_000, maxSyncIntervalMs: 1_000 } });
+    const asked: string[] = [];
+    const names = Array.from({ length: 20 }, (_, i) => `peer ${i}`);
+    for (const name of names) {
+      novice.peers.set(name, {
+        async *onSyncRequest() {
+          asked.push(name);
+          yield range([]);
+        },
+      });
+      novice.service.peerConnected(name);
+    }
+    await novice.clock.run({ untilMs: START * 1000 + 40_500 });
+    novice.service.stop();
+    const times = names.map((name) => asked.filter((other) => other === name).length);
+    expect(asked).toHaveLength(3 * 41);
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(6);
+    expect(Math.max(...times)).toBeLessThanOrEqual(7);
   });
 
   it('go on after a peer has failed, and the failure is reported', async () => {
