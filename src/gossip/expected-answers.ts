@@ -1,10 +1,10 @@
 import { toString } from 'uint8arrays';
 import { updateDirection } from '../../protocols/gossip/channel-update.ts';
-import { UnknownMessageError } from '../../protocols/wire/errors.ts';
+import { WireError } from '../../protocols/wire/errors.ts';
 import { decodeMessage, type Message } from '../../protocols/wire/messages.ts';
 import type { NodeId } from '../network/network.ts';
 import type { ChannelGraph } from '../routing/graph.ts';
-import { badReply, readMessage } from './sync-messages.ts';
+import { badReply } from './sync-messages.ts';
 
 /** Whom funding keys were stolen from may be known to the peer as other nodes than to us (see `Disputes`), of a few channels. */
 const MAX_STRANGERS = 16;
@@ -52,12 +52,12 @@ export class ExpectedAnswers {
   }
 }
 
-/** Undefined for a message of a type that we do not know. */
+/** Undefined for what cannot be read: whether that is a lie, or later than our time, is for the validator to say. */
 function readKnown(bytes: Uint8Array): Message | undefined {
   try {
     return decodeMessage(bytes);
   } catch (error) {
-    if (error instanceof UnknownMessageError) return undefined;
-    return readMessage(bytes, 'sync_bad_reply');
+    if (error instanceof WireError) return undefined;
+    throw error;
   }
 }

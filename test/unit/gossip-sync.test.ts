@@ -443,6 +443,16 @@ describe('a newer announcement of a node', () => {
 });
 
 describe('an honest peer', () => {
+  it('may know what we do not: messages of odd types, and fields that are not for us', async () => {
+    const novice = new GossipNode(9);
+    novice.chain.fund(scid(100), alice, bob);
+    const odd = Uint8Array.of(0x7f, 0xff, 1);
+    const evenField = concat([update(scid(100), alice, bob), Uint8Array.of(2, 0)]);
+    novice.peers.set('p', liar([range([scid(100)])], [announcement(scid(100), alice, bob), odd, evenField, end], [end]));
+    expect(await novice.service.syncWith('p')).toMatchObject({ accepted: 1 });
+    expect(novice.outcomes.map(({ reason }) => reason).sort()).toEqual(['new', 'unknown_type', 'unknown_type']);
+  });
+
   it('that knows other nodes as the ends of a few channels is not taken for a liar; what they say is not judged', async () => {
     const novice = new GossipNode(9);
     novice.chain.fund(scid(100), alice, bob);
