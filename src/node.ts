@@ -12,7 +12,7 @@ import { backupFileIn, readBackupFile } from './backup/backup-file.ts';
 import { requireBackend } from './chain/backend.ts';
 import { zmqBlockNotices } from './chain/block-notices.ts';
 import { CHAIN_HASHES } from './chain/chain-hashes.ts';
-import { HttpChainRpc, type RpcCredentials } from './chain/rpc.ts';
+import { GOSSIP_CONNECTIONS, HttpChainRpc, type RpcCredentials } from './chain/rpc.ts';
 import { RpcChain } from './chain/rpc-chain.ts';
 import { hexOf } from './channels/channel-store.ts';
 import type { Config } from './config/config.ts';
@@ -78,6 +78,7 @@ export const startNode: StartNode = async (config, logger, signal, files = {}) =
       database,
       signer,
       chain,
+      gossipChain: new RpcChain({ rpc: new HttpChainRpc({ ...rpcOptions(config), maxConnections: GOSSIP_CONNECTIONS }), clock: systemClock }),
       chainName: config.network,
       chainHash,
       network,

@@ -14,17 +14,21 @@ export interface HttpRpcOptions {
   readonly credentials: RpcCredentials;
   /** For the whole of a call; 30 seconds unless told otherwise. */
   readonly timeoutMs?: number;
+  /** Calls that are under way at once; 8 unless told otherwise. */
+  readonly maxConnections?: number;
 }
 
 /** bitcoind works on 16 calls at once and refuses what more than fills its queue; the rest waits here. */
-const MAX_CONNECTIONS = 8;
+const DEFAULT_MAX_CONNECTIONS = 8;
+/** Of a client of gossip's own: what else asks the chain never waits behind its lookups, neither here nor in bitcoind. */
+export const GOSSIP_CONNECTIONS = 4;
 /** A block with everything about its transactions; more than that no call of this node asks for. */
 const MAX_ANSWER_BYTES = 64_000_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
 const IN_WARMUP = -28;
 
 /** Gossip asks for these by the hundred. */
-const GATHERED: ReadonlySet<string> = new Set(['getblockhash', 'gettxout']);
+const GATHERED: ReadonlySet<string> = new Set(['getblockchaininfo', 'getblockhash', 'gettxout']);
 
 const answerSchema = z.object({
   result: z.unknown(),
@@ -44,13 +48,14 @@ interface HttpAnswer {
  */
 export class HttpChainRpc implements ChainRpc {
   readonly #options: HttpRpcOptions;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
+  readonly #agent: Agent;
   readonly #gatherer = new CallGatherer((calls) => void this.#sendBatch(calls));
   #authorization: string | undefined;
   #nextId = 1;
 
   constructor(options: HttpRpcOptions) {
     this.#options = options;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS });
   }
 
   /** The result of a call. Rejects with `ChainRpcError`, `ChainUnavailableError` or `ChainAnswerError`. */

@@ -7,7 +7,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Database } from '../storage/database.ts';
 import { ChannelWatch } from './channel-watch.ts';
 import { Disputes } from './disputes.ts';
+import { DirectGossip } from './direct-gossip.ts';
 import { asProblem, GossipStoppedError, GossipSyncError } from './errors.ts';
+import { FundingCheck } from './funding-check.ts';
 import { defaultGossipLimits, type GossipLimits } from './limits.ts';
 import type { GossipOutcome } from './outcome.ts';
 import { GossipStore } from './store.ts';
@@ -17,7 +19,7 @@ import { updatedChannel } from './sync-messages.ts';
 import { GossipSync, type SyncReport } from './sync.ts';
 import { GossipTally } from './tally.ts';
 import type { SignatureChecker } from './signature-checker.ts';
-import { GossipValidator } from './validator.ts';
+import { GossipValidator, type Provenance } from './validator.ts';
 
 export interface GossipServiceOptions {
   readonly self: NodeId;
@@ -52,11 +54,13 @@ export class GossipService {
   readonly store: GossipStore;
   readonly tally = new GossipTally();
   readonly #options: GossipServiceOptions;
+  readonly #funding: FundingCheck;
   readonly #validator: GossipValidator;
   readonly #watch: ChannelWatch;
   readonly #responder: SyncResponder;
   readonly #sync: GossipSync;
   readonly #disputes: Disputes;
+  readonly #direct: DirectGossip;
   readonly #scheduler: SyncScheduler;
   readonly #timers = new Set<() => void>();
   #lastPublished: Promise<void> = Promise.resolve();
@@ -67,9 +71,11 @@ export class GossipService {
     const { onProblem } = options;
     this.#options = options;
     this.store = new GossipStore({ ...options, limits, onStorageError: onProblem });
+    this.#funding = new FundingCheck({ ...options, limits });
     this.#validator = new GossipValidator({
       ...options,
       limits,
+      funding: this.#funding,
       store: this.store,
       onOutcome: (outcome, from) => {
         this.tally.judged(outcome.reason);
@@ -79,7 +85,16 @@ export class GossipService {
     this.#watch = new ChannelWatch({ ...options, limits, store: this.store });
     this.#responder = new SyncResponder({ ...options, limits, store: this.store });
     this.#disputes = new Disputes({ ...options, limits, store: this.store, validator: this.#validator });
-    this.#sync = new GossipSync({ ...options, limits, store: this.store, validator: this.#validator, tally: this.tally, disputes: this.#disputes });
+    this.#sync = new GossipSync({
+      ...options, limits, store: this.store, validator: this.#validator, funding: this.#funding, tally: this.tally, disputes: this.#disputes,
+    });
+    this.#direct = new DirectGossip({
+      limits,
+      mayForward: (peer) => this.#validator.mayForward(peer),
+      judge: (message, peer) => this.#judge(message, { from: peer, solicited: true }),
+      onTrue: (message, peer) => void this.#passOn([message], peer),
+      onLie: (peer) => options.network.distrustGossip(peer),
+    });
     this.#scheduler = new SyncScheduler({ ...options, limits, syncWith: (peer) => this.#caughtUpWith(peer) });
   }
 
@@ -100,26 +115,12 @@ export class GossipService {
 
   /** For `NetworkHandlers.onGossip`. Never throws. */
   async onGossip(message: Uint8Array, from: NodeId): Promise<GossipVerdict> {
-    const { onProblem } = this.#options;
-    if (this.#isStopped) return 'ignore';
-    this.tally.broadcastBytes += message.length;
-    try {
-      const outcome = await this.#validator.validate(message, { from, solicited: false });
-      if (outcome.released.length > 0) this.#after(PASS_ON_DELAY_MS, () => void this.#passOn(outcome.released));
-      const disputed = outcome.reason === 'bad_signature' ? updatedChannel(message) : undefined;
-      if (disputed === undefined) return outcome.verdict;
-      return this.#disputes.open(from, disputed) ? 'ignore' : 'reject';
-    } catch (error) {
-      if (!(error instanceof GossipStoppedError)) onProblem(asProblem(error));
-      return 'ignore';
-    }
+    return this.#judge(message, { from, solicited: false });
   }
 
-  /** What a peer says over its own link, of its own accord: judged, and passed on or held against it. Never throws. */
-  async onDirect(message: Uint8Array, from: NodeId): Promise<void> {
-    const verdict = await this.onGossip(message, from);
-    if (verdict === 'accept') await this.#passOn([message], from);
-    else if (verdict === 'reject') this.#options.network.distrustGossip(from);
+  /** What a peer sends over its link: see `DirectGossip.hear`. */
+  onDirectGossip(message: Uint8Array, from: NodeId): boolean {
+    return this.#direct.hear(message, from);
   }
 
   /** For `NetworkHandlers.onSyncRequest`. Throws `GossipSyncError` for a bad request. */
@@ -133,8 +134,8 @@ export class GossipService {
   }
 
   /**
-   * Both `init`s are exchanged with a peer: catches up with it soon and from time to time, if it is among the first few, and hears what is
-   * new. `hasGossip`: BOLT 9's `gossip_queries`, that it has something to share.
+   * Both `init`s are exchanged with a peer: catches up with it as soon as its turn comes and from time to time, and hears what is new.
+   * `hasGossip`: BOLT 9's `gossip_queries`, that it has something to share.
    */
   peerConnected(peer: NodeId, hasGossip: boolean): void {
     const { network, clock } = this.#options;
@@ -166,7 +167,24 @@ export class GossipService {
   }
 
   blockDisconnected(block: BlockRef): void {
+    this.#funding.forget();
     this.#watch.blockDisconnected(block);
+  }
+
+  async #judge(message: Uint8Array, provenance: Provenance): Promise<GossipVerdict> {
+    const { onProblem } = this.#options;
+    if (this.#isStopped) return 'ignore';
+    this.tally.broadcastBytes += message.length;
+    try {
+      const outcome = await this.#validator.validate(message, provenance);
+      if (outcome.released.length > 0) this.#after(PASS_ON_DELAY_MS, () => void this.#passOn(outcome.released));
+      const disputed = outcome.reason === 'bad_signature' ? updatedChannel(message) : undefined;
+      if (disputed === undefined) return outcome.verdict;
+      return this.#disputes.open(provenance.from, disputed) ? 'ignore' : 'reject';
+    } catch (error) {
+      if (!(error instanceof GossipStoppedError)) onProblem(asProblem(error));
+      return 'ignore';
+    }
   }
 
   async #publish(message: Uint8Array): Promise<void> {

@@ -18,6 +18,13 @@ export interface GossipLimits {
   readonly perOrigin: Rate;
   /** Announcements being checked at once: more than all that syncs and broadcasts judge at the same time. */
   readonly maxChainLookups: number;
+  /** Announcements of one channel that wait until others of it are checked, one of each peer. */
+  readonly maxWaitingForChannel: number;
+  /** Places in the chain where announcements claimed what is not there, remembered for so long. */
+  readonly maxFalsePlaces: number;
+  readonly falsePlaceMs: number;
+  /** Messages of one peer, sent to us alone, that wait to be judged. */
+  readonly maxDirectPerPeer: number;
   /** Channels and nodes for which messages wait that came too early; a few short messages each. */
   readonly maxPending: number;
   readonly maxBlacklisted: number;
@@ -30,7 +37,11 @@ export interface GossipLimits {
   /** Channels that a peer may claim to know in a sync, and channels asked for at once. */
   readonly maxSyncChannels: number;
   readonly syncBatch: number;
-  /** Queries that one peer may ask of us. */
+  /** Channels that one peer may tell of in a sync though the chain knows nothing of them. */
+  readonly maxFalseChannels: number;
+  /** Announcements of nodes that a sync asks for though there are some here, since there may be newer ones. */
+  readonly nodesRenewed: number;
+  /** Queries that one peer may ask of us: one for each 500 channels that it asks about, or 2,000 that are looked through. */
   readonly perSyncPeer: Rate;
   /** Peers that we catch up with regularly: first after the shortest time, then less and less often. */
   readonly maxSyncPeers: number;
@@ -49,6 +60,10 @@ export const defaultGossipLimits: GossipLimits = {
   perForwarder: { burst: 2_000, perSecond: 100 },
   perOrigin: { burst: 20, perSecond: 1 / 30 },
   maxChainLookups: 512,
+  maxWaitingForChannel: 32,
+  maxFalsePlaces: 10_000,
+  falsePlaceMs: 60 * 60_000,
+  maxDirectPerPeer: 512,
   maxPending: 500,
   maxBlacklisted: 1_000,
   maxRateKeys: 20_000,
@@ -56,6 +71,8 @@ export const defaultGossipLimits: GossipLimits = {
   saveDelayMs: 1_000,
   maxSyncChannels: 200_000,
   syncBatch: 500,
+  maxFalseChannels: 48,
+  nodesRenewed: 500,
   perSyncPeer: { burst: 500, perSecond: 5 },
   maxSyncPeers: 3,
   minSyncIntervalMs: 5_000,

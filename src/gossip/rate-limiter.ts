@@ -24,16 +24,16 @@ export class RateLimiter {
     this.#buckets = new BoundedMap(maxKeys);
   }
 
-  /** Takes a token if there is one. */
-  take(key: string): boolean {
+  /** Takes so many tokens if there are. */
+  take(key: string, cost = 1): boolean {
     const now = this.#clock.now();
     const { burst, perSecond } = this.#rate;
     const bucket = this.#buckets.get(key) ?? { tokens: burst, filledAtMs: now };
     bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.filledAtMs) / 1000) * perSecond);
     bucket.filledAtMs = now;
     this.#buckets.set(key, bucket);
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
+    if (bucket.tokens < cost) return false;
+    bucket.tokens -= cost;
     return true;
   }
 }

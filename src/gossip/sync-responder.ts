@@ -13,6 +13,11 @@ import { WANT_CHECKSUMS, WANT_TIMESTAMPS } from './sync-offer.ts';
 
 /** Channels in one reply: with timestamps and checksums 48,000 bytes of the 65,535 that a message may have. */
 const CHANNELS_PER_REPLY = 2000;
+/** Channels with all their messages that are told for one token of a peer's rate. */
+const CHANNELS_PER_TOKEN = 500;
+
+type Query = MessageOf<'query_channel_range' | 'query_short_channel_ids' | 'gossip_timestamp_filter'>;
+
 export interface SyncResponderOptions {
   readonly store: GossipStore;
   readonly chainHash: Uint8Array;
@@ -22,17 +27,19 @@ export interface SyncResponderOptions {
 
 /**
  * Answers BOLT 7's queries: which channels are known (`query_channel_range`), the messages about some of them
- * (`query_short_channel_ids`), and those that are as new as a filter says (`gossip_timestamp_filter`). Holds nothing between two queries; what one answer costs is bounded by the query's own
- * length, or by the graph.
+ * (`query_short_channel_ids`), and those that are as new as a filter says (`gossip_timestamp_filter`). Holds nothing between two queries;
+ * what one answer costs is bounded by the query's own length, or by the graph.
  */
 export class SyncResponder {
   readonly #store: GossipStore;
   readonly #chainHash: Uint8Array;
+  readonly #mostTokens: number;
   readonly #perPeer: RateLimiter;
 
   constructor({ store, chainHash, clock, limits }: SyncResponderOptions) {
     this.#store = store;
     this.#chainHash = chainHash;
+    this.#mostTokens = limits.perSyncPeer.burst;
     this.#perPeer = new RateLimiter(clock, limits.perSyncPeer, limits.maxRateKeys);
   }
 
@@ -40,11 +47,25 @@ export class SyncResponder {
    * The messages that answer a query, in order. Throws `GossipSyncError` for what is not one, and for too many of them.
    */
   *answer(from: NodeId, request: Uint8Array): Generator<Uint8Array, void> {
-    if (!this.#perPeer.take(from)) throw new GossipSyncError('sync_rate', `more queries than allowed from ${from}`);
+    // What is no query has its price too.
+    this.#charge(from, 1);
     const query = readQuery(request);
+    this.#charge(from, this.#cost(query) - 1);
     if (query.type === 'query_channel_range') yield* this.#channelRange(query);
     else if (query.type === 'query_short_channel_ids') yield* this.#channels(query);
     else yield* this.#asNewAs(query);
+  }
+
+  #charge(peer: NodeId, tokens: number): void {
+    if (!this.#perPeer.take(peer, tokens)) throw new GossipSyncError('sync_rate', `more queries than allowed from ${peer}`);
+  }
+
+  /** In tokens, at least one and never more than a peer can have. For a range and a filter, whatever they hold, all channels are looked through. */
+  #cost(query: Query): number {
+    const cost = query.type === 'query_short_channel_ids'
+      ? Math.ceil(query.shortChannelIds.length / CHANNELS_PER_TOKEN)
+      : 1 + Math.floor(this.#store.graph.channelCount / CHANNELS_PER_REPLY);
+    return Math.max(1, Math.min(cost, this.#mostTokens));
   }
 
   /**
@@ -136,7 +157,7 @@ export class SyncResponder {
   }
 }
 
-function readQuery(request: Uint8Array): MessageOf<'query_channel_range' | 'query_short_channel_ids' | 'gossip_timestamp_filter'> {
+function readQuery(request: Uint8Array): Query {
   const query = readMessage(request, 'sync_bad_request');
   if (query.type === 'query_channel_range' || query.type === 'gossip_timestamp_filter') return query;
   if (query.type !== 'query_short_channel_ids') {

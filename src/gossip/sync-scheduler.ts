@@ -18,11 +18,13 @@ interface Turn {
 }
 
 /**
- * When to catch up with whom: with the first few connected peers, on connecting and then at growing intervals. The broadcast is fast but may miss a message (published before the mesh stood, or come too early and been
- * ignored); this is what finds it.
+ * When to catch up with whom: with a few connected peers, on connecting and then at growing intervals, with whoever has waited longest
+ * each time, so that nobody decides for ever what this node learns. The broadcast is fast but may miss a message (published before
+ * the mesh stood, or come too early and been ignored); this is what finds it.
  */
 export class SyncScheduler {
   readonly #options: SyncSchedulerOptions;
+  /** Those first that are connected longest, or that we caught up with longest ago. */
   readonly #connected = new Set<NodeId>();
   readonly #turns = new Map<NodeId, Turn>();
   #isStopped = false;
@@ -49,21 +51,34 @@ export class SyncScheduler {
     this.#turns.clear();
   }
 
-  /** Takes peers on while there is room, those first that are connected longest. */
+  /** Takes peers on while there is room. */
   #fill(): void {
     const { limits } = this.#options;
-    for (const peer of this.#connected) {
-      if (this.#isStopped || this.#turns.size >= limits.maxSyncPeers) return;
-      if (this.#turns.has(peer)) continue;
-      const turn: Turn = { intervalMs: limits.minSyncIntervalMs, cancelTimer: () => {} };
-      this.#turns.set(peer, turn);
-      void this.#sync(peer, turn);
+    while (!this.#isStopped && this.#turns.size < limits.maxSyncPeers) {
+      const peer = this.#next();
+      if (peer === undefined) return;
+      void this.#sync(peer, { intervalMs: limits.minSyncIntervalMs, cancelTimer: () => {} });
     }
+  }
+
+  /** Who has waited longest. */
+  #next(): NodeId | undefined {
+    for (const peer of this.#connected) if (!this.#turns.has(peer)) return peer;
+    return undefined;
+  }
+
+  /** The peer's time is over: the turn goes to the next, which may be the same. */
+  #handOn(peer: NodeId, turn: Turn): void {
+    this.#turns.delete(peer);
+    const next = this.#next();
+    if (next !== undefined) void this.#sync(next, turn);
   }
 
   async #sync(peer: NodeId, turn: Turn): Promise<void> {
     const { syncWith, clock, limits, onProblem } = this.#options;
-    if (this.#turns.get(peer) !== turn) return;
+    this.#turns.set(peer, turn);
+    this.#connected.delete(peer);
+    this.#connected.add(peer);
     try {
       await syncWith(peer);
     } catch (error) {
@@ -72,7 +87,7 @@ export class SyncScheduler {
       if (this.#turns.get(peer) === turn) onProblem(error);
     }
     if (this.#turns.get(peer) !== turn) return;
-    turn.cancelTimer = clock.setTimer(turn.intervalMs, () => void this.#sync(peer, turn));
+    turn.cancelTimer = clock.setTimer(turn.intervalMs, () => this.#handOn(peer, turn));
     turn.intervalMs = Math.min(2 * turn.intervalMs, limits.maxSyncIntervalMs);
   }
 }

@@ -1,4 +1,5 @@
 import type { NodeId } from '../network/network.ts';
+import type { FundingCheck } from './funding-check.ts';
 import type { GossipLimits } from './limits.ts';
 import type { GossipStore } from './store.ts';
 import { WANT } from './sync-messages.ts';
@@ -19,14 +20,17 @@ export type Wanted = (index: number) => Want | undefined;
 /**
  * A channel's announcement and updates: what is unknown, and what is newer and says something else. An update that says the
  * same at a later time is wanted only once ours has come half the way to being stale: most of what a network sends around
- * are such repetitions.
+ * are such repetitions. Nor is a channel wanted that the chain knew nothing of just now.
  */
-export function wantedChannels(offer: SyncOffer, store: GossipStore, limits: GossipLimits, nowSeconds: number): Wanted {
+export function wantedChannels(
+  offer: SyncOffer, store: GossipStore, funding: Pick<FundingCheck, 'isEmpty'>, limits: GossipLimits, nowSeconds: number,
+): Wanted {
   const oldest = nowSeconds - limits.staleAfterSeconds;
   const ageing = nowSeconds - limits.staleAfterSeconds / 2;
   return (index) => {
     const shortChannelId = offer.shortChannelIds[index] ?? 0n;
     const isKnown = store.channel(shortChannelId) !== undefined;
+    if (!isKnown && funding.isEmpty(shortChannelId)) return undefined;
     const theirs = [offer.timestamps[2 * index] ?? 0, offer.timestamps[2 * index + 1] ?? 0] as const;
     // Both sides have been silent for two weeks: it would be pruned at once. (0 is no update, perhaps since the channel is new.)
     if (!isKnown && theirs.every((timestamp) => timestamp !== 0 && timestamp < oldest)) return undefined;
@@ -41,8 +45,13 @@ export function wantedChannels(offer: SyncOffer, store: GossipStore, limits: Gos
   };
 }
 
-/** The announcements of nodes that have none here, each asked for over one of its channels; not of those in `asked`. */
-export function wantedNodes(offer: SyncOffer, store: GossipStore, asked: ReadonlySet<bigint | NodeId>): Wanted {
+/**
+ * The announcements of nodes that have none here, or whose turn it is to be asked for again (`NodeRounds`), each over one of the
+ * node's channels; not of those in `asked`.
+ */
+export function wantedNodes(
+  offer: SyncOffer, store: GossipStore, isTheirTurn: (nodeId: NodeId) => boolean, asked: ReadonlySet<bigint | NodeId>,
+): Wanted {
   return (index) => {
     const shortChannelId = offer.shortChannelIds[index] ?? 0n;
     const channel = store.graph.channel(shortChannelId);
@@ -52,7 +61,7 @@ export function wantedNodes(offer: SyncOffer, store: GossipStore, asked: Readonl
     const subjects: NodeId[] = [];
     for (const direction of [0, 1] as const) {
       const nodeId = ends[direction];
-      if (store.nodeTimestamp(nodeId) !== undefined || asked.has(nodeId)) continue;
+      if (asked.has(nodeId) || (store.nodeTimestamp(nodeId) !== undefined && !isTheirTurn(nodeId))) continue;
       flags |= WANT.nodes[direction];
       subjects.push(nodeId);
     }

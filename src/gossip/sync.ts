@@ -2,8 +2,11 @@ import { encodeMessage } from '../../protocols/wire/messages.ts';
 import type { Network, NodeId } from '../network/network.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Disputes } from './disputes.ts';
+import { ExpectedAnswers } from './expected-answers.ts';
+import type { FundingCheck } from './funding-check.ts';
 import { JudgingQueue } from './judging-queue.ts';
 import type { GossipLimits } from './limits.ts';
+import { NodeRounds } from './node-rounds.ts';
 import type { GossipStore } from './store.ts';
 import { badReply, isEnd } from './sync-messages.ts';
 import { rangeQuery, readOffer, type SyncOffer } from './sync-offer.ts';
@@ -27,6 +30,7 @@ export interface GossipSyncOptions {
   readonly clock: Clock;
   readonly limits: GossipLimits;
   readonly tally: GossipTally;
+  readonly funding: Pick<FundingCheck, 'isEmpty'>;
   readonly disputes: Pick<Disputes, 'isExcused'>;
 }
 
@@ -52,9 +56,11 @@ export class GossipSync {
   /** What some peer is being asked about. */
   readonly #inFlight = new Set<bigint | NodeId>();
   readonly #waiting = new Set<() => void>();
+  readonly #nodeRounds: NodeRounds;
 
   constructor(options: GossipSyncOptions) {
     this.#options = options;
+    this.#nodeRounds = new NodeRounds(options.limits.nodesRenewed);
   }
 
   /**
@@ -62,33 +68,30 @@ export class GossipSync {
    * then stays.
    */
   async syncWith(peer: NodeId): Promise<SyncReport> {
-    const { chainHash, limits, store, clock } = this.#options;
+    const { chainHash, limits, store, clock, funding, validator } = this.#options;
     const offer = await readOffer(this.#ask(peer, rangeQuery(chainHash)), chainHash, limits.maxSyncChannels);
-    const channels = wantedChannels(offer, store, limits, Math.floor(clock.now() / 1000));
-    const ofChannels = await this.#fetch(peer, offer, channels, new Set());
+    const queue = new JudgingQueue(validator, peer, limits.maxFalseChannels);
+    const channels = wantedChannels(offer, store, funding, limits, Math.floor(clock.now() / 1000));
+    const ofChannels = await this.#fetch(peer, queue, offer, channels, new Set());
     const asked = new Set<bigint | NodeId>();
-    const ofNodes = await this.#fetch(peer, offer, wantedNodes(offer, store, asked), asked);
-    return {
-      offered: offer.shortChannelIds.length,
-      requested: ofChannels.requested + ofNodes.requested,
-      accepted: ofChannels.accepted + ofNodes.accepted,
-    };
+    const nodes = wantedNodes(offer, store, this.#nodeRounds.next(store.graph.nodeCount), asked);
+    const ofNodes = await this.#fetch(peer, queue, offer, nodes, asked);
+    return { offered: offer.shortChannelIds.length, requested: ofChannels + ofNodes, accepted: queue.accepted };
   }
 
-  /** Asks for all of the offer that is wanted, each subject once; fills `asked` with them. */
+  /** Asks for all of the offer that is wanted, each subject once; fills `asked` with them. Resolves with how often it asked about a channel. */
   async #fetch(
-    peer: NodeId, offer: SyncOffer, wanted: Wanted, asked: Set<bigint | NodeId>,
-  ): Promise<Pick<SyncReport, 'requested' | 'accepted'>> {
+    peer: NodeId, queue: JudgingQueue, offer: SyncOffer, wanted: Wanted, asked: Set<bigint | NodeId>,
+  ): Promise<number> {
     let requested = 0;
-    let accepted = 0;
     let left: Iterable<number> = offer.shortChannelIds.keys();
     for (;;) {
       const deferred: number[] = [];
       for await (const batch of this.#batches(left, wanted, asked, deferred)) {
         requested += batch.length;
-        accepted += await this.#askFor(peer, batch);
+        await this.#askFor(peer, queue, batch);
       }
-      if (deferred.length === 0) return { requested, accepted };
+      if (deferred.length === 0) return requested;
       left = deferred;
       if (this.#inFlight.size > 0) await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
@@ -138,35 +141,32 @@ export class GossipSync {
     for (const wake of waiting) wake();
   }
 
-  /** BOLT 7, "The `query_short_channel_ids`/`reply_short_channel_ids_end` Messages". Resolves with how many messages were accepted. */
-  async #askFor(peer: NodeId, batch: readonly Want[]): Promise<number> {
-    const { chainHash, validator, disputes } = this.#options;
-    const query = encodeMessage({
-      type: 'query_short_channel_ids',
-      chainHash,
-      shortChannelIds: batch.map(({ shortChannelId }) => shortChannelId),
-      queryFlags: batch.map(({ flags }) => flags),
-    });
+  /** BOLT 7, "The `query_short_channel_ids`/`reply_short_channel_ids_end` Messages". */
+  async #askFor(peer: NodeId, queue: JudgingQueue, batch: readonly Want[]): Promise<void> {
+    const { chainHash, store, disputes } = this.#options;
+    const shortChannelIds = batch.map(({ shortChannelId }) => shortChannelId);
+    const queryFlags = batch.map(({ flags }) => flags);
+    const query = encodeMessage({ type: 'query_short_channel_ids', chainHash, shortChannelIds, queryFlags });
     // An announcement, two updates and two nodes a channel, and the end.
     const most = 5 * batch.length + 1;
-    const queue = new JudgingQueue(validator, peer);
+    const expected = new ExpectedAnswers(shortChannelIds, store.graph);
     let received = 0;
     let ended = false;
-    for await (const bytes of this.#ask(peer, query)) {
+    const answers = new ExpectedAnswers(shortChannelIds, store.graph);
+    for await (const bytes of this.#ask(peer, query, (message) => answers.isAnswer(message))) {
       if (ended || ++received > most) throw badReply(`expected at most ${most} messages, and the end after them`);
       ended = isEnd(bytes);
-      if (!ended) await queue.push(bytes);
+      if (!ended && expected.admit(bytes)) await queue.push(bytes);
     }
-    const accepted = await queue.finish();
+    const disputed = await queue.finish();
     if (!ended) throw badReply('the answers ended before reply_short_channel_ids_end');
-    for (const scid of queue.disputed) {
+    for (const scid of disputed) {
       if (!(await disputes.isExcused(peer, scid))) throw badReply('the peer passed on a forged update');
     }
-    return accepted;
   }
 
-  async *#ask(peer: NodeId, query: Uint8Array): AsyncGenerator<Uint8Array, void> {
-    for await (const bytes of this.#options.network.requestSync(peer, query)) {
+  async *#ask(peer: NodeId, query: Uint8Array, isAnswer?: (message: Uint8Array) => boolean): AsyncGenerator<Uint8Array, void> {
+    for await (const bytes of this.#options.network.requestSync(peer, query, isAnswer)) {
       this.#options.tally.syncBytes += bytes.length;
       yield bytes;
     }

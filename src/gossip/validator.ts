@@ -5,11 +5,10 @@ import { GossipError } from '../../protocols/gossip/errors.ts';
 import { decodeGossip, isGossip, type Gossip, type GossipOf } from '../../protocols/gossip/gossip-message.ts';
 import { nodeAnnouncementClaims } from '../../protocols/gossip/node-announcement.ts';
 import { UnknownMessageError, WireError } from '../../protocols/wire/errors.ts';
-import type { Chain } from '../chain/chain.ts';
 import type { NodeId } from '../network/network.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BoundedMap } from './bounded-map.ts';
-import { checkFunding } from './funding-check.ts';
+import type { FundingCheck, FundingFault, FundingOutput } from './funding-check.ts';
 import type { GossipLimits } from './limits.ts';
 import { ACCEPT, ignore, later, REJECT_MALFORMED, REJECT_SIGNATURE, type GossipOutcome } from './outcome.ts';
 import { PendingGossip } from './pending.ts';
@@ -21,7 +20,7 @@ import type { GossipStore } from './store.ts';
 export interface GossipValidatorOptions {
   readonly self: NodeId;
   readonly chainHash: Uint8Array;
-  readonly chain: Pick<Chain, 'outputAt' | 'tip'>;
+  readonly funding: FundingCheck;
   readonly store: GossipStore;
   readonly clock: Clock;
   readonly limits: GossipLimits;
@@ -29,13 +28,20 @@ export interface GossipValidatorOptions {
   readonly onOutcome: (outcome: GossipOutcome, from: NodeId) => void;
 }
 
-/** `solicited`: we asked for it (a sync) or made it ourselves, so its sender's rate is not counted. */
+/** `solicited`: we asked for it (a sync), made it ourselves, or have counted it already, so its sender's rate is not counted. */
 export interface Provenance {
   readonly from: NodeId;
   readonly solicited: boolean;
 }
 
 type Announcement = GossipOf<'channel_announcement'>;
+
+/** An announcement that is being checked, and whose announcements of the same channel wait for it. */
+interface Checking {
+  readonly announcement: Announcement;
+  readonly done: Promise<unknown>;
+  readonly waiting: Set<NodeId>;
+}
 
 /**
  * Decides what is believed and passed on, by BOLT 7's rules for receivers.
@@ -51,7 +57,7 @@ export class GossipValidator {
   readonly #perOrigin: RateLimiter;
   readonly #blacklist: BoundedMap<NodeId, true>;
   /** Announcements that are being checked: what speaks of their channel waits, however soon it arrives. */
-  readonly #inFlight = new Map<bigint, { readonly announcement: Announcement; readonly done: Promise<unknown> }>();
+  readonly #inFlight = new Map<bigint, Checking>();
   /** How many blocks came so far. */
   #blocks = 0;
 
@@ -85,6 +91,11 @@ export class GossipValidator {
     return accepted;
   }
 
+  /** Whether a peer may have one more message judged, which counts as that. */
+  mayForward(from: NodeId): boolean {
+    return this.#perForwarder.take(from);
+  }
+
   async #judge(raw: Uint8Array, provenance: Provenance): Promise<GossipOutcome> {
     let gossip: Gossip;
     try {
@@ -115,10 +126,11 @@ export class GossipValidator {
     const { message } = gossip;
     const scid = message.shortChannelId;
     if (!equals(message.chainHash, chainHash)) return ignore('other_chain');
-    // Whichever comes first of several at once is judged first; nobody waits for more than one, or a flood could have it wait for ever.
-    const other = this.#inFlight.get(scid);
-    if (other !== undefined) await other.done;
-    if (this.#inFlight.has(scid)) return later('busy');
+    // Whichever comes first of several at once is judged first: it may be a lie, and the next one true.
+    for (let other = this.#inFlight.get(scid); other !== undefined; other = this.#inFlight.get(scid)) {
+      if (!this.#mayWait(other, provenance)) return later('busy');
+      await other.done;
+    }
     if (isAnnounced(gossip, store)) return ignore('duplicate');
     if (this.#isBlacklisted(message.nodeId1) || this.#isBlacklisted(message.nodeId2)) return ignore('blacklisted');
     if (this.#inFlight.size >= limits.maxChainLookups) return later('busy');
@@ -126,7 +138,7 @@ export class GossipValidator {
     if (!areNodesInOrder(message)) return REJECT_SIGNATURE;
 
     const done = this.#checkAnnouncement(gossip);
-    this.#inFlight.set(scid, { announcement: gossip, done });
+    this.#inFlight.set(scid, { announcement: gossip, done, waiting: new Set() });
     let output: Awaited<typeof done>;
     try {
       output = await done;
@@ -151,13 +163,20 @@ export class GossipValidator {
     return { verdict: 'accept', reason: 'new', released: await this.#release(gossip, provenance) };
   }
 
+  /** Each peer has one place in the queue for a channel: no liar can fill it, or have others wait for ever. */
+  #mayWait({ waiting }: Checking, { from }: Provenance): boolean {
+    if (waiting.has(from) || waiting.size >= this.#options.limits.maxWaitingForChannel) return false;
+    waiting.add(from);
+    return true;
+  }
+
   /** Signatures first: a forger shall not have the chain asked. */
-  async #checkAnnouncement(gossip: Announcement): Promise<'bad_signature' | Awaited<ReturnType<typeof checkFunding>>> {
-    const { chain, limits, signatures } = this.#options;
+  async #checkAnnouncement(gossip: Announcement): Promise<'bad_signature' | FundingOutput | FundingFault> {
+    const { funding, signatures } = this.#options;
     if (!(await signatures.areValid(channelAnnouncementClaims(gossip)))) return 'bad_signature';
     for (;;) {
       const blocks = this.#blocks;
-      const output = await checkFunding(chain, gossip.message, limits.minConfirmations);
+      const output = await funding.check(gossip.message);
       // A block that came meanwhile may have spent it, and was told before the channel was known.
       if (blocks === this.#blocks) return output;
     }
@@ -255,7 +274,7 @@ export class GossipValidator {
   }
 
   #mayForward({ from, solicited }: Provenance): boolean {
-    return solicited || this.#perForwarder.take(from);
+    return solicited || this.mayForward(from);
   }
 
   /** The rate of others: what we make ourselves is for the announcer to space out. */

@@ -85,10 +85,10 @@ class JoinedNetwork implements Network {
     (this.#linked.get(nodeId) ?? this.#mesh).distrustGossip(nodeId);
   }
 
-  async *requestSync(nodeId: NodeId, request: Uint8Array): AsyncIterable<Uint8Array> {
+  async *requestSync(nodeId: NodeId, request: Uint8Array, isAnswer?: (message: Uint8Array) => boolean): AsyncIterable<Uint8Array> {
     const network = this.#linked.get(nodeId);
     if (network === undefined) throw new NetworkError('not_connected', `no link to ${nodeId}`, { nodeId });
-    yield* network.requestSync(nodeId, request);
+    yield* network.requestSync(nodeId, request, isAnswer);
   }
 
   /** Of a peer's links the node hears of one. */

@@ -61,7 +61,7 @@ export interface Network {
   distrustGossip(nodeId: NodeId): void;
   /**
    * Opens a sync stream to a connected peer and yields the messages it answers with; bounded, throws `NetworkError` on
-   * a bad stream.
+   * a bad stream. `isAnswer` tells the announcements and updates that answer from others, where the same link carries both.
    */
-  requestSync(nodeId: NodeId, request: Uint8Array): AsyncIterable<Uint8Array>;
+  requestSync(nodeId: NodeId, request: Uint8Array, isAnswer?: (message: Uint8Array) => boolean): AsyncIterable<Uint8Array>;
 }

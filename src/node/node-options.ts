@@ -21,6 +21,8 @@ export interface NodeOptions {
   readonly database: Database;
   readonly signer: Signer;
   readonly chain: Chain;
+  /** The same chain over connections of its own, for gossip, which looks up outputs by the hundred; `chain` unless told otherwise. */
+  readonly gossipChain?: Pick<Chain, 'outputAt' | 'tip'>;
   /** The chain's name as bitcoind has it, and BOLT 7's hash of its first block. */
   readonly chainName: string;
   readonly chainHash: Uint8Array;

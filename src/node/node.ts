@@ -119,7 +119,7 @@ export class Node {
     this.gossip = new GossipService({
       self: this.nodeId,
       chainHash,
-      chain,
+      chain: options.gossipChain ?? chain,
       database,
       network,
       graph: this.graph,
@@ -375,7 +375,6 @@ export class Node {
 
   /** BOLT 7: over its link a Lightning peer tells all that it hears, and any peer its update of a channel that is not announced. */
   #gossipFromPeer(nodeId: NodeId, bytes: Uint8Array): void {
-    this.updates.noteTheirs(nodeId, bytes);
-    void this.gossip.onDirect(bytes, nodeId);
+    if (this.gossip.onDirectGossip(bytes, nodeId)) this.updates.noteTheirs(nodeId, bytes);
   }
 }

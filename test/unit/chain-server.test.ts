@@ -5,10 +5,10 @@ import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ChainServer, startChainServer } from '../../src/chain/embedded/server.ts';
 import { ChainAnswerError, ChainRpcError, ChainUnavailableError } from '../../src/chain/errors.ts';
-import { HttpChainRpc, type HttpRpcOptions } from '../../src/chain/rpc.ts';
+import { GOSSIP_CONNECTIONS, HttpChainRpc, type HttpRpcOptions } from '../../src/chain/rpc.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { TestChain, spend } from './chain-kit.ts';
 
@@ -270,6 +270,31 @@ describe('the client', () => {
     const [first, second] = await Promise.allSettled([rpc.call('getblockhash', [1]), rpc.call('getblockhash', [2])]);
     expect(second).toMatchObject({ status: 'rejected', reason: { name: 'ChainAnswerError' } });
     expect(first!.status).toBe(_ === 'of one call' ? 'fulfilled' : 'rejected');
+  });
+
+  it('answers what does not concern gossip while all of gossip\'s calls are held up', async () => {
+    const held: string[] = [];
+    const release: (() => void)[] = [];
+    server = createServer(async (request, response) => {
+      const { method } = JSON.parse((await request.toArray()).join(''));
+      if (method === 'getblock') {
+        held.push(method);
+        await new Promise<void>((resolve) => release.push(resolve));
+      }
+      response.writeHead(200).end('{"result":7}');
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const [gossip, others] = [client(port, { credentials, maxConnections: GOSSIP_CONNECTIONS }), client(port, { credentials })];
+    const asked = Array.from({ length: 20 }, (_, i) => gossip.call('getblock', [`${i}`, 1]));
+    await vi.waitFor(() => expect(held).toHaveLength(GOSSIP_CONNECTIONS));
+    expect(await others.call('getblockcount')).toBe(7);
+    // The rest waits on our side.
+    expect(held).toHaveLength(GOSSIP_CONNECTIONS);
+    const pump = setInterval(() => release.splice(0).forEach((next) => next()), 1);
+    expect(await Promise.all(asked)).toEqual(Array.from({ length: 20 }, () => 7));
+    clearInterval(pump);
   });
 
   it('gives up on a backend that does not answer', async () => {

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Transaction } from 'bitcoinjs-lib';
 import { fromString } from 'uint8arrays';
 import type { SignatureClaim } from '../../protocols/gossip/gossip-message.ts';
@@ -138,4 +138,43 @@ it('nobody waits for more than one announcement, however many follow', async () 
   open();
   expect(await first).toBe('accept new');
   expect(await waiting).toBe('accept');
+});
+
+describe('an announcement that comes while lies about the same channel are checked', () => {
+  async function heldUp() {
+    const chain = new FakeChain();
+    const node = new GossipNode(9, { chain });
+    chain.fund(CHANNEL, alice, bob);
+    let open = (): void => {};
+    chain.gate = new Promise((resolve) => (open = resolve));
+    return { node, open };
+  }
+
+  it('is judged after them', async () => {
+    const { node, open } = await heldUp();
+    const lies = [carol, dave, erin].map((liar) => node.service.onGossip(announcement(CHANNEL, liar, frank), liar.nodeId));
+    const honest = node.service.onGossip(announcement(CHANNEL, alice, bob), 'an honest peer');
+    open();
+    expect(await Promise.all(lies)).toEqual(['ignore', 'ignore', 'ignore']);
+    expect(await honest).toBe('accept');
+  });
+
+  it('has its place however much one liar says: each peer has one', async () => {
+    const { node, open } = await heldUp();
+    const lies = Array.from({ length: 50 }, (_, i) => node.service.onGossip(announcement(CHANNEL, carol, keysOf(30 + i)), 'liar'));
+    const honest = node.service.onGossip(announcement(CHANNEL, alice, bob), 'an honest peer');
+    open();
+    const verdicts = await Promise.all(lies);
+    expect(verdicts.filter((verdict) => verdict === 'later')).toHaveLength(48);
+    expect(await honest).toBe('accept');
+  });
+
+  it('waits behind no more than so many', async () => {
+    const { node, open } = await heldUp();
+    const lies = Array.from({ length: 33 }, (_, i) => node.service.onGossip(announcement(CHANNEL, carol, keysOf(30 + i)), `liar ${i}`));
+    expect(await node.hear(announcement(CHANNEL, alice, bob), 'an honest peer')).toBe('later busy');
+    open();
+    await Promise.all(lies);
+    expect(await node.hear(announcement(CHANNEL, alice, bob), 'an honest peer')).toBe('accept new');
+  });
 });

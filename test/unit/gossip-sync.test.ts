@@ -1,60 +1,13 @@
 import { concat } from 'uint8arrays';
 import { describe, expect, it } from 'vitest';
-import { decodeGossip, isGossip } from '../../protocols/gossip/gossip-message.ts';
 import { updateChecksum } from '../../protocols/gossip/update-checksum.ts';
-import { decodeMessage, encodeMessage, type Message } from '../../protocols/wire/messages.ts';
-import type { GossipService } from '../../src/gossip/gossip-service.ts';
-import {
-  announcement, CHAIN_HASH, FakeChain, GossipNode, keysOf, nodeAnnouncement, scid, START, update,
-} from '../harness/graph-gossip.ts';
+import { decodeMessage } from '../../protocols/wire/messages.ts';
+import { announcement, GossipNode, keysOf, nodeAnnouncement, scid, START, update } from '../harness/graph-gossip.ts';
+import { end, known, liar, range, setUp } from './gossip-sync-kit.ts';
 
-const [alice, bob, carol] = [1, 2, 3].map(keysOf) as [Keys, Keys, Keys];
+const [alice, bob] = [1, 2].map(keysOf) as [Keys, Keys];
 type Keys = ReturnType<typeof keysOf>;
 const DAY = 24 * 60 * 60;
-
-/**
- * One who knows a line of `channels` channels between changing nodes, and one who knows nothing; both see the same
- * chain.
- */
-async function setUp(channels: number, limits = {}): Promise<{ veteran: GossipNode; novice: GossipNode }> {
-  const chain = new FakeChain();
-  const options = { chain, limits: { perForwarder: { burst: 1e6, perSecond: 0 }, ...limits } };
-  const [veteran, novice] = [new GossipNode(8, options), new GossipNode(9, options)];
-  const nodes = [10, 11, 12, 13, 14].map(keysOf);
-  for (let i = 0; i < channels; i++) {
-    const [a, b] = [nodes[i % 5]!, nodes[(i + 1) % 5]!];
-    await veteran.learn(scid(100 + (i % 7), 1 + i), a, b);
-  }
-  for (const keys of nodes.slice(0, 4)) await veteran.hear(nodeAnnouncement(keys));
-  novice.peers.set(veteran.keys.nodeId, veteran.service);
-  return { veteran, novice };
-}
-
-const known = (node: GossipNode) => [...node.graph.shortChannelIds()]
-  .sort((a, b) => (a < b ? -1 : 1))
-  .map((id) => [id, node.graph.policy(id, 0), node.graph.policy(id, 1)]);
-
-async function answers(service: Pick<GossipService, 'onSyncRequest'>, request: Message): Promise<Message[]> {
-  const found: Message[] = [];
-  for await (const bytes of service.onSyncRequest('a peer', encodeMessage(request))) found.push(decodeMessage(bytes));
-  return found;
-}
-
-/** Answers each query with what the test says. */
-function liar(...replies: readonly (readonly Uint8Array[])[]): Pick<GossipService, 'onSyncRequest'> {
-  const left = [...replies];
-  return {
-    async *onSyncRequest() {
-      yield* left.shift() ?? [];
-    },
-  };
-}
-
-const range = (shortChannelIds: readonly bigint[], changes = {}): Uint8Array => encodeMessage({
-  type: 'reply_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 0, numberOfBlocks: 0xffff_ffff, syncComplete: 1,
-  shortChannelIds, ...changes,
-});
-const end = encodeMessage({ type: 'reply_short_channel_ids_end', chainHash: CHAIN_HASH, fullInformation: 1 });
 
 describe('a late joiner', () => {
   it('learns all that a peer knows', async () => {
@@ -70,8 +23,8 @@ describe('a late joiner', () => {
   it('asks a second time only for what is new', async () => {
     const { veteran, novice } = await setUp(20);
     await novice.service.syncWith(veteran.keys.nodeId);
-    // The fifth node has never announced itself, so it is asked after again, over one of its channels; nothing comes.
-    expect(await novice.service.syncWith(veteran.keys.nodeId)).toEqual({ offered: 20, requested: 1, accepted: 0 });
+    // Nodes may have new announcements, and the fifth has had none so far: they are asked for again, over three channels; nothing comes.
+    expect(await novice.service.syncWith(veteran.keys.nodeId)).toEqual({ offered: 20, requested: 3, accepted: 0 });
     await veteran.hear(update(scid(100, 1), keysOf(10), keysOf(11), { timestamp: START + 1, feeBaseMsat: 1234 }));
     expect(await novice.service.syncWith(veteran.keys.nodeId)).toMatchObject({ accepted: 1 });
     expect(known(novice)).toEqual(known(veteran));
@@ -109,97 +62,6 @@ describe('a late joiner', () => {
     later.clock.advance(20 * DAY * 1000);
     later.peers.set(veteran.keys.nodeId, veteran.service);
     expect(await later.service.syncWith(veteran.keys.nodeId)).toEqual({ offered: 2, requested: 1 + 1, accepted: 1 });
-  });
-});
-
-describe('the answers to queries', () => {
-  it('cover the blocks asked for without a gap, over several replies', async () => {
-    const { veteran } = await setUp(0);
-    const many = Array.from({ length: 4_500 }, (_, i) => scid(100 + Math.floor(i / 1_500), 1 + (i % 1_500)));
-    const template = decodeGossip(announcement(scid(1), alice, bob));
-    if (!isGossip(template, 'channel_announcement')) return expect.fail('an announcement is one');
-    for (const shortChannelId of many) {
-      const facts = { capacitySat: 1n, fundingTxid: '00', addedAt: START, spentHeight: undefined };
-      veteran.service.store.addChannel({ ...template, message: { ...template.message, shortChannelId } }, facts);
-    }
-    const query = {
-      type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 50, numberOfBlocks: 100, queryOption: 1n,
-    } as const;
-    const replies = await answers(veteran.service, query);
-    let next = 50;
-    const scids: bigint[] = [];
-    for (const [index, reply] of replies.entries()) {
-      if (reply.type !== 'reply_channel_range') return expect.fail(reply.type);
-      expect([next - 1, next]).toContain(reply.firstBlocknum);
-      next = reply.firstBlocknum + reply.numberOfBlocks;
-      expect(reply.syncComplete).toBe(index === replies.length - 1 ? 1 : 0);
-      expect(reply.timestamps).toHaveLength(reply.shortChannelIds.length);
-      for (const id of reply.shortChannelIds) {
-        expect(id >> 40n).toBeGreaterThanOrEqual(reply.firstBlocknum);
-        expect(id >> 40n).toBeLessThan(next);
-      }
-      scids.push(...reply.shortChannelIds);
-    }
-    expect(next).toBe(150);
-    expect(scids).toEqual(many);
-  });
-
-  it('keep to the blocks, the timestamps and the flags that were asked for', async () => {
-    const { veteran } = await setUp(7);
-    const ask = { type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 102, numberOfBlocks: 2 } as const;
-    expect(await answers(veteran.service, ask)).toEqual([
-      { type: 'reply_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 102, numberOfBlocks: 2, syncComplete: 1,
-        shortChannelIds: [scid(102, 3), scid(103, 4)] },
-    ]);
-    const shortChannelIds = [scid(100, 1), scid(101, 2), scid(102, 3), scid(199, 1)];
-    const found = await answers(veteran.service, {
-      type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds, queryFlags: [1n, 2n, 24n, 31n],
-    });
-    expect(found.map(({ type }) => type)).toEqual([
-      'channel_announcement', 'channel_update', 'node_announcement', 'node_announcement', 'reply_short_channel_ids_end',
-    ]);
-    const all = await answers(
-      veteran.service, { type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds },
-    );
-    // Three channels with two updates each, four nodes, each once, and the end.
-    expect(all).toHaveLength(3 * 3 + 4 + 1);
-  });
-
-  it('are empty for another chain', async () => {
-    const { veteran } = await setUp(3);
-    const chainHash = new Uint8Array(32);
-    expect(
-      await answers(veteran.service, { type: 'query_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: 5 }),
-    ).toEqual([
-      {
-        type: 'reply_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: 5, syncComplete: 1,
-        shortChannelIds: [],
-      },
-    ]);
-    expect(
-      await answers(veteran.service, { type: 'query_short_channel_ids', chainHash, shortChannelIds: [scid(100, 1)] }),
-    ).toEqual([
-      { type: 'reply_short_channel_ids_end', chainHash, fullInformation: 0 },
-    ]);
-  });
-
-  it('are refused to what is no query, and to whom asks too often', async () => {
-    const { veteran } = await setUp(1, { perSyncPeer: { burst: 5, perSecond: 0 } });
-    const ask = (request: Uint8Array) =>
-      veteran.service.onSyncRequest('a peer', request)[Symbol.asyncIterator]().next();
-    const shortChannelIds = [scid(1)];
-    const nonsense = [
-      new Uint8Array(),
-      end,
-      Uint8Array.of(1, 7, 1, 2, 3),
-      encodeMessage({ type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds, queryFlags: [1n, 1n] }),
-    ];
-    for (const request of nonsense) await expect(ask(request)).rejects.toMatchObject({ code: 'sync_bad_request' });
-    const query = encodeMessage(
-      { type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 0, numberOfBlocks: 5 },
-    );
-    await expect(ask(query)).resolves.toMatchObject({ done: false });
-    await expect(ask(query)).rejects.toMatchObject({ code: 'sync_rate' });
   });
 });
 
@@ -272,46 +134,27 @@ describe('an update that says the same again', () => {
   });
 });
 
-describe('a peer that lies', () => {
-  const forged = update(scid(100), { ...alice, sign: carol.sign }, bob);
-  const honest = announcement(scid(100), alice, bob);
-  const lies: [string, ReturnType<typeof liar>][] = [
-    ['no answer', liar([])],
-    ['bytes that are no message', liar([Uint8Array.of(1, 8, 0)])],
-    ['another message', liar([end])],
-    ['channels of another chain', liar([range([], { chainHash: new Uint8Array(32) })])],
-    ['channels out of order', liar([range([scid(5)], { syncComplete: 0 }), range([scid(4)])])],
-    ['more after the end', liar([range([scid(5)]), range([scid(6)])])],
-    ['too few checksums', liar([range([scid(5), scid(6)], { checksums: [{ checksumNodeId1: 1, checksumNodeId2: 1 }] })])],
-    [
-      'too few timestamps',
-      liar([range([scid(5), scid(6)], { timestamps: [{ timestampNodeId1: 1, timestampNodeId2: 1 }] })]),
-    ],
-    ['more channels than there can be', liar([range([scid(1), scid(2), scid(3), scid(4), scid(5), scid(6)])])],
-    ['no end', liar([range([scid(100)])], [honest])],
-    [
-      'more messages than were asked for',
-      liar([range([scid(100)])], [honest, honest, honest, honest, honest, honest, honest]),
-    ],
-    ['messages after the end', liar([range([scid(100)])], [end, honest])],
-    ['a forgery', liar([range([scid(100)])], [honest, forged, end])],
-    ['nonsense for gossip', liar([range([scid(100)])], [Uint8Array.of(1, 0, 5), end])],
-  ];
-  it.each(lies)('is found out: %s', async (_, peer) => {
-    const novice = new GossipNode(9, { limits: { maxSyncChannels: 5 } });
-    novice.chain.fund(scid(100), alice, bob);
-    novice.peers.set(carol.nodeId, peer);
-    await expect(novice.service.syncWith(carol.nodeId)).rejects.toMatchObject(
-      { name: 'GossipSyncError', code: 'sync_bad_reply' },
-    );
+describe('a newer announcement of a node', () => {
+  const renewed = (number: number) => nodeAnnouncement(keysOf(number), { timestamp: START + 60, alias: 'elsewhere' });
+
+  it('is learned by who was away when it was made', async () => {
+    const { veteran, novice } = await setUp(10);
+    await novice.service.syncWith(veteran.keys.nodeId);
+    await veteran.hear(renewed(11));
+    expect(await novice.service.syncWith(veteran.keys.nodeId)).toMatchObject({ accepted: 1 });
+    expect(novice.service.store.nodeAnnouncement(keysOf(11).nodeId)).toEqual(renewed(11));
   });
 
-  it('about channels that do not exist gets nothing into the graph', async () => {
-    const novice = new GossipNode(9);
-    const invented = announcement(scid(150), alice, bob);
-    novice.peers.set(carol.nodeId, liar([range([scid(150)])], [invented, end]));
-    expect(await novice.service.syncWith(carol.nodeId)).toEqual({ offered: 1, requested: 1, accepted: 0 });
-    expect(novice.graph.channelCount).toBe(0);
+  it('is found in one of the next syncs, where each asks for some', async () => {
+    const { veteran, novice } = await setUp(10, { nodesRenewed: 1 });
+    await veteran.hear(nodeAnnouncement(keysOf(14)));
+    await novice.service.syncWith(veteran.keys.nodeId);
+    for (const number of [10, 11, 12, 13, 14]) await veteran.hear(renewed(number));
+    const accepted: number[] = [];
+    for (let i = 0; i < 5; i++) accepted.push((await novice.service.syncWith(veteran.keys.nodeId)).accepted);
+    expect(accepted.reduce((sum, count) => sum + count)).toBe(5);
+    // By where the ids stand on their circle.
+    expect(Math.max(...accepted)).toBeLessThan(5);
   });
 });
 
@@ -332,13 +175,35 @@ describe('the times of catching up', () => {
       novice.service.peerConnected(name, true);
     }
     await novice.clock.run({ untilMs: START * 1000 + 12_000 });
-    expect(asked).toEqual(['p 0', 'q 0', 'p 1', 'q 1', 'p 3', 'q 3', 'p 7', 'q 7', 'p 11', 'q 11']);
+    // Whoever has waited longest comes next, so that all three are asked in turn.
+    expect(asked).toEqual(['p 0', 'q 0', 'p 1', 'q 1', 'r 3', 'p 3', 'q 7', 'r 7', 'p 11', 'q 11']);
     novice.service.peerDisconnected('p');
     await novice.clock.run({ untilMs: START * 1000 + 13_000 });
     expect(asked.slice(10)).toEqual(['r 12', 'r 13']);
     novice.service.stop();
     await novice.clock.run({ untilMs: START * 1000 + 99_000 });
     expect(asked).toHaveLength(12);
+  });
+
+  it('come to every peer, also of many', async () => {
+    const novice = new GossipNode(9, { limits: { maxSyncPeers: 3, minSyncIntervalMs: 1_000, maxSyncIntervalMs: 1_000 } });
+    const asked: string[] = [];
+    const names = Array.from({ length: 20 }, (_, i) => `peer ${i}`);
+    for (const name of names) {
+      novice.peers.set(name, {
+        async *onSyncRequest() {
+          asked.push(name);
+          yield range([]);
+        },
+      });
+      novice.service.peerConnected(name, true);
+    }
+    await novice.clock.run({ untilMs: START * 1000 + 40_500 });
+    novice.service.stop();
+    const times = names.map((name) => asked.filter((other) => other === name).length);
+    expect(asked).toHaveLength(3 * 41);
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(6);
+    expect(Math.max(...times)).toBeLessThanOrEqual(7);
   });
 
   it('go on after a peer has failed, and the failure is reported', async () => {

@@ -6,7 +6,7 @@ import { messageOf, NetworkError } from '../errors.ts';
 import type { NetworkLimits } from '../limits.ts';
 import type { PeerLink } from '../peer-link.ts';
 import { GossipOutbox } from './gossip-outbox.ts';
-import { GossipQuestion, read, typeOf } from './gossip-question.ts';
+import { GossipQuestion, isBroadcast, read, typeOf } from './gossip-question.ts';
 import { LieCount } from './lie-count.ts';
 
 export interface GossipPartnerOptions {
@@ -27,7 +27,6 @@ const MAX_REQUESTS = 4;
 const types = MESSAGE_TYPE_NUMBERS;
 const replies = new Set<number>([types.reply_channel_range, types.reply_short_channel_ids_end]);
 const requests = new Set<number>([types.query_channel_range, types.query_short_channel_ids, types.gossip_timestamp_filter]);
-const broadcasts = new Set<number>([types.channel_announcement, types.node_announcement, types.channel_update]);
 
 /** Gossip with one peer over its link (BOLT 7): what it is asked and asks, what it is told, and how far it is believed. */
 export class GossipPartner {
@@ -50,13 +49,13 @@ export class GossipPartner {
   take(message: Uint8Array): boolean | Promise<void> {
     const type = typeOf(message);
     if (this.#question?.expects(message) === true) return this.#question.push(message) ?? true;
-    if (broadcasts.has(type)) return this.lies.isDistrusted;
+    if (isBroadcast(message)) return this.lies.isDistrusted;
     if (requests.has(type)) this.#answer(message);
     return requests.has(type) || replies.has(type);
   }
 
   /** Asks, once the question before is answered, and yields the answers. @throws NetworkError `stream_failed` */
-  async *ask(query: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  async *ask(query: Uint8Array, isAnswer: (message: Uint8Array) => boolean = () => true): AsyncGenerator<Uint8Array, void> {
     const { clock, limits, link } = this.#options;
     const before = this.#asked;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -64,7 +63,7 @@ export class GossipPartner {
     try {
       await before;
       if (this.#isGone) throw new NetworkError('stream_failed', 'sync failed: the link ended');
-      const question = (this.#question = new GossipQuestion(query, clock, limits));
+      const question = (this.#question = new GossipQuestion(query, isAnswer, clock, limits));
       link.send([query]);
       yield* question.answers();
     } finally {

@@ -8,14 +8,18 @@ const HIGH_WATER_BYTES = 256 * 1024;
 
 export const typeOf = (message: Uint8Array): number => ((message[0] ?? 0) << 8) | (message[1] ?? 0);
 
-const { channel_announcement, channel_update, node_announcement, reply_channel_range, reply_short_channel_ids_end } = MESSAGE_TYPE_NUMBERS;
+const { reply_channel_range, reply_short_channel_ids_end, ...types } = MESSAGE_TYPE_NUMBERS;
+const broadcasts = new Set<number>([types.channel_announcement, types.node_announcement, types.channel_update]);
+
+/** Whether it is one of the messages that are passed on from node to node. */
+export const isBroadcast = (message: Uint8Array): boolean => broadcasts.has(typeOf(message));
 
 /** A query that a peer was sent over its link, and what it answers (BOLT 7, "Query Messages"). */
 export class GossipQuestion {
   readonly #clock: Clock;
   readonly #limits: NetworkLimits;
   readonly #asked: Message;
-  readonly #channels: ReadonlySet<bigint>;
+  readonly #isAnswer: (message: Uint8Array) => boolean;
   readonly #answers: Uint8Array[] = [];
   #waitingBytes = 0;
   #bytes = 0;
@@ -25,19 +29,18 @@ export class GossipQuestion {
   #takeOn = (): void => {};
 
   /** @throws WireError for what is no message */
-  constructor(query: Uint8Array, clock: Clock, limits: NetworkLimits) {
+  constructor(query: Uint8Array, isAnswer: (message: Uint8Array) => boolean, clock: Clock, limits: NetworkLimits) {
     this.#clock = clock;
     this.#limits = limits;
     this.#asked = decodeMessage(query);
-    this.#channels = new Set(this.#asked.type === 'query_short_channel_ids' ? this.#asked.shortChannelIds : []);
+    this.#isAnswer = isAnswer;
   }
 
   /** Whether a message that came over the link belongs to the answers: others speak of what they hear at the same time. */
   expects(message: Uint8Array): boolean {
     const type = typeOf(message);
     if (this.#asked.type === 'query_channel_range') return type === reply_channel_range;
-    if (type === reply_short_channel_ids_end || type === node_announcement) return true;
-    return (type === channel_announcement || type === channel_update) && this.#channels.has(channelOf(message) ?? -1n);
+    return type === reply_short_channel_ids_end || (isBroadcast(message) && this.#isAnswer(message));
   }
 
   /** Takes an answer in; a promise where the peer is to wait until others are worked through. */
@@ -92,11 +95,6 @@ function isLast(message: Uint8Array): boolean {
   if (type === reply_short_channel_ids_end) return true;
   const reply = type === reply_channel_range ? read(message) : undefined;
   return reply?.type === 'reply_channel_range' && reply.syncComplete !== 0;
-}
-
-function channelOf(message: Uint8Array): bigint | undefined {
-  const decoded = read(message);
-  return decoded !== undefined && 'shortChannelId' in decoded ? decoded.shortChannelId : undefined;
 }
 
 /** Undefined for what is no message. */

@@ -70,10 +70,10 @@ export class LightningGossip {
   }
 
   /** @throws NetworkError `not_connected`, `stream_failed` */
-  ask(nodeId: NodeId, query: Uint8Array): AsyncIterable<Uint8Array> {
+  ask(nodeId: NodeId, query: Uint8Array, isAnswer?: (message: Uint8Array) => boolean): AsyncIterable<Uint8Array> {
     const partner = this.#partners.get(nodeId);
     if (partner === undefined) throw new NetworkError('not_connected', `no gossip with ${nodeId}`, { nodeId });
-    return partner.ask(query);
+    return partner.ask(query, isAnswer);
   }
 
   /** A peer told what it must know to be false. */

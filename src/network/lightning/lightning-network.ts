@@ -119,8 +119,8 @@ export class LightningNetwork implements Network {
     this.#running?.gossip.distrust(nodeId);
   }
 
-  async *requestSync(nodeId: NodeId, request: Uint8Array): AsyncIterable<Uint8Array> {
-    yield* this.#require().gossip.ask(nodeId, request);
+  async *requestSync(nodeId: NodeId, request: Uint8Array, isAnswer?: (message: Uint8Array) => boolean): AsyncIterable<Uint8Array> {
+    yield* this.#require().gossip.ask(nodeId, request, isAnswer);
   }
 
   #require(): Running {
