@@ -28,6 +28,7 @@ export interface LdkChannel {
 export function channelOf(details: ldk.ChannelDetails): LdkChannel {
   const funding = present(details.get_funding_txo());
   const shutdown = optional<ldk.ChannelShutdownState>(details.get_channel_shutdown_state());
+  // What its types call a boolean is 0 or 1.
   return {
     channelId: hex(details.get_channel_id().get_a()),
     counterparty: hex(details.get_counterparty().get_node_id()),
@@ -40,10 +41,10 @@ export function channelOf(details: ldk.ChannelDetails): LdkChannel {
     inboundMsat: details.get_inbound_capacity_msat(),
     nextOutboundHtlcLimitMsat: details.get_next_outbound_htlc_limit_msat(),
     feeratePerKw: optional<number>(details.get_feerate_sat_per_1000_weight()),
-    isOutbound: details.get_is_outbound(),
-    isReady: details.get_is_channel_ready(),
-    isUsable: details.get_is_usable(),
-    isAnnounced: details.get_is_announced(),
+    isOutbound: Boolean(details.get_is_outbound()),
+    isReady: Boolean(details.get_is_channel_ready()),
+    isUsable: Boolean(details.get_is_usable()),
+    isAnnounced: Boolean(details.get_is_announced()),
     shutdown: shutdown === undefined ? 'unknown' : enumName(ldk.ChannelShutdownState as never, shutdown),
     pendingHtlcs: {
       inbound: details.get_pending_inbound_htlcs().length,

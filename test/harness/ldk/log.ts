@@ -2,6 +2,8 @@ import * as ldk from 'lightningdevkit';
 import { enumName, hex, present } from './library.ts';
 
 const KEPT_LINES = 2_000;
+const TAIL_LINES = 25;
+const TAIL_WIDTH = 250;
 
 /** What LDK says, its last lines. */
 export class LdkLog {
@@ -24,6 +26,11 @@ export class LdkLog {
   add(text: string): void {
     this.#lines.push(text);
     if (this.#lines.length > KEPT_LINES) this.#lines.splice(0, KEPT_LINES / 2);
+  }
+
+  /** What it said last, for a test's message. */
+  tail(): string {
+    return this.#lines.slice(-TAIL_LINES).map((each) => each.slice(0, TAIL_WIDTH)).join('\n');
   }
 
   /** The last line with all of these words in it. */

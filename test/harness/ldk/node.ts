@@ -226,7 +226,7 @@ export class LdkNode {
 
   /** Waits until that is so. Throws with the end of its log otherwise, and what the library failed with. */
   async until(what: string, isSo: () => boolean): Promise<void> {
-    await waitUntil(what, TIMEOUT_MS, () => (isSo() ? undefined : `not yet; LDK says:\n${this.log().slice(-20).join('\n')}`));
+    await waitUntil(what, TIMEOUT_MS, () => (isSo() ? undefined : `not yet; LDK says:\n${this.#world.log.tail()}`));
   }
 
   /** Stops and starts anew with what it has written down, on the same port. */
