@@ -95,7 +95,8 @@ async function lieWhile(name: string, lying: readonly Uint8Array[], nodesOf: (li
     nodes: nodesOf(liar).map(({ id, address }) => ({ id, address })),
     messages: lying.slice(liar * each, (liar + 1) * each).map((message) => toString(message, 'hex')),
     perSecond: LIES_PER_SECOND,
-    seconds: PHASE_SECONDS,
+    // It is ended before.
+    seconds: 2 * PHASE_SECONDS,
   })));
   await sleep(3_000);
   for (const { lie } of liars) lie();
