@@ -38,7 +38,7 @@ export class GossipPeer {
         if (!peer.heard.has(key)) peer.heard.set(key, performance.now());
         return 'ignore';
       },
-      onGossipDistrusted: () => {},
+      onGossipDistrusted: () => true,
       onSyncRequest: async function* () {},
     });
     for (const node of nodes) await peer.#link(node);

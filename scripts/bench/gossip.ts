@@ -8,7 +8,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Bench } from './gossip-bench.ts';
-import { measureFlood, measureSteadyState, startMesh } from './gossip-mesh.ts';
+import { measureFlood } from './gossip-flood.ts';
+import { measureSteadyState, startMesh } from './gossip-mesh.ts';
 import { measureWholeGraph } from './gossip-whole.ts';
 
 const [, , what, channels, nodes] = process.argv;

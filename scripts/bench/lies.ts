@@ -1,4 +1,5 @@
 /** Gossip that nobody may believe, of each kind that a liar can make without a coin of its own. */
+import { scidFromParts } from '../../protocols/gossip/short-channel-id.ts';
 import { announcementOf, gossipKeys, nodeAnnouncementOf, updateOf, type ChannelPlan } from './signed-gossip.ts';
 import { REGTEST, type ToldGossip } from './gossip-bench.ts';
 
@@ -29,6 +30,17 @@ export function lies({ channels }: ToldGossip, count: number): Uint8Array[] {
         // What is no message.
         return damaged(announcement.subarray(0, 300), index);
     }
+  });
+}
+
+/** Lies for which nobody is blamed, since they may be true on another view of the chain: rightly signed channels that are nowhere, and nodes without channels. */
+export function liesUnpunished({ channels }: ToldGossip, count: number): Uint8Array[] {
+  const now = Math.floor(Date.now() / 1000);
+  return Array.from({ length: count }, (_, index) => {
+    const { plan } = channels[index % channels.length] as (typeof channels)[number];
+    // In a block that all have, which holds fewer transactions.
+    const nowhere = scidFromParts({ blockHeight: 1 + (index % 90), transactionIndex: 10_000 + index, outputIndex: 0 });
+    return index % 3 === 0 ? nodeAnnouncementOf(gossipKeys(`no one ${index}`), now) : announcementOf({ ...plan, shortChannelId: nowhere }, REGTEST);
   });
 }
 

@@ -5,7 +5,7 @@ import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
 import type { MessageOf } from '../../protocols/wire/messages.ts';
 import type { Chain, UnspentOutput } from '../chain/chain.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { BoundedMap } from './bounded-map.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
 import type { GossipLimits } from './limits.ts';
 
 /**

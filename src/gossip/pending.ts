@@ -2,7 +2,7 @@ import { toString } from 'uint8arrays';
 import type { GossipOf } from '../../protocols/gossip/gossip-message.ts';
 import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
 import type { MessageOf } from '../../protocols/wire/messages.ts';
-import { BoundedMap } from './bounded-map.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
 
 /** Several, since any of them may be forged; with more, the oldest goes. */
 const MAX_PER_KEY = 4;

@@ -7,7 +7,7 @@ import { nodeAnnouncementClaims } from '../../protocols/gossip/node-announcement
 import { UnknownMessageError, WireError } from '../../protocols/wire/errors.ts';
 import type { NodeId } from '../network/network.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { BoundedMap } from './bounded-map.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
 import type { FundingCheck, FundingFault, FundingOutput } from './funding-check.ts';
 import type { GossipLimits } from './limits.ts';
 import { ACCEPT, ignore, later, REJECT_MALFORMED, REJECT_SIGNATURE, type GossipOutcome } from './outcome.ts';
@@ -147,6 +147,7 @@ export class GossipValidator {
     }
     if (output === 'bad_signature') return REJECT_SIGNATURE;
     if (typeof output === 'string') {
+      if (output !== 'chain_unavailable' && !provenance.solicited) this.#perForwarder.charge(provenance.from, limits.unfoundedCost);
       if (output === 'unconfirmed') this.#pending.holdAnnouncement(gossip);
       return output === 'chain_unavailable' ? later(output) : ignore(output);
     }

@@ -5,7 +5,7 @@ import { privateKeyFromRaw } from '@libp2p/crypto/keys';
 import type { GossipSub } from '@libp2p/gossipsub';
 import { identify } from '@libp2p/identify';
 import type { Identify } from '@libp2p/identify';
-import type { Libp2p, PrivateKey } from '@libp2p/interface';
+import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface';
 import type { KadDHT } from '@libp2p/kad-dht';
 import { ping } from '@libp2p/ping';
 import type { Ping } from '@libp2p/ping';
@@ -16,7 +16,9 @@ import { createLibp2p } from 'libp2p';
 import { dhtService } from './dht.ts';
 import { NetworkError } from './errors.ts';
 import { gossipService } from './gossip-topic.ts';
+import type { Liars } from './liars.ts';
 import type { NetworkLimits } from './limits.ts';
+import { nodeIdOf } from './node-ids.ts';
 
 export type NodeServices = {
   identify: Identify;
@@ -31,6 +33,7 @@ export interface NodeOptions {
   readonly announce: readonly string[];
   readonly topic: string;
   readonly limits: NetworkLimits;
+  readonly liars: Pick<Liars, 'isDistrusted' | 'isRefused'>;
 }
 
 /** What a slow reader can have waiting in memory for one stream; below it the stream is never reset for being full. */
@@ -46,7 +49,11 @@ const MAX_PENDING_INBOUND = 64;
  * @throws NetworkError `invalid_config`
  */
 export async function createNode(options: NodeOptions): Promise<Libp2p<NodeServices>> {
-  const { limits, privateKey } = options;
+  const { limits, privateKey, liars } = options;
+  const isRefused = (peer: PeerId): boolean => {
+    const nodeId = nodeIdOf(peer.toString());
+    return nodeId === undefined || liars.isRefused(nodeId);
+  };
   const listen = options.listen.map(configuredAddress);
   const announce = options.announce.map(configuredAddress);
   const node: Libp2p<NodeServices> = await createLibp2p({
@@ -77,15 +84,15 @@ export async function createNode(options: NodeOptions): Promise<Libp2p<NodeServi
       pingTimeout: { minTimeout: limits.pingTimeoutMs, maxTimeout: limits.pingTimeoutMs },
     },
     connectionGater: {
+      denyDialPeer: isRefused,
       // Nodes are known by secp256k1 keys; one of them does not get to use up all connections.
-      denyInboundEncryptedConnection: (peerId) =>
-        peerId.type !== 'secp256k1' || node.getConnections(peerId).length >= limits.maxConnectionsPerPeer,
+      denyInboundEncryptedConnection: (peerId) => isRefused(peerId) || node.getConnections(peerId).length >= limits.maxConnectionsPerPeer,
     },
     services: {
       identify: identify(),
       ping: ping({ maxInboundStreams: MAX_PING_STREAMS, maxOutboundStreams: MAX_PING_STREAMS }),
       dht: dhtService,
-      pubsub: gossipService(options.topic),
+      pubsub: gossipService(options.topic, liars),
     },
   });
   return node;

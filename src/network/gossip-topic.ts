@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { TopicValidatorResult, gossipsub } from '@libp2p/gossipsub';
 import type { GossipSub, GossipSubComponents } from '@libp2p/gossipsub';
 import { createTopicScoreParams } from '@libp2p/gossipsub/score';
-import { RejectReason } from '@libp2p/gossipsub/types';
 import { toString as bytesToString } from 'uint8arrays/to-string';
 import { MAX_BOLT_MESSAGE_BYTES, messageTooLarge } from './errors.ts';
+import type { Liars } from './liars.ts';
 import type { NetworkLimits } from './limits.ts';
 import type { GossipVerdict, NodeId } from './network.ts';
+import { nodeIdOf } from './node-ids.ts';
 
 /** What one RPC of gossipsub may hold, and what may wait to be sent to one peer. */
 const MAX_RPC_BYTES = 4 * 1024 * 1024;
@@ -15,12 +16,14 @@ const MAX_OUTBOUND_BYTES = 8 * 1024 * 1024;
 const MIN_MESSAGE_BYTES = 2;
 /** Counters of the peer score halve in a minute (they decay once a second). */
 const HALF_LIFE_OF_A_MINUTE = 0.5 ** (1 / 60);
+/** Below this gossipsub looks at nothing that a peer sends. */
+const GRAYLIST_THRESHOLD = -80;
 
 /**
  * gossipsub as BOLT 7's messages need it: they carry signatures of their own, so nothing is signed again, and a
  * message is known by the hash of its content.
  */
-export function gossipService(topic: string): (components: GossipSubComponents) => GossipSub {
+export function gossipService(topic: string, liars: Pick<Liars, 'isDistrusted'>): (components: GossipSubComponents) => GossipSub {
   return gossipsub({
     globalSignaturePolicy: 'StrictNoSign',
     msgIdFn: ({ data }) => contentHash(data),
@@ -32,7 +35,13 @@ export function gossipService(topic: string): (components: GossipSubComponents) 
     ignoreDuplicatePublishError: true,
     maxInboundDataLength: MAX_RPC_BYTES,
     maxOutboundBufferSize: MAX_OUTBOUND_BYTES,
+    scoreThresholds: { graylistThreshold: GRAYLIST_THRESHOLD },
     scoreParams: {
+      appSpecificScore: (peer) => {
+        const nodeId = nodeIdOf(peer);
+        return nodeId !== undefined && liars.isDistrusted(nodeId) ? 2 * GRAYLIST_THRESHOLD : 0;
+      },
+      appSpecificWeight: 1,
       // Nodes of one host are a local cluster only where the host is this one.
       IPColocationFactorWhitelist: new Set(['127.0.0.1', '::1']),
       // A peer under load breaks a promise to deliver now and then.
@@ -49,7 +58,7 @@ export function gossipService(topic: string): (components: GossipSubComponents) 
           // A quiet topic is no fault of a peer.
           meshMessageDeliveriesWeight: 0,
           meshFailurePenaltyWeight: 0,
-          // Squared: one rejected message costs a peer its place in the mesh, the third gets it graylisted.
+          // Squared: one rejected message costs a peer its place in the mesh.
           invalidMessageDeliveriesWeight: -12,
           invalidMessageDeliveriesDecay: HALF_LIFE_OF_A_MINUTE,
         }),
@@ -62,20 +71,14 @@ export interface GossipTopicOptions {
   readonly pubsub: GossipSub;
   readonly topic: string;
   readonly limits: NetworkLimits;
-  /** The node id of the peer that passed a message on; undefined for one whose id is not a node id. */
-  nodeId(peer: { toString(): string }): NodeId | undefined;
+  readonly liars: Pick<Liars, 'lied' | 'isDistrusted'>;
   onGossip(message: Uint8Array, from: NodeId): Promise<GossipVerdict>;
 }
 
-/** Parts of gossipsub that it does not show, for want of a way to have it publish what it has seen, and to keep its scores. */
+/** Parts of gossipsub that it does not show, for want of a way to have it publish what it has seen. */
 interface InsideGossipsub {
   readonly seenCache: { readonly entries: Map<string, unknown> };
   readonly fastMsgIdCache: { readonly entries: Map<string, unknown> };
-  readonly score: {
-    rejectMessage(peer: string, messageId: string, topic: string, reason: RejectReason): void;
-    score(peer: string): number;
-  };
-  readonly opts: { readonly scoreThresholds: { readonly graylistThreshold: number } };
 }
 
 /**
@@ -95,11 +98,12 @@ export class GossipTopic {
   }
 
   start(): void {
-    const { pubsub, topic, nodeId } = this.#options;
+    const { pubsub, topic, liars } = this.#options;
     pubsub.topicValidators.set(topic, async (peer, { data }) => {
-      const from = nodeId(peer);
+      const from = nodeIdOf(peer.toString());
       if (from === undefined) return TopicValidatorResult.Reject;
       const verdict = await this.#validate(data, from);
+      if (verdict === 'reject') liars.lied(from);
       // Or whoever comes first, with a message that we have no room for from him, would keep it from us.
       if (verdict === 'later') this.#forgetSeen(data);
       return verdicts[verdict];
@@ -118,17 +122,6 @@ export class GossipTopic {
     await this.#options.pubsub.publish(this.#options.topic, message);
   }
 
-  /** Counts against a peer like a message of its that was rejected. */
-  distrust(peer: { toString(): string }): void {
-    this.#inside.score.rejectMessage(peer.toString(), '', this.#options.topic, RejectReason.Error);
-  }
-
-  /** So much was false that nothing of the peer's is heard any more. */
-  isDistrusted(peer: { toString(): string }): boolean {
-    const { score, opts } = this.#inside;
-    return score.score(peer.toString()) < opts.scoreThresholds.graylistThreshold;
-  }
-
   #forgetSeen(message: Uint8Array): void {
     const { seenCache, fastMsgIdCache } = this.#inside;
     const id = idText(contentHash(message));
@@ -140,8 +133,10 @@ export class GossipTopic {
   }
 
   async #validate(message: Uint8Array, from: NodeId): Promise<GossipVerdict> {
+    // gossipsub looks at a score once in a while, and takes much in between.
+    if (this.#options.liars.isDistrusted(from)) return 'later';
     if (message.length < MIN_MESSAGE_BYTES || message.length > MAX_BOLT_MESSAGE_BYTES) return 'reject';
-    const { limits, onGossip } = this.#options;
+    const { limits, liars, onGossip } = this.#options;
     const pendingOfPeer = this.#pendingOf.get(from) ?? 0;
     if (pendingOfPeer >= limits.maxGossipQueuePerPeer || this.#pending >= limits.maxGossipQueue) return 'later';
     this.#pendingOf.set(from, pendingOfPeer + 1);
@@ -155,6 +150,8 @@ export class GossipTopic {
       });
     }
     try {
+      // What came before it may have told who it comes from.
+      if (liars.isDistrusted(from)) return 'later';
       // A copy: the data is a view into the buffer that it arrived in.
       return await onGossip(message.slice(), from);
     } finally {

@@ -2,15 +2,8 @@ import './polyfill.ts';
 import { setMaxListeners } from 'node:events';
 import type { Connection, Libp2p, PeerId, PrivateKey, Stream } from '@libp2p/interface';
 import { CODE_P2P } from '@multiformats/multiaddr';
-import { fromString } from 'uint8arrays/from-string';
 import { toString as bytesToString } from 'uint8arrays/to-string';
-import {
-  CHANNEL_PROTOCOL,
-  GOSSIP_SYNC_PROTOCOL,
-  gossipTopic,
-  nodeIdFromPeerId,
-  peerIdFromNodeId,
-} from '../../protocols/ids.ts';
+import { CHANNEL_PROTOCOL, GOSSIP_SYNC_PROTOCOL, gossipTopic } from '../../protocols/ids.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { configuredAddress, createNode, nodeKey } from './create-node.ts';
@@ -18,14 +11,15 @@ import type { NodeServices } from './create-node.ts';
 import { deadline } from './deadline.ts';
 import { dialPeer } from './dial-peer.ts';
 import { NetworkError } from './errors.ts';
-import type { NetworkErrorCode } from './errors.ts';
 import { GossipTopic } from './gossip-topic.ts';
 import { abortConnection, closeConnections } from './hang-up.ts';
+import { Liars } from './liars.ts';
 import { defaultNetworkLimits } from './limits.ts';
 import type { NetworkLimits } from './limits.ts';
 import { LinkTable } from './link-table.ts';
 import { listenError } from './listen-error.ts';
 import type { Network, NetworkHandlers, NodeId } from './network.ts';
+import { nodeIdOf, peerIdOf } from './node-ids.ts';
 import { answerSync, requestSync } from './sync-stream.ts';
 
 export interface Libp2pNetworkOptions {
@@ -79,6 +73,7 @@ class Libp2pNetwork implements Network {
   #started = false;
   #cancelUpkeep = (): void => {};
   #syncStreams = 0;
+  readonly #liars: Liars;
 
   constructor(options: Libp2pNetworkOptions) {
     this.#options = options;
@@ -86,6 +81,8 @@ class Libp2pNetwork implements Network {
     this.nodeId = bytesToString(this.#privateKey.publicKey.raw, 'hex');
     this.#limits = { ...defaultNetworkLimits, ...options.limits };
     this.#clock = options.clock ?? systemClock;
+    // Later, as handlers never run inside a call to the network.
+    this.#liars = new Liars({ clock: this.#clock, onDistrusted: (nodeId) => queueMicrotask(() => this.#onDistrusted(nodeId)) });
     setMaxListeners(0, this.#stopping.signal);
   }
 
@@ -99,7 +96,7 @@ class Libp2pNetwork implements Network {
     const { listen, announce = [], chainHash } = this.#options;
     const limits = this.#limits;
     const topic = gossipTopic(chainHash);
-    const node = await createNode({ privateKey: this.#privateKey, listen, announce, topic, limits });
+    const node = await createNode({ privateKey: this.#privateKey, listen, announce, topic, limits, liars: this.#liars });
     const links = new LinkTable({
       nodeId: this.nodeId,
       handlers,
@@ -111,7 +108,7 @@ class Libp2pNetwork implements Network {
       pubsub: node.services.pubsub,
       topic,
       limits,
-      nodeId: (peer) => nodeIdOf(peer.toString()),
+      liars: this.#liars,
       onGossip: (message, from) => handlers.onGossip(message, from),
     });
     const running: Running = { node, links, gossip, handlers };
@@ -159,6 +156,8 @@ class Libp2pNetwork implements Network {
     if (nodeId === this.nodeId) throw new NetworkError('peer_is_self', `${nodeId} is this node itself`);
     const peerId = peerIdOf(nodeId);
     if (links.connection(nodeId) !== undefined) return;
+    // Whoever is dialled on purpose is wanted for more than its gossip.
+    this.#liars.refuse(nodeId, false);
     await this.#inTime(async (signal) => {
       for (let attempt = 1; ; attempt++) {
         const connection = await this.#dial(node, peerId, address, signal);
@@ -189,7 +188,7 @@ class Libp2pNetwork implements Network {
   }
 
   distrustGossip(nodeId: NodeId): void {
-    this.#running?.gossip.distrust(peerIdOf(nodeId));
+    this.#liars.lied(nodeId);
   }
 
   async *requestSync(nodeId: NodeId, request: Uint8Array): AsyncIterable<Uint8Array> {
@@ -225,25 +224,24 @@ class Libp2pNetwork implements Network {
   }
 
   #upkeep(running: Running): void {
-    const { node, links, gossip, handlers } = running;
+    const { node, links } = running;
     for (const { nodeId, address } of this.#options.bootstrap ?? []) {
       if (nodeId === this.nodeId) continue;
       void this.#inTime((signal) => this.#dial(node, peerIdOf(nodeId), address, signal)).catch(() => {
         // It is tried again before long.
       });
     }
-    for (const nodeId of links.linked()) {
-      void restoreGossip(node, nodeId);
-      if (gossip.isDistrusted(peerIdOf(nodeId))) handlers.onGossipDistrusted(nodeId);
-    }
-    // Who has no link has nothing but gossip to lose.
-    for (const peer of node.getPeers().filter((other) => gossip.isDistrusted(other))) {
-      const nodeId = nodeIdOf(peer.toString());
-      if (nodeId === undefined || links.connection(nodeId) === undefined) {
-        for (const connection of node.getConnections(peer)) abortConnection(connection, 'its gossip is false');
-      }
-    }
+    for (const nodeId of links.linked()) void restoreGossip(node, nodeId);
     this.#cancelUpkeep = this.#clock.setTimer(UPKEEP_INTERVAL_MS, () => this.#upkeep(running));
+  }
+
+  #onDistrusted(nodeId: NodeId): void {
+    if (this.#running === undefined) return;
+    const { node, links, handlers } = this.#running;
+    if (handlers.onGossipDistrusted(nodeId)) return;
+    this.#liars.refuse(nodeId, true);
+    if (links.connection(nodeId) === undefined) void hangUp(node, nodeId, false);
+    else void links.close(nodeId, 'its gossip is false');
   }
 
   #dial(node: Libp2p<NodeServices>, peerId: PeerId, address: string | undefined, signal: AbortSignal) {
@@ -284,23 +282,4 @@ async function hangUp(node: Libp2p<NodeServices>, nodeId: NodeId, gently: boolea
   const connections = node.getConnections(peerIdOf(nodeId));
   if (gently) await closeConnections(connections);
   else for (const connection of connections) abortConnection(connection, 'hung up');
-}
-
-function nodeIdOf(peerId: string): NodeId | undefined {
-  try {
-    return bytesToString(nodeIdFromPeerId(peerId), 'hex');
-  } catch {
-    return undefined;
-  }
-}
-
-/** @throws NetworkError with the given code for what is not a public key in lower-case hex */
-function peerIdOf(nodeId: NodeId, code: NetworkErrorCode = 'invalid_address'): PeerId {
-  const expected = 'expected a node id of 66 lower-case hex digits (a compressed public key)';
-  try {
-    if (/^[0-9a-f]{66}$/.test(nodeId)) return peerIdFromNodeId(fromString(nodeId, 'hex'));
-  } catch (error) {
-    throw new NetworkError(code, `${expected}, got "${nodeId}"`, { nodeId }, { cause: error });
-  }
-  throw new NetworkError(code, `${expected}, got "${nodeId}"`, { nodeId });
 }

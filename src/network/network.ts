@@ -20,8 +20,11 @@ export interface NetworkHandlers {
   onMessage(nodeId: NodeId, message: Uint8Array): void | Promise<void>;
   /** A gossip message from a topic; only an accepted one is passed on to others. */
   onGossip(message: Uint8Array, from: NodeId): Promise<GossipVerdict>;
-  /** Of a linked peer, from time to time: so much of its gossip was false that none of it is heard any more. */
-  onGossipDistrusted(nodeId: NodeId): void;
+  /**
+   * So much of a peer's gossip was false that none of it is heard for a while. Says whether the peer is kept for what else
+   * it is to us; otherwise it is hung up on, and let in again only then.
+   */
+  onGossipDistrusted(nodeId: NodeId): boolean;
   /** A peer asks for what we know: answers a query or a `gossip_timestamp_filter` with a stream of BOLT 7 messages. */
   onSyncRequest(from: NodeId, request: Uint8Array): AsyncIterable<Uint8Array>;
 }

@@ -265,7 +265,7 @@ export class Node {
       onPeerDisconnected: (nodeId, reason) => this.peers.linkDown(nodeId, reason),
       onMessage: (nodeId, bytes) => this.peers.message(nodeId, bytes),
       onGossip: (message, from) => this.gossip.onGossip(message, from),
-      onGossipDistrusted: (nodeId) => this.#dropLiar(nodeId),
+      onGossipDistrusted: (nodeId) => this.#keepsLiar(nodeId),
       onSyncRequest: (from, request) => this.gossip.onSyncRequest(from, request),
     });
     for (const channel of this.channels.all()) this.peers.want(hexOf(channel.data.remoteNodeId));
@@ -366,11 +366,10 @@ export class Node {
   }
 
   /** BOLT 7 lets a node close the connection to a peer that tells forgeries; one with a channel is kept for what is in it. */
-  #dropLiar(nodeId: NodeId): void {
-    const { network, logger } = this.options;
-    if ([...this.channels.all()].some(({ data }) => hexOf(data.remoteNodeId) === nodeId)) return;
-    logger.warn({ nodeId }, 'hanging up on a peer whose gossip is false');
-    network.disconnect(nodeId, 'its gossip is false').catch((error: unknown) => logger.debug({ err: error }, 'hanging up'));
+  #keepsLiar(nodeId: NodeId): boolean {
+    const isKept = [...this.channels.all()].some(({ data }) => hexOf(data.remoteNodeId) === nodeId);
+    if (!isKept) this.options.logger.warn({ nodeId }, 'hanging up on a peer whose gossip is false');
+    return isKept;
   }
 
   /** BOLT 7: over its link a Lightning peer tells all that it hears, and any peer its update of a channel that is not announced. */

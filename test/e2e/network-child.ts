@@ -17,7 +17,10 @@ await network.start({
   onPeerDisconnected: (nodeId, reason) => say({ disconnected: nodeId, reason }),
   onMessage: (nodeId, message) => network.send(nodeId, [message]),
   onGossip: async () => 'accept',
-  onGossipDistrusted: (nodeId) => say({ distrusted: nodeId }),
+  onGossipDistrusted: (nodeId) => {
+    say({ distrusted: nodeId });
+    return true;
+  },
   onSyncRequest: async function* (_, request) {
     yield request;
   },

@@ -13,7 +13,7 @@ import { defaultNetworkLimits } from '../../src/network/limits.ts';
 import { encodeAnswer, encodeHello } from '../../src/network/link-handshake.ts';
 import type { NetworkLimits } from '../../src/network/limits.ts';
 import type { TestNode } from './network-node.ts';
-import { bytes, chainHash, code, nodes, stopAll, until } from './network-node.ts';
+import { bytes, chainHash, code, nobody, nodes, stopAll, until } from './network-node.ts';
 
 type RawNode = Libp2p<NodeServices>;
 
@@ -24,7 +24,7 @@ let nextKey = 200;
 async function rawNode(privateKey = nodeKey(new Uint8Array(32).fill(nextKey++))): Promise<RawNode> {
   const listen = ['/ip4/127.0.0.1/tcp/0'];
   const topic = gossipTopic(chainHash);
-  const raw = await createNode({ privateKey, listen, announce: [], topic, limits: defaultNetworkLimits });
+  const raw = await createNode({ privateKey, listen, announce: [], topic, limits: defaultNetworkLimits, liars: nobody });
   await raw.start();
   raws.push(raw);
   return raw;

@@ -57,12 +57,18 @@ export class TestNode {
         this.gossip.push(`${message.join('.')} from ${from}`);
         return this.handlers.onGossip?.(message, from) ?? this.verdict;
       },
-      onGossipDistrusted: (peer) => this.events.push(`?${peer}`),
+      onGossipDistrusted: (peer) => {
+        this.events.push(`?${peer}`);
+        return this.handlers.onGossipDistrusted?.(peer) ?? true;
+      },
       onSyncRequest: (from, request) => this.handlers.onSyncRequest!(from, request),
     });
     return this;
   }
 }
+
+/** For a peer that believes everybody. */
+export const nobody = { isDistrusted: () => false, isRefused: () => false };
 
 const running: TestNode[] = [];
 

@@ -145,7 +145,11 @@ export class MeshProcess {
         return busy;
       },
       onGossip: (message, from) => (this.#alive ? this.#promise(handlers.onGossip(message, from)) : never),
-      onGossipDistrusted: (nodeId) => this.run(() => handlers.onGossipDistrusted(nodeId)),
+      onGossipDistrusted: (nodeId) => {
+        let isKept = true;
+        this.run(() => (isKept = handlers.onGossipDistrusted(nodeId)));
+        return isKept;
+      },
       onSyncRequest: (from, request) => handlers.onSyncRequest(from, request),
     };
   }

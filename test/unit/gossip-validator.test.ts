@@ -296,6 +296,20 @@ describe('floods', () => {
     expect(await node.hear(fresh(5), 'mallory')).toBe('accept new');
   });
 
+  it('of announcements that no output stands behind cost their teller many times its rate, and soon have nothing looked up', async () => {
+    const node = setUp({ perForwarder: { burst: 100, perSecond: 1 }, unfoundedCost: 49 });
+    const heard = [];
+    for (let n = 1; n <= 5; n++) heard.push(await node.hear(announcement(scid(50 + n), alice, bob), 'mallory'));
+    expect(heard).toEqual(['ignore no_output', 'ignore no_output', ...Array(3).fill('later rate_limited')]);
+    expect(node.chain.lookups).toBe(2);
+    // Before long they are heard again: what they told may have been true of another chain.
+    node.clock.advance(1_000);
+    expect(await node.hear(announcement(scid(60), alice, bob), 'mallory')).toBe('ignore no_output');
+    node.clock.advance(49_000);
+    expect(await node.hear(announcement(CHANNEL, alice, bob), 'mallory')).toBe('later rate_limited');
+    expect(await node.hear(announcement(CHANNEL, alice, bob), 'an honest peer')).toBe('accept new');
+  });
+
   it('from one origin are ignored beyond its rate, and forgers cannot use it up', async () => {
     const node = await withChannel({ perOrigin: { burst: 2, perSecond: 0.001 } });
     for (let n = 1; n <= 5; n++) {

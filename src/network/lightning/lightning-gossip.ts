@@ -1,5 +1,5 @@
 import { decodeGossip, isGossip, type Gossip } from '../../../protocols/gossip/gossip-message.ts';
-import { BoundedMap } from '../../gossip/bounded-map.ts';
+import { BoundedMap } from '../../runtime/bounded-map.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { NetworkError } from '../errors.ts';
 import type { NetworkLimits } from '../limits.ts';
