@@ -6,17 +6,17 @@ import { ChannelGraph } from '../../src/routing/graph.ts';
 import { connect } from '../harness/graph.ts';
 
 /** Of the last four bytes, which the lists go by, some are the same. */
-const TXIDS = ['00', '01', 'ff'].flatMap((first) => ['00000001', '80000041'].map((last) => first.repeat(28) + last));
+const TXIDS = ['00', 'ff'].flatMap((first) => ['00000001', '80000041'].map((last) => first.repeat(28) + last));
 
 describe('channels by their funding output', () => {
   it('are, after any history, what a plain map would find, and the one that stands before the one that is gone', () => {
     const step = fc.record({
       kind: fc.constantFrom('add', 'add', 'delete', 'spend', 'restart'),
-      blockHeight: fc.integer({ min: 100, max: 160 }),
+      blockHeight: fc.integer({ min: 100, max: 110 }),
       outputIndex: fc.nat(1),
       fundingTxid: fc.constantFrom(...TXIDS),
     });
-    fc.assert(fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+    fc.assert(fc.property(fc.array(step, { minLength: 20, maxLength: 200, size: 'max' }), (steps) => {
       let graph = new ChannelGraph();
       let known = new KnownChannels(graph);
       const model = new Map<bigint, { fundingTxid: string; spentHeight: number | undefined }>();
