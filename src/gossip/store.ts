@@ -67,13 +67,16 @@ export class GossipStore {
       return;
     }
     this.#loadImage(image);
+    const nodes = new Set(found.nodes);
     for (const scid of found.channels) {
+      const ends = this.#endsOf(scid);
       this.#forget(scid);
+      // What is known of them has gone with their last channel, which may come back just now.
+      for (const nodeId of ends) if (!this.graph.hasNode(nodeId)) nodes.add(nodeId);
       const row = this.#rows.channel(scid);
       if (row !== undefined) this.#loadChannel(row);
     }
-    // Also those whose only channels have come back just now.
-    for (const nodeId of [...found.nodes, ...found.channels.flatMap((scid) => this.#endsOf(scid))]) {
+    for (const nodeId of nodes) {
       const message = this.graph.hasNode(nodeId) ? this.#rows.nodeAnnouncement(nodeId) : undefined;
       if (message !== undefined) this.#loadNode(message);
       else this.#nodeTimestamps.delete(nodeId);

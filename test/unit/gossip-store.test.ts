@@ -160,6 +160,19 @@ describe('the image of all there is', () => {
     node.database.close();
   });
 
+  it('knows what it said of a node whose only channel has changed since', async () => {
+    const before = await network({ database: open()() });
+    await before.hear(nodeAnnouncement(carol, { timestamp: START + 1, features: encodeFeatureBits([100]) }));
+    before.service.stop();
+    const node = new GossipNode(9, { database: before.database, chain: before.chain });
+    await node.hear(update(OTHER, bob, carol, { timestamp: START + 5 }));
+    node.service.store.flush();
+    const again = new GossipNode(9, { database: before.database });
+    expect(contents(again.graph)).toEqual(contents(node.graph));
+    expect(again.graph.arrays().nodeUsable[again.graph.nodeIndex(carol.nodeId)!]).toBe(0);
+    before.database.close();
+  });
+
   it('has nothing of what was removed, and room for what comes', async () => {
     const node = await network({ database: open()() });
     node.service.store.removeChannel(CHANNEL);
