@@ -20,3 +20,10 @@ export function plot(points: readonly { readonly label: string; readonly value: 
     .map(({ label, value }) => `${label.padStart(widest)}  ${'█'.repeat(Math.max(1, Math.round((WIDTH * value) / most)))} ${value.toFixed(2)} ${unit}`)
     .join('\n');
 }
+
+/** What this process holds, after a collection if node was started with --expose-gc. */
+export function memoryMB(): number {
+  globalThis.gc?.();
+  const { heapUsed, arrayBuffers, external } = process.memoryUsage();
+  return (heapUsed + Math.max(arrayBuffers, external)) / 1e6;
+}

@@ -14,7 +14,7 @@ import { GossipStore } from '../../src/gossip/store.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
 import { applyGraphChange } from '../../src/routing/graph-change.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { openDatabase } from '../../src/storage/database.ts';
+import { openDatabase, type Database } from '../../src/storage/database.ts';
 import { DATABASE_FILE } from '../../src/node.ts';
 import { readGraphRows, type GraphRow } from './graph-csv.ts';
 import { announcementOf, nodeAnnouncementOf, someTimeBefore, updateOf, type ChannelPlan } from './signed-gossip.ts';
@@ -51,8 +51,8 @@ export function tell(plans: readonly ChannelPlan[]): ToldGossip {
   return { channels, nodes };
 }
 
-/** Writes gossip into the store of a node that does not run, as if it had been accepted. */
-export function fillStore(dataDir: string, { channels, nodes }: ToldGossip): void {
+/** The database and the store of a node that does not run; nothing is loaded yet. */
+export function openStore(dataDir: string): { readonly database: Database; readonly store: GossipStore } {
   const database = openDatabase({ path: join(dataDir, DATABASE_FILE) });
   const graph = new ChannelGraph();
   const store = new GossipStore({
@@ -66,6 +66,12 @@ export function fillStore(dataDir: string, { channels, nodes }: ToldGossip): voi
       throw error;
     },
   });
+  return { database, store };
+}
+
+/** Writes gossip into the store of a node that does not run, as if it had been accepted. */
+export function fillStore(dataDir: string, { channels, nodes }: ToldGossip): void {
+  const { database, store } = openStore(dataDir);
   const addedAt = Math.floor(Date.now() / 1000);
   for (const [index, { plan, announcement, updates }] of channels.entries()) {
     const fundingTxid = index.toString(16).padStart(64, '0');

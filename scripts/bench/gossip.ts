@@ -1,8 +1,8 @@
 /**
  * What gossip costs, measured on processes over real sockets, with signed gossip of mainnet's shape.
  *
- * Arguments: `whole` (the whole graph into an empty node), `mesh` (a steady stream of updates, then a flood of lies, in a mesh of 20
- * nodes), or nothing for both; then how many channels of mainnet's (default all, in the mesh 2,000), and how many nodes.
+ * Arguments: `load` (the whole graph from disk at a start), `whole` (into an empty node), `mesh` (a steady stream of updates, then a flood of
+ * lies, in a mesh of 20 nodes), or nothing for all; then how many channels of mainnet's (default all, in the mesh 2,000), and how many nodes.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { Bench } from './gossip-bench.ts';
 import { measureFlood } from './gossip-flood.ts';
 import { measureSteadyState, startMesh } from './gossip-mesh.ts';
+import { measureLoad } from './gossip-load.ts';
 import { measureWholeGraph } from './gossip-whole.ts';
 
 const [, , what, channels, nodes] = process.argv;
@@ -24,8 +25,11 @@ async function inBench(measure: (bench: Bench) => Promise<void>): Promise<void> 
   }
 }
 
-if (what !== 'mesh') await inBench((bench) => measureWholeGraph(bench, Number(channels ?? 50_808), Number(nodes ?? 3)));
-if (what !== 'whole') {
+const asked = (name: string): boolean => what === undefined || what === name;
+
+if (asked('load')) await inBench(async ({ folder }) => measureLoad(folder, Number(channels ?? 50_808)));
+if (asked('whole')) await inBench((bench) => measureWholeGraph(bench, Number(channels ?? 50_808), Number(nodes ?? 3)));
+if (asked('mesh')) {
   await inBench(async (bench) => {
     const mesh = await startMesh(bench, Number(nodes ?? 20), Number(channels ?? 2_000));
     await measureSteadyState(mesh);

@@ -12,7 +12,7 @@ import { Roads } from '../../src/routing/roads.ts';
 import { findSplit } from '../../src/routing/split.ts';
 import { DEFAULT_WEIGHTS, type Weights } from '../../src/routing/weights.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { percentile, plot, table } from './figures.ts';
+import { memoryMB, percentile, plot, table } from './figures.ts';
 import { addRows, MAINNET, readGraphRows, withoutContradictions } from './graph-csv.ts';
 import { localChannelsOf, pairsOf, type Pair } from './graph-pairs.ts';
 import { largerGraph } from './larger-graph.ts';
@@ -118,12 +118,6 @@ function compare(graph: ChannelGraph, ours: Asker, theirs: Asker, amountSat: big
 const HEADS = [
   'sat', 'pairs', 'without', 'p50 ms', 'p99 ms', 'LDK p50', 'LDK p99', 'faster p50', 'faster p99', 'fee less / equal / more / LDK finds none',
 ];
-
-function memoryMB(): number {
-  globalThis.gc?.();
-  const { heapUsed, arrayBuffers, external } = process.memoryUsage();
-  return (heapUsed + Math.max(arrayBuffers, external)) / 1e6;
-}
 
 const rows = withoutContradictions(readGraphRows(MAINNET));
 

@@ -5,13 +5,13 @@ import { decodeGossip, isGossip, type GossipOf } from '../../protocols/gossip/go
 import { updateChecksum } from '../../protocols/gossip/update-checksum.ts';
 import { missingRequired } from '../../protocols/wire/features.ts';
 import type { NodeId } from '../network/network.ts';
-import { policyOf, type Direction, type GraphChannel } from '../routing/channel.ts';
+import { policyOf, type Direction } from '../routing/channel.ts';
 import type { GraphChange } from '../routing/graph-change.ts';
 import type { ChannelGraph } from '../routing/graph.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { StorageError, type Database } from '../storage/database.ts';
 import type { GossipLimits } from './limits.ts';
-import { decodeImage, encodeImage, type GraphImage } from './graph-image.ts';
+import { decodeImage, encodeImage, NOT_ANNOUNCED, type GraphImage } from './graph-image.ts';
 import { KnownChannels, type ChannelFacts, type KnownChannel } from './known-channels.ts';
 import { GossipRows, type ChannelRow } from './store-rows.ts';
 
@@ -67,20 +67,23 @@ export class GossipStore {
       return;
     }
     this.#loadImage(image);
+    const nodes = new Set(found.nodes);
     for (const scid of found.channels) {
+      const ends = this.#endsOf(scid);
       this.#forget(scid);
+      // What is known of them has gone with their last channel, which may come back just now.
+      for (const nodeId of ends) if (!this.graph.hasNode(nodeId)) nodes.add(nodeId);
       const row = this.#rows.channel(scid);
       if (row !== undefined) this.#loadChannel(row);
     }
-    // Also those whose only channels have come back just now.
-    for (const nodeId of [...found.nodes, ...found.channels.flatMap((scid) => this.#endsOf(scid))]) {
+    for (const nodeId of nodes) {
       const message = this.graph.hasNode(nodeId) ? this.#rows.nodeAnnouncement(nodeId) : undefined;
       if (message !== undefined) this.#loadNode(message);
       else this.#nodeTimestamps.delete(nodeId);
     }
   }
 
-  channel(scid: bigint): ChannelFacts | undefined {
+  channel(scid: bigint): Readonly<KnownChannel> | undefined {
     return this.#channels.get(scid);
   }
 
@@ -89,7 +92,7 @@ export class GossipStore {
     return this.#channels.at(txid, outputIndex);
   }
 
-  channels(): IterableIterator<[scid: bigint, facts: ChannelFacts]> {
+  channels(): IterableIterator<[scid: bigint, known: Readonly<KnownChannel>]> {
     return this.#channels.entries();
   }
 
@@ -110,7 +113,7 @@ export class GossipStore {
 
   /** BOLT 7's checksum of the newest update of one direction; 0 if there is none. */
   updateChecksum(scid: bigint, direction: Direction): number {
-    return this.#channels.get(scid)?.checksums[direction] ?? 0;
+    return this.#channels.get(scid)?.checksum(direction) ?? 0;
   }
 
   /** Its timestamp; undefined if there is none. */
@@ -118,7 +121,9 @@ export class GossipStore {
     return this.#nodeTimestamps.get(nodeId);
   }
 
+  /** One that is there already stays as it is. */
   addChannel(gossip: GossipOf<'channel_announcement'>, facts: ChannelFacts): void {
+    if (this.#channels.get(gossip.message.shortChannelId) !== undefined) return;
     this.#takeChannel(gossip, facts);
     this.#rows.putChannel(gossip.message.shortChannelId, gossip.raw, facts);
   }
@@ -175,24 +180,24 @@ export class GossipStore {
     if (!this.#rows.isSaved) return;
     const { knownFeatures, onStorageError } = this.#options;
     try {
-      this.#rows.writeImage(encodeImage(this.graph, this.#channels, this.#nodeTimestamps), knownFeatures);
+      this.#rows.writeImage(encodeImage(this.#image()), knownFeatures);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       onStorageError(error);
     }
   }
 
-  #loadImage({ nodes, channels }: GraphImage): void {
-    for (const { shortChannelId, nodeId1, nodeId2, known, policies } of channels) {
-      this.#insertChannel({ shortChannelId, nodeId1, nodeId2 }, known);
-      for (const direction of [0, 1] as const) {
-        const policy = policies[direction];
-        if (policy !== undefined) this.#options.apply({ type: 'channel_updated', shortChannelId, direction, policy });
-      }
-    }
-    for (const { nodeId, timestamp, usable } of nodes) {
-      if (timestamp !== undefined) this.#nodeTimestamps.set(nodeId, timestamp);
-      if (!usable) this.#options.apply({ type: 'node_usable', nodeId, usable });
+  #image(): GraphImage {
+    const { graph } = this;
+    const nodeTimestamp = Uint32Array.from({ length: graph.nodeSlots }, (_, node) => this.#nodeTimestamps.get(graph.nodeId(node)) ?? NOT_ANNOUNCED);
+    return { ...graph.columns(), ...this.#channels.columns(), nodeTimestamp };
+  }
+
+  #loadImage(image: GraphImage): void {
+    this.#options.apply({ type: 'restored', columns: image });
+    this.#channels.restore(image);
+    for (const [node, timestamp] of image.nodeTimestamp.entries()) {
+      if (timestamp !== NOT_ANNOUNCED) this.#nodeTimestamps.set(this.graph.nodeId(node), timestamp);
     }
   }
 
@@ -233,21 +238,16 @@ export class GossipStore {
     // BOLT 7: a channel with an unknown even feature is announced like any other, but not routed over.
     const featuresKnown = missingRequired(message.features, this.#options.knownFeatures).length === 0;
     const [nodeId1, nodeId2] = [toString(message.nodeId1, 'hex'), toString(message.nodeId2, 'hex')];
-    this.#insertChannel({ shortChannelId, nodeId1, nodeId2 }, { ...facts, featuresKnown, checksums: [0, 0] });
-  }
-
-  #insertChannel(ends: Pick<GraphChannel, 'shortChannelId' | 'nodeId1' | 'nodeId2'>, known: KnownChannel): void {
-    const { shortChannelId } = ends;
-    const usable = known.featuresKnown && known.spentHeight === undefined;
-    this.#options.apply({ type: 'channel_added', channel: { ...ends, capacityMsat: known.capacitySat * 1000n, usable } });
-    this.#channels.add(shortChannelId, known);
+    const usable = featuresKnown && facts.spentHeight === undefined;
+    const channel = { shortChannelId, nodeId1, nodeId2, capacityMsat: facts.capacitySat * 1000n, usable };
+    this.#options.apply({ type: 'channel_added', channel });
+    this.#channels.add(shortChannelId, facts, featuresKnown);
   }
 
   #takeUpdate({ raw, message }: GossipOf<'channel_update'>): void {
     const { shortChannelId } = message;
     const direction = updateDirection(message);
-    const known = this.#channels.get(shortChannelId);
-    if (known !== undefined) known.checksums[direction] = updateChecksum(raw);
+    this.#channels.get(shortChannelId)?.setChecksum(direction, updateChecksum(raw));
     this.#options.apply({ type: 'channel_updated', shortChannelId, direction, policy: policyOf(message) });
   }
 

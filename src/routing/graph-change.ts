@@ -1,9 +1,12 @@
 import type { NodeId } from '../network/network.ts';
 import type { Direction, EdgePolicy, GraphChannel } from './channel.ts';
+import type { GraphColumns } from './graph-arrays.ts';
 import type { ChannelGraph } from './graph.ts';
 
 /** What accepted gossip, or the chain, changes in the graph. */
 export type GraphChange =
+  /** To an empty graph: see `ChannelGraph.restore`. */
+  | { readonly type: 'restored'; readonly columns: GraphColumns }
   | { readonly type: 'channel_added'; readonly channel: GraphChannel }
   | {
     readonly type: 'channel_updated';
@@ -18,6 +21,9 @@ export type GraphChange =
 /** Makes the change. What it speaks of may be gone already: then there is nothing to do. */
 export function applyGraphChange(graph: ChannelGraph, change: GraphChange): void {
   switch (change.type) {
+    case 'restored':
+      graph.restore(change.columns);
+      return;
     case 'channel_added':
       graph.addChannel(change.channel);
       return;

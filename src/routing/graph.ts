@@ -1,9 +1,13 @@
 import type { NodeId } from '../network/network.ts';
 import { checkChannel, checkPolicy, type EdgePolicy, type Direction, type GraphChannel } from './channel.ts';
 import { RoutingError } from './errors.ts';
-import { POLICY_CONTRADICTORY, POLICY_DISABLED, POLICY_KNOWN, type GraphArrays, type GraphListener } from './graph-arrays.ts';
+import {
+  NO_CHANNEL, POLICY_CONTRADICTORY, POLICY_DISABLED, POLICY_KNOWN, type GraphArrays, type GraphColumns, type GraphListener,
+} from './graph-arrays.ts';
+import { GraphTables } from './graph-tables.ts';
 import { clampMsat, toMsat } from './msat.ts';
-import { grown } from './typed-arrays.ts';
+
+const NODE_ID_DIGITS = 66;
 
 /**
  * The channels and policies known from gossip, in flat typed arrays, updated in place: about 100 bytes a channel,
@@ -17,24 +21,8 @@ export class ChannelGraph {
   readonly #freeChannels: number[] = [];
   readonly #freeNodes: number[] = [];
   readonly #listeners = new Set<GraphListener>();
+  readonly #tables = new GraphTables();
   #channelSlots = 0;
-
-  #shortChannelId = new BigUint64Array(0);
-  #ends = new Uint32Array(0);
-  #capacity = new Float64Array(0);
-  #channelUsable = new Uint8Array(0);
-  #policyFlags = new Uint8Array(0);
-  #timestamp = new Uint32Array(0);
-  #cltvExpiryDelta = new Uint16Array(0);
-  #htlcMinimum = new Float64Array(0);
-  #htlcMaximum = new Float64Array(0);
-  #feeBase = new Uint32Array(0);
-  #feePpm = new Uint32Array(0);
-  #nextInto = new Int32Array(0);
-  #previousInto = new Int32Array(0);
-  #firstInto = new Int32Array(0);
-  #nodeUsable = new Uint8Array(0);
-  #channelsOfNode = new Uint32Array(0);
 
   get channelCount(): number {
     return this.#channels.size;
@@ -59,22 +47,39 @@ export class ChannelGraph {
   }
 
   arrays(): GraphArrays {
-    return {
-      shortChannelId: this.#shortChannelId,
-      ends: this.#ends,
-      capacity: this.#capacity,
-      channelUsable: this.#channelUsable,
-      policyFlags: this.#policyFlags,
-      timestamp: this.#timestamp,
-      cltvExpiryDelta: this.#cltvExpiryDelta,
-      htlcMinimum: this.#htlcMinimum,
-      htlcMaximum: this.#htlcMaximum,
-      feeBase: this.#feeBase,
-      feePpm: this.#feePpm,
-      nextInto: this.#nextInto,
-      firstInto: this.#firstInto,
-      nodeUsable: this.#nodeUsable,
-    };
+    return this.#tables;
+  }
+
+  /** All that it holds. The arrays are its own: what is to stand after the next change must be copied. */
+  columns(): GraphColumns {
+    const nodeId = Buffer.from(this.#nodeIds.join(''), 'hex');
+    return { ...this.#tables.columns(this.#channelSlots, this.#nodeIds.length), nodeId };
+  }
+
+  /** Becomes the graph that had these columns, which are its own from now on; it must be empty. */
+  restore(columns: GraphColumns): void {
+    if (this.#nodeIds.length > 0) throw new TypeError('only an empty graph can be restored');
+    const { shortChannelId, channelUsable, nodeId } = columns;
+    const tables = this.#tables;
+    tables.adopt(columns);
+    this.#channelSlots = shortChannelId.length;
+    for (let c = 0; c < shortChannelId.length; c++) {
+      if (channelUsable[c] === NO_CHANNEL) {
+        this.#freeChannels.push(c);
+        continue;
+      }
+      this.#channels.set(shortChannelId[c] as bigint, c);
+      tables.link(2 * c);
+      tables.link(2 * c + 1);
+    }
+    const digits = Buffer.from(nodeId.buffer, nodeId.byteOffset, nodeId.length).toString('hex');
+    for (let node = 0; node < tables.firstInto.length; node++) {
+      const id = digits.slice(node * NODE_ID_DIGITS, (node + 1) * NODE_ID_DIGITS);
+      this.#nodeIds.push(id);
+      if (tables.firstInto[node] === -1) this.#freeNodes.push(node);
+      else this.#nodes.set(id, node);
+    }
+    for (const c of this.#channels.values()) this.#tell(2 * c);
   }
 
   /** The node's index, or undefined if it has no channel. */
@@ -102,10 +107,10 @@ export class ChannelGraph {
     if (c === undefined) return undefined;
     return {
       shortChannelId,
-      nodeId1: this.nodeId(at(this.#ends, 2 * c)),
-      nodeId2: this.nodeId(at(this.#ends, 2 * c + 1)),
-      capacityMsat: toMsat(at(this.#capacity, c)),
-      usable: at(this.#channelUsable, c) === 1,
+      nodeId1: this.nodeId(at(this.#tables.ends, 2 * c)),
+      nodeId2: this.nodeId(at(this.#tables.ends, 2 * c + 1)),
+      capacityMsat: toMsat(at(this.#tables.capacity, c)),
+      usable: at(this.#tables.channelUsable, c) === 1,
     };
   }
 
@@ -114,28 +119,33 @@ export class ChannelGraph {
     const c = this.#channels.get(shortChannelId);
     if (c === undefined) return undefined;
     const e = 2 * c + direction;
-    const flags = at(this.#policyFlags, e);
+    const flags = at(this.#tables.policyFlags, e);
     if ((flags & POLICY_KNOWN) === 0) return undefined;
     return {
-      timestamp: at(this.#timestamp, e),
+      timestamp: at(this.#tables.timestamp, e),
       disabled: (flags & POLICY_DISABLED) !== 0,
-      cltvExpiryDelta: at(this.#cltvExpiryDelta, e),
-      htlcMinimumMsat: toMsat(at(this.#htlcMinimum, e)),
-      htlcMaximumMsat: toMsat(at(this.#htlcMaximum, e)),
-      feeBaseMsat: at(this.#feeBase, e),
-      feeProportionalMillionths: at(this.#feePpm, e),
+      cltvExpiryDelta: at(this.#tables.cltvExpiryDelta, e),
+      htlcMinimumMsat: toMsat(at(this.#tables.htlcMinimum, e)),
+      htlcMaximumMsat: toMsat(at(this.#tables.htlcMaximum, e)),
+      feeBaseMsat: at(this.#tables.feeBase, e),
+      feeProportionalMillionths: at(this.#tables.feePpm, e),
     };
   }
 
   /** When the policy of one direction was made, in seconds since 1970; 0 if it is not known. */
   timestamp(shortChannelId: bigint, direction: Direction): number {
     const c = this.#channels.get(shortChannelId);
-    return c === undefined ? 0 : at(this.#timestamp, 2 * c + direction);
+    return c === undefined ? 0 : at(this.#tables.timestamp, 2 * c + direction);
   }
 
   /** All channels, in no particular order. */
   shortChannelIds(): IterableIterator<bigint> {
     return this.#channels.keys();
+  }
+
+  /** Where they stand in the arrays. */
+  channelIndices(): IterableIterator<number> {
+    return this.#channels.values();
   }
 
   nodeIds(): IterableIterator<NodeId> {
@@ -147,8 +157,8 @@ export class ChannelGraph {
     const node = this.#nodes.get(nodeId);
     const found: bigint[] = [];
     if (node === undefined) return found;
-    for (let e = at(this.#firstInto, node); e !== -1; e = at(this.#nextInto, e)) {
-      found.push(this.#shortChannelId[e >> 1] ?? 0n);
+    for (let e = at(this.#tables.firstInto, node); e !== -1; e = at(this.#tables.nextInto, e)) {
+      found.push(this.#tables.shortChannelId[e >> 1] ?? 0n);
     }
     return found;
   }
@@ -166,15 +176,15 @@ export class ChannelGraph {
     const node2 = this.#ensureNode(nodeId2);
     const c = this.#takeChannelSlot();
     this.#channels.set(shortChannelId, c);
-    this.#shortChannelId[c] = shortChannelId;
-    this.#capacity[c] = clampMsat(capacityMsat);
-    this.#channelUsable[c] = usable ? 1 : 0;
-    this.#ends[2 * c] = node1;
-    this.#ends[2 * c + 1] = node2;
+    this.#tables.shortChannelId[c] = shortChannelId;
+    this.#tables.capacity[c] = clampMsat(capacityMsat);
+    this.#tables.channelUsable[c] = usable ? 1 : 0;
+    this.#tables.ends[2 * c] = node1;
+    this.#tables.ends[2 * c + 1] = node2;
     for (const e of [2 * c, 2 * c + 1]) {
-      this.#policyFlags[e] = 0;
-      this.#timestamp[e] = 0;
-      this.#link(e);
+      this.#tables.policyFlags[e] = 0;
+      this.#tables.timestamp[e] = 0;
+      this.#tables.link(e);
     }
     this.#tell(2 * c);
     return true;
@@ -191,20 +201,20 @@ export class ChannelGraph {
     const c = this.#channels.get(shortChannelId);
     if (c === undefined) return 'unknown_channel';
     const e = 2 * c + direction;
-    if ((at(this.#policyFlags, e) & POLICY_KNOWN) !== 0 && policy.timestamp <= at(this.#timestamp, e)) return 'stale';
+    if ((at(this.#tables.policyFlags, e) & POLICY_KNOWN) !== 0 && policy.timestamp <= at(this.#tables.timestamp, e)) return 'stale';
     const htlcMinimum = clampMsat(policy.htlcMinimumMsat);
     const htlcMaximum = clampMsat(policy.htlcMaximumMsat);
     // BOLT 7, "The channel_update Message": ignored for routes are a maximum below the minimum, and one above the
     // capacity.
-    const contradictory = policy.htlcMaximumMsat < policy.htlcMinimumMsat || htlcMaximum > at(this.#capacity, c);
-    this.#policyFlags[e] =
+    const contradictory = policy.htlcMaximumMsat < policy.htlcMinimumMsat || htlcMaximum > at(this.#tables.capacity, c);
+    this.#tables.policyFlags[e] =
       POLICY_KNOWN | (policy.disabled ? POLICY_DISABLED : 0) | (contradictory ? POLICY_CONTRADICTORY : 0);
-    this.#timestamp[e] = policy.timestamp;
-    this.#cltvExpiryDelta[e] = policy.cltvExpiryDelta;
-    this.#htlcMinimum[e] = htlcMinimum;
-    this.#htlcMaximum[e] = htlcMaximum;
-    this.#feeBase[e] = policy.feeBaseMsat;
-    this.#feePpm[e] = policy.feeProportionalMillionths;
+    this.#tables.timestamp[e] = policy.timestamp;
+    this.#tables.cltvExpiryDelta[e] = policy.cltvExpiryDelta;
+    this.#tables.htlcMinimum[e] = htlcMinimum;
+    this.#tables.htlcMaximum[e] = htlcMaximum;
+    this.#tables.feeBase[e] = policy.feeBaseMsat;
+    this.#tables.feePpm[e] = policy.feeProportionalMillionths;
     this.#tell(e);
     return 'applied';
   }
@@ -213,8 +223,12 @@ export class ChannelGraph {
   removeChannel(shortChannelId: bigint): boolean {
     const c = this.#channels.get(shortChannelId);
     if (c === undefined) return false;
-    this.#unlink(2 * c);
-    this.#unlink(2 * c + 1);
+    const tables = this.#tables;
+    for (const e of [2 * c, 2 * c + 1]) {
+      tables.unlink(e);
+      this.#forgetLonely(at(tables.ends, e ^ 1));
+    }
+    tables.channelUsable[c] = NO_CHANNEL;
     this.#channels.delete(shortChannelId);
     this.#freeChannels.push(c);
     this.#tell(2 * c);
@@ -225,7 +239,7 @@ export class ChannelGraph {
   setChannelUsable(shortChannelId: bigint, usable: boolean): boolean {
     const c = this.#channels.get(shortChannelId);
     if (c === undefined) return false;
-    this.#channelUsable[c] = usable ? 1 : 0;
+    this.#tables.channelUsable[c] = usable ? 1 : 0;
     this.#tell(2 * c);
     return true;
   }
@@ -237,7 +251,7 @@ export class ChannelGraph {
   setNodeUsable(nodeId: NodeId, usable: boolean): boolean {
     const node = this.#nodes.get(nodeId);
     if (node === undefined) return false;
-    this.#nodeUsable[node] = usable ? 1 : 0;
+    this.#tables.nodeUsable[node] = usable ? 1 : 0;
     return true;
   }
 
@@ -249,67 +263,24 @@ export class ChannelGraph {
     const known = this.#nodes.get(nodeId);
     if (known !== undefined) return known;
     const node = this.#freeNodes.pop() ?? this.#nodeIds.length;
-    if (node >= this.#firstInto.length) {
-      const size = Math.max(64, 2 * this.#firstInto.length);
-      this.#firstInto = grown(this.#firstInto, size);
-      this.#nodeUsable = grown(this.#nodeUsable, size);
-      this.#channelsOfNode = grown(this.#channelsOfNode, size);
-    }
+    this.#tables.reserveNode(node);
     this.#nodes.set(nodeId, node);
     this.#nodeIds[node] = nodeId;
-    this.#firstInto[node] = -1;
-    this.#nodeUsable[node] = 1;
-    this.#channelsOfNode[node] = 0;
+    this.#tables.firstInto[node] = -1;
+    this.#tables.nodeUsable[node] = 1;
     return node;
   }
 
   #takeChannelSlot(): number {
-    const free = this.#freeChannels.pop();
-    if (free !== undefined) return free;
-    const c = this.#channelSlots++;
-    if (c >= this.#capacity.length) {
-      const size = Math.max(64, 2 * this.#capacity.length);
-      this.#shortChannelId = grown(this.#shortChannelId, size);
-      this.#capacity = grown(this.#capacity, size);
-      this.#channelUsable = grown(this.#channelUsable, size);
-      this.#ends = grown(this.#ends, 2 * size);
-      this.#policyFlags = grown(this.#policyFlags, 2 * size);
-      this.#timestamp = grown(this.#timestamp, 2 * size);
-      this.#cltvExpiryDelta = grown(this.#cltvExpiryDelta, 2 * size);
-      this.#htlcMinimum = grown(this.#htlcMinimum, 2 * size);
-      this.#htlcMaximum = grown(this.#htlcMaximum, 2 * size);
-      this.#feeBase = grown(this.#feeBase, 2 * size);
-      this.#feePpm = grown(this.#feePpm, 2 * size);
-      this.#nextInto = grown(this.#nextInto, 2 * size);
-      this.#previousInto = grown(this.#previousInto, 2 * size);
-    }
+    const c = this.#freeChannels.pop() ?? this.#channelSlots++;
+    this.#tables.reserveChannel(c);
     return c;
   }
 
-  /** Puts an edge at the head of the list of the node that it leads into. */
-  #link(e: number): void {
-    const node = at(this.#ends, e ^ 1);
-    const first = at(this.#firstInto, node);
-    this.#nextInto[e] = first;
-    this.#previousInto[e] = -1;
-    if (first !== -1) this.#previousInto[first] = e;
-    this.#firstInto[node] = e;
-    this.#channelsOfNode[node] = at(this.#channelsOfNode, node) + 1;
-  }
-
-  #unlink(e: number): void {
-    const node = at(this.#ends, e ^ 1);
-    const next = at(this.#nextInto, e);
-    const previous = at(this.#previousInto, e);
-    if (previous === -1) this.#firstInto[node] = next;
-    else this.#nextInto[previous] = next;
-    if (next !== -1) this.#previousInto[next] = previous;
-    const left = at(this.#channelsOfNode, node) - 1;
-    this.#channelsOfNode[node] = left;
-    if (left === 0) {
-      this.#nodes.delete(this.nodeId(node));
-      this.#freeNodes.push(node);
-    }
+  #forgetLonely(node: number): void {
+    if (this.#tables.firstInto[node] !== -1) return;
+    this.#nodes.delete(this.nodeId(node));
+    this.#freeNodes.push(node);
   }
 }
 

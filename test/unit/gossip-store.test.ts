@@ -160,6 +160,36 @@ describe('the image of all there is', () => {
     node.database.close();
   });
 
+  it('knows what it said of a node whose only channel has changed since', async () => {
+    const before = await network({ database: open()() });
+    await before.hear(nodeAnnouncement(carol, { timestamp: START + 1, features: encodeFeatureBits([100]) }));
+    before.service.stop();
+    const node = new GossipNode(9, { database: before.database, chain: before.chain });
+    await node.hear(update(OTHER, bob, carol, { timestamp: START + 5 }));
+    node.service.store.flush();
+    const again = new GossipNode(9, { database: before.database });
+    expect(contents(again.graph)).toEqual(contents(node.graph));
+    expect(again.graph.arrays().nodeUsable[again.graph.nodeIndex(carol.nodeId)!]).toBe(0);
+    before.database.close();
+  });
+
+  it('has nothing of what was removed, and room for what comes', async () => {
+    const node = await network({ database: open()() });
+    node.service.store.removeChannel(CHANNEL);
+    node.service.stop();
+    const txid = (id: bigint): string => id.toString(16).padStart(64, '0');
+    const again = new GossipNode(9, { database: node.database, chain: node.chain });
+    expect(contents(again.graph)).toEqual(contents(node.graph));
+    await again.learn(scid(102), alice, carol);
+    const { store } = again.service;
+    expect([CHANNEL, OTHER, scid(102)].map((id) => store.channelAt(txid(id), 0))).toEqual([undefined, OTHER, scid(102)]);
+    expect([alice, bob].map(({ nodeId }) => store.nodeTimestamp(nodeId))).toEqual([undefined, START]);
+    for (const direction of [0, 1] as const) expect(store.updateChecksum(OTHER, direction)).toBe(node.service.store.updateChecksum(OTHER, direction));
+    again.service.stop();
+    expect(contents(new GossipNode(9, { database: node.database }).graph)).toEqual(contents(again.graph));
+    node.database.close();
+  });
+
   it('is made anew after many changes, without a stop', async () => {
     const node = await network({ database: open()() });
     const images = () => node.database.all('SELECT 1 FROM gossip_image').length;

@@ -74,6 +74,26 @@ describe('the channel graph', () => {
     expect(graph.applyUpdate(8n, 0, policy())).toBe('unknown_channel');
   });
 
+  /** The graph that has the same columns. */
+  const restored = (graph: ChannelGraph): ChannelGraph => {
+    const again = new ChannelGraph();
+    again.restore(structuredClone(graph.columns()));
+    return again;
+  };
+
+  it('tells of the channels that it is restored with, and not of those that were removed', () => {
+    const graph = new ChannelGraph();
+    connect(graph, 1n, 'a', 'b');
+    connect(graph, 2n, 'b', 'c');
+    graph.removeChannel(1n);
+    const again = new ChannelGraph();
+    const heard: number[] = [];
+    again.listen({ edgeChanged: (edge) => heard.push(edge) });
+    again.restore(structuredClone(graph.columns()));
+    expect(heard).toEqual([2 * graph.channelIndex(2n)!]);
+    expect(() => again.restore(graph.columns())).toThrow('empty');
+  });
+
   it('forgets a node with its last channel', () => {
     const graph = new ChannelGraph();
     connect(graph, 1n, 'a', 'b');
@@ -113,10 +133,10 @@ describe('the channel graph', () => {
     );
   });
 
-  it('is, after any history of additions, updates and removals, what a plain map would be', () => {
+  it('is, after any history of additions, updates, removals and restarts, what a plain map would be', () => {
     const names = ['a', 'b', 'c', 'd', 'e', 'f'];
     const step = fc.record({
-      kind: fc.constantFrom('add', 'add', 'update', 'remove'),
+      kind: fc.constantFrom('add', 'add', 'update', 'remove', 'restart'),
       scid: fc.bigInt(1n, 150n),
       from: fc.constantFrom(...names),
       to: fc.constantFrom(...names),
@@ -124,7 +144,7 @@ describe('the channel graph', () => {
       timestamp: fc.nat(5),
     });
     fc.assert(fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
-      const graph = new ChannelGraph();
+      let graph = new ChannelGraph();
       const model = new Map<bigint, { ends: string[]; policies: (EdgePolicy | undefined)[] }>();
       for (const { kind, scid, from, to, direction, timestamp } of steps) {
         const known = model.get(scid);
@@ -141,6 +161,8 @@ describe('the channel graph', () => {
           }
         } else if (kind === 'remove') {
           expect(graph.removeChannel(scid)).toBe(model.delete(scid));
+        } else if (kind === 'restart') {
+          graph = restored(graph);
         }
       }
       expect(new Set(graph.shortChannelIds())).toEqual(new Set(model.keys()));
