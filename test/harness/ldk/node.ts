@@ -24,7 +24,7 @@ const DEFAULT_FEERATE_PER_KW = 1_000;
 export interface LdkOptions {
   readonly name: string;
   readonly chain: ChainRpc;
-  /** 1 to 255; another for each node. */
+  /** 1 to 255; another for each node, and for each `Key` that a test has on the same chain. */
   readonly seed: number;
   readonly configure?: ChangeConfig;
   readonly level?: ldk.Level;
