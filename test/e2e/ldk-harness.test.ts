@@ -18,25 +18,26 @@ const group = new ProcessGroup(() => {});
 let chain: ChainProcess;
 let alice: LdkNode;
 let bob: LdkNode;
+let carol: LdkNode;
 
 beforeAll(async () => {
   compilePrograms();
   chain = await ChainProcess.start(group, { kind: chainKind, folder: join(folder, 'chain'), logPath: join(folder, 'log') });
   alice = await LdkNode.start({ name: 'alice', chain: chain.rpc, seed: 1 });
   bob = await LdkNode.start({ name: 'bob', chain: chain.rpc, seed: 2 });
+  carol = await LdkNode.start({ name: 'carol', chain: chain.rpc, seed: 3 });
   await fundLdk(chain, [alice, bob]);
   await alice.connect(bob.nodeId, bob.address);
 }, TIMEOUT_MS);
 afterAll(async () => {
-  await alice?.stop();
-  await bob?.stop();
+  for (const node of [alice, bob, carol]) await node?.stop();
   await group.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
 async function mine(blocks: number): Promise<void> {
   await chain.mine(blocks);
-  await Promise.all([alice.synced(), bob.synced()]);
+  await Promise.all([alice, bob, carol].map((node) => node.synced()));
 }
 
 /** Mines so many blocks one by one, so that the nodes can answer to each. */
@@ -44,20 +45,22 @@ async function mineSlowly(blocks: number): Promise<void> {
   for (let i = 0; i < blocks; i++) await mine(1);
 }
 
-async function open(announce: boolean): Promise<LdkChannel> {
-  const { channelId } = await alice.openChannel(bob.nodeId, { fundingSat: CAPACITY_SAT, pushMsat: 200_000_000n, announce });
+async function open(announce: boolean, [opener, accepter] = [alice, bob]): Promise<LdkChannel> {
+  const asked = { fundingSat: CAPACITY_SAT, pushMsat: 200_000_000n, announce };
+  const { channelId } = await opener.openChannel(accepter.nodeId, asked);
   await mineSlowly(7);
   const find = (node: LdkNode): LdkChannel | undefined => node.channels().find((channel) => channel.channelId === channelId);
-  await alice.until('the channel is usable', () => find(alice)?.isUsable === true && find(bob)?.isUsable === true);
-  return find(alice)!;
+  await opener.until('the channel is usable', () => [opener, accepter].every((node) => find(node)?.isUsable));
+  return find(opener)!;
 }
 
 describe('LDK nodes of the harness', () => {
   it('open an announced channel with anchors, and each knows it by gossip', async () => {
     const channel = await open(true);
     expect(channel).toMatchObject({ channelType: '401000', capacitySat: CAPACITY_SAT, isAnnounced: true, isOutbound: true });
-    await bob.until('bob knows the channel', () => bob.knowsChannel(channel.shortChannelId!) && bob.graphSize().policies === 2);
-    expect(alice.graphSize()).toEqual({ nodes: 2, channels: 1, policies: 2 });
+    await bob.until('bob knows the channel', () => bob.policiesOf(channel.shortChannelId!) === 2);
+    expect(alice.knowsChannel(channel.shortChannelId!)).toBe(true);
+    expect(alice.graphSize()).toEqual({ nodes: 2, channels: 1 });
   }, TIMEOUT_MS);
 
   it('pay one another by invoice and by keysend', async () => {
@@ -82,10 +85,12 @@ describe('LDK nodes of the harness', () => {
   }, TIMEOUT_MS);
 
   it('tell their peers of a new feerate', async () => {
-    alice.setFeerate(2_500);
-    await bob.until('bob has heard', () => bob.channels()[0]!.feeratePerKw === 2_500);
-    alice.setFeerate(1_000);
-    await bob.until('bob has heard', () => bob.channels()[0]!.feeratePerKw === 1_000);
+    for (const feerate of [2_500, 1_000]) {
+      alice.setFeerate(feerate);
+      // Its own tells when the change is through; LDK begins no other before.
+      const isKnown = (node: LdkNode): boolean => node.channels()[0]!.feeratePerKw === feerate;
+      await alice.until(`both are at ${feerate}`, () => isKnown(alice) && isKnown(bob));
+    }
   }, TIMEOUT_MS);
 
   it('start anew with what they have written down, and pay', async () => {
@@ -111,24 +116,57 @@ describe('LDK nodes of the harness', () => {
     expect(inBob).toBeGreaterThan(203_000n);
   }, TIMEOUT_MS);
 
-  it('close by force with HTLCs pending, whose transactions the wallet pays for', async () => {
-    const channel = await open(false);
+  it('close by force with HTLCs pending, and their wallets pay for the transactions', async () => {
+    const { channelId } = await open(false);
+    alice.holdPayments();
     bob.holdPayments();
     const lost = alice.pay(await bob.invoice({ amountMsat: 30_000_000n }));
-    const kept = alice.pay(await bob.invoice({ amountMsat: 40_000_000n }));
-    await bob.until('two payments wait', () => bob.claimable.length === 2);
+    const kept = bob.pay(await alice.invoice({ amountMsat: 40_000_000n }));
+    await alice.until('two payments wait', () => alice.claimable.length === 1 && bob.claimable.length === 1);
     const before = [alice.onchainSat(), bob.onchainSat()];
-    expect(await alice.forceClose(channel.channelId)).toMatch(/force.?closed/i);
-    bob.claim(bob.claimable.find(({ amountMsat }) => amountMsat === 40_000_000n)!.hash);
+
+    // Nobody hears of the new feerate, so that the commitment pays too little by itself.
+    alice.disconnect(bob.nodeId);
+    alice.setFeerate(5_000);
+    expect(await alice.forceClose(channelId)).toMatch(/force-closed/);
+    await alice.synced();
+    const mempool = await chain.mempool();
+    expect(mempool).toHaveLength(2);
+    alice.claim(alice.claimable[0]!.hash);
     await mineSlowly(10);
     expect(await kept).toMatchObject({ status: 'paid' });
-    // The expiry of the other, and the delay of what is alice's.
-    await mineSlowly(300);
+
+    // The expiry of the other, which LDK chooses far off, and the delay of what is alice's.
+    const ended = lost.then(() => true);
+    while (!(await Promise.race([ended, false]))) await mine(10);
     expect(await lost).toMatchObject({ status: 'failed' });
+    for (let i = 0; i < 20; i++) await mine(10);
     const [inAlice, inBob] = [alice.onchainSat() - before[0]!, bob.onchainSat() - before[1]!];
-    expect(inBob).toBeGreaterThan(235_000n);
-    expect(inBob).toBeLessThanOrEqual(240_000n);
-    expect(inAlice).toBeGreaterThan(750_000n);
-    expect(inAlice).toBeLessThan(760_000n);
+    expect(inBob).toBeGreaterThan(158_000n);
+    expect(inBob).toBeLessThanOrEqual(160_000n);
+    expect(inAlice).toBeGreaterThan(800_000n);
+    expect(inAlice).toBeLessThan(840_000n);
+  }, TIMEOUT_MS);
+
+  it('forward for others, who find the way by gossip', async () => {
+    alice.setFeerate(1_000);
+    await alice.connect(bob.nodeId, bob.address);
+    await carol.connect(bob.nodeId, bob.address);
+    const channels = [await open(true), await open(true, [bob, carol])];
+    bob.holdPayments(false);
+    await alice.until('alice knows the way', () =>
+      channels.every(({ shortChannelId }) => alice.policiesOf(shortChannelId!) === 2));
+    const paid = await alice.pay(await carol.invoice({ amountMsat: 2_000_000n }));
+    expect(paid).toMatchObject({ status: 'paid', feeMsat: 1_000n, parts: 1 });
+    expect(bob.forwarded).toEqual([{ feeMsat: 1_000n, outboundMsat: 2_000_000n }]);
+    bob.announceNode();
+    await alice.until('alice knows of bob what he says of himself', () => alice.aliasOf(bob.nodeId) === 'bob');
+
+    const invoice = await carol.invoice({ amountMsat: 3_000_000n });
+    await carol.stop();
+    await bob.until('carol is gone', () => !bob.isConnected(carol.nodeId));
+    const failed = await alice.pay(invoice);
+    expect(failed).toMatchObject({ status: 'failed' });
+    expect(failed.status === 'failed' && failed.failures[0]).toMatch(/for now at \d+: .*temporary_channel_failure/);
   }, TIMEOUT_MS);
 });

@@ -18,7 +18,9 @@ export class LdkLife {
   port = 0;
   readonly #world: LdkWorld;
   readonly #events: LdkEvents;
-  readonly #stops: (() => void)[] = [];
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #unfollow = (): void => {};
+  #isStopped = false;
 
   private constructor(world: LdkWorld, events: LdkEvents, seen: BlockRef) {
     this.#world = world;
@@ -37,7 +39,7 @@ export class LdkLife {
     life.#every(PEER_TICK_MS, () => life.core.peers.timer_tick_occurred());
     life.#every(CHANNEL_TICK_MS, () => life.core.manager.timer_tick_occurred());
     const fail = (error: Error): void => life.#fail(error);
-    life.#stops.push(world.chain.follow(seen, (event) => life.#onChain(event), fail));
+    life.#unfollow = world.chain.follow(seen, (event) => life.#onChain(event), fail);
     return life;
   }
 
@@ -54,20 +56,24 @@ export class LdkLife {
   }
 
   async stop(): Promise<void> {
-    for (const stop of this.#stops.splice(0)) stop();
+    this.#isStopped = true;
+    this.#unfollow();
+    for (const timer of this.#timers) clearTimeout(timer);
     await this.sockets.close();
     if (this.failure === undefined) this.core.saveAll();
     await this.#world.chain.sent();
   }
 
   #every(ms: number, task: () => void): void {
-    const timer = setInterval(() => this.#run(task), ms);
-    this.#stops.push(() => clearInterval(timer));
+    this.#timers.add(setInterval(() => this.#run(task), ms));
   }
 
   #later(delayMs: number, task: () => void): void {
-    const timer = setTimeout(() => this.#run(task), delayMs);
-    this.#stops.push(() => clearTimeout(timer));
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#run(task);
+    }, delayMs);
+    this.#timers.add(timer);
   }
 
   #run(task: () => void): void {
@@ -78,6 +84,7 @@ export class LdkLife {
   async #onChain(event: ChainEvent): Promise<void> {
     const { wallet, chain } = this.#world;
     const raw = await chain.block(event.block);
+    if (this.#isStopped) return;
     if (event.type === 'blockConnected') {
       this.#guard(() => this.core.connectBlock(raw));
       wallet.connect(event.block);

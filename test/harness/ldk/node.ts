@@ -3,7 +3,7 @@
  * with a small wallet, on Runnel's chain or bitcoind.
  */
 import * as ldk from 'lightningdevkit';
-import { fromString } from 'uint8arrays';
+import { fromString, toString } from 'uint8arrays';
 import type { ChainRpc } from '../../../src/chain/chain.ts';
 import { waitUntil } from '../../../src/cluster/wait.ts';
 import { LdkChain } from './chain-sync.ts';
@@ -11,7 +11,7 @@ import { channelOf, type LdkChannel } from './channels.ts';
 import { configuration, type ChangeConfig } from './config.ts';
 import type { LdkCore, LdkWorld } from './core.ts';
 import { LdkEvents, type ClosedChannel } from './events.ts';
-import { hex, loadLdk, present, unwrap, userChannelId } from './library.ts';
+import { hex, loadLdk, optional, present, unwrap, userChannelId } from './library.ts';
 import { LdkLife } from './life.ts';
 import { LdkLog } from './log.ts';
 import { LdkPayments, type Claimable, type InvoiceSettings, type LdkPaymentResult, type PaySettings } from './payments.ts';
@@ -24,7 +24,7 @@ const DEFAULT_FEERATE_PER_KW = 1_000;
 export interface LdkOptions {
   readonly name: string;
   readonly chain: ChainRpc;
-  /** 1 to 255; another for each node. */
+  /** 1 to 255; another for each node, and for each `Key` that a test has on the same chain. */
   readonly seed: number;
   readonly configure?: ChangeConfig;
   readonly level?: ldk.Level;
@@ -184,16 +184,26 @@ export class LdkNode {
     return this.#graph((graph) => present(graph.channel(shortChannelId)) !== undefined);
   }
 
-  /** `policies`: the directions that channel_updates have told it of. */
-  graphSize(): { readonly nodes: number; readonly channels: number; readonly policies: number } {
+  /** How many directions of a channel it has heard of: it routes through none of the others. */
+  policiesOf(shortChannelId: bigint): number {
     return this.#graph((graph) => {
-      const channels = graph.list_channels();
-      const policies = channels.flatMap((id) => {
-        const channel = graph.channel(id);
-        return [present(channel.get_one_to_two()), present(channel.get_two_to_one())].filter((each) => each !== undefined);
-      });
-      return { nodes: graph.list_nodes().length, channels: channels.length, policies: policies.length };
+      const channel = present(graph.channel(shortChannelId));
+      if (channel === undefined) return 0;
+      return [channel.get_one_to_two(), channel.get_two_to_one()].filter((policy) => present(policy) !== undefined).length;
     });
+  }
+
+  /** Undefined until a node_announcement has told it. */
+  aliasOf(nodeId: string): string | undefined {
+    return this.#graph((graph) => {
+      const node = present(graph.node(ldk.NodeId.constructor_from_pubkey(fromString(nodeId, 'hex'))));
+      const info = node && optional<ldk.NodeAnnouncementInfo>(node.get_announcement_info());
+      return info && toString(info.alias().get_a(), 'utf8').replace(/\0+$/, '');
+    });
+  }
+
+  graphSize(): { readonly nodes: number; readonly channels: number } {
+    return this.#graph((graph) => ({ nodes: graph.list_nodes().length, channels: graph.list_channels().length }));
   }
 
   /** Tells its peers its name. They take it once they know a channel of its. */
