@@ -27,6 +27,8 @@ export interface ClusterStart {
   readonly settings: Settings;
   /** Ports of the APIs; any free ones where it is left out. */
   readonly apiPorts?: readonly number[];
+  /** More of the daemons' flags. */
+  readonly flags?: readonly string[];
   readonly onStarted?: (name: string) => void;
 }
 
@@ -35,6 +37,7 @@ export async function startCluster({
   state,
   settings,
   apiPorts = [],
+  flags = [],
   onStarted,
 }: ClusterStart): Promise<Cluster> {
   const chain = await ChainProcess.start(group, {
@@ -58,6 +61,7 @@ export async function startCluster({
       apiPort: apiPorts[index] ?? 0,
       chain,
       chainPollMs: chainPollMs(settings.nodes),
+      flags,
     });
     mkdirSync(dirname(state.commandPath(name)), { recursive: true });
     writeCommand(state.commandPath(name), programPath('runnel'), ['--datadir', dataDir]);

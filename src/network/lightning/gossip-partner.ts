@@ -7,13 +7,14 @@ import type { NetworkLimits } from '../limits.ts';
 import type { PeerLink } from '../peer-link.ts';
 import { GossipOutbox } from './gossip-outbox.ts';
 import { GossipQuestion, isBroadcast, read, typeOf } from './gossip-question.ts';
-import { LieCount } from './lie-count.ts';
 
 export interface GossipPartnerOptions {
   readonly link: PeerLink;
   readonly clock: Clock;
   readonly limits: NetworkLimits;
-  /** As `NetworkHandlers.onSyncRequest`, and for filters too. */
+  /** Whether anything that the peer tells is believed. */
+  readonly isHeard: () => boolean;
+  /** As `NetworkHandlers.onSyncRequest`. */
   readonly answer: (request: Uint8Array) => AsyncIterable<Uint8Array>;
 }
 
@@ -30,7 +31,6 @@ const requests = new Set<number>([types.query_channel_range, types.query_short_c
 
 /** Gossip with one peer over its link (BOLT 7): what it is asked and asks, what it is told, and how far it is believed. */
 export class GossipPartner {
-  readonly lies: LieCount;
   readonly #options: GossipPartnerOptions;
   readonly #outbox = new GossipOutbox();
   #question: GossipQuestion | undefined;
@@ -42,14 +42,13 @@ export class GossipPartner {
 
   constructor(options: GossipPartnerOptions) {
     this.#options = options;
-    this.lies = new LieCount(options.clock);
   }
 
   /** Takes a message in; false if it is for the channels, or gossip that nobody has asked for and that is to be judged. */
   take(message: Uint8Array): boolean | Promise<void> {
     const type = typeOf(message);
     if (this.#question?.expects(message) === true) return this.#question.push(message) ?? true;
-    if (isBroadcast(message)) return this.lies.isDistrusted;
+    if (isBroadcast(message)) return !this.#options.isHeard();
     if (requests.has(type)) this.#answer(message);
     return requests.has(type) || replies.has(type);
   }

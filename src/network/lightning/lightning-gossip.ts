@@ -2,6 +2,7 @@ import { decodeGossip, isGossip, type Gossip } from '../../../protocols/gossip/g
 import { BoundedMap } from '../../runtime/bounded-map.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { NetworkError } from '../errors.ts';
+import type { Liars } from '../liars.ts';
 import type { NetworkLimits } from '../limits.ts';
 import type { NetworkHandlers, NodeId } from '../network.ts';
 import type { PeerLink } from '../peer-link.ts';
@@ -12,7 +13,8 @@ export interface LightningGossipOptions {
   readonly chainHash: Uint8Array;
   readonly clock: Clock;
   readonly limits: NetworkLimits;
-  readonly handlers: Pick<NetworkHandlers, 'onSyncRequest' | 'onGossipDistrusted'>;
+  readonly liars: Liars;
+  readonly handlers: Pick<NetworkHandlers, 'onSyncRequest'>;
 }
 
 /** Announcements of channels that no update was heard of yet. */
@@ -31,8 +33,14 @@ export class LightningGossip {
 
   /** Both `init`s are exchanged over the link. `sinceSeconds`: from when on the peer is to tell what it hears, if it is to. */
   start(nodeId: NodeId, link: PeerLink, sinceSeconds: number | undefined): void {
-    const { clock, limits, chainHash, handlers } = this.#options;
-    const partner = new GossipPartner({ link, clock, limits, answer: (request) => handlers.onSyncRequest(nodeId, request) });
+    const { clock, limits, chainHash, handlers, liars } = this.#options;
+    const partner = new GossipPartner({
+      link,
+      clock,
+      limits,
+      isHeard: () => !liars.isDistrusted(nodeId),
+      answer: (request) => handlers.onSyncRequest(nodeId, request),
+    });
     this.#partners.set(nodeId, partner);
     if (sinceSeconds !== undefined) partner.follow(chainHash, sinceSeconds);
     this.#scheduleFlush();
@@ -78,11 +86,7 @@ export class LightningGossip {
 
   /** A peer told what it must know to be false. */
   distrust(nodeId: NodeId): void {
-    const lies = this.#partners.get(nodeId)?.lies;
-    if (lies === undefined) return;
-    lies.add();
-    // Handlers never run inside a call to the network.
-    if (lies.isDistrusted) queueMicrotask(() => this.#options.handlers.onGossipDistrusted(nodeId));
+    this.#options.liars.lied(nodeId);
   }
 
   #takeAnnouncement(shortChannelId: bigint): Gossip[] {

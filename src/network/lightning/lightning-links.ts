@@ -19,6 +19,8 @@ export interface LightningLinksOptions {
   readonly key: StaticKey;
   readonly limits: NetworkLimits;
   readonly clock: Clock;
+  /** Whether no connection of that peer's is taken. */
+  readonly isRefused: (nodeId: NodeId) => boolean;
   readonly handlers: Pick<NetworkHandlers, 'onPeerConnected' | 'onPeerDisconnected' | 'onMessage'>;
 }
 
@@ -155,9 +157,10 @@ export class LightningLinks {
   }
 
   #take({ nodeId, pipe, codec }: SecureSocket, inbound: boolean, address: string): void {
-    const { handlers, limits, clock } = this.#options;
+    const { handlers, limits, clock, nodeId: self, isRefused } = this.#options;
     const standing = this.#links.get(nodeId);
-    if (this.#stopping.signal.aborted || nodeId === this.#options.nodeId || (standing !== undefined && !this.#replaces(nodeId, inbound, standing))) {
+    const isUnwanted = this.#stopping.signal.aborted || nodeId === self || isRefused(nodeId);
+    if (isUnwanted || (standing !== undefined && !this.#replaces(nodeId, inbound, standing))) {
       pipe.abort();
       return;
     }

@@ -2,6 +2,7 @@ import { fromHostPort, type NodeAddress } from '../../../protocols/gossip/node-a
 import type { StaticKey } from '../../../protocols/noise/handshake.ts';
 import { systemClock, type Clock } from '../../runtime/clock.ts';
 import { NetworkError } from '../errors.ts';
+import { Liars } from '../liars.ts';
 import { defaultNetworkLimits, type NetworkLimits } from '../limits.ts';
 import type { Network, NetworkHandlers, NodeId } from '../network.ts';
 import { LightningGossip } from './lightning-gossip.ts';
@@ -23,6 +24,7 @@ export interface LightningNetworkOptions {
 interface Running {
   readonly links: LightningLinks;
   readonly gossip: LightningGossip;
+  readonly handlers: NetworkHandlers;
 }
 
 /** The Lightning Network: links by BOLT 8 over TCP, and gossip over them by BOLT 7. */
@@ -30,12 +32,17 @@ export class LightningNetwork implements Network {
   readonly nodeId: NodeId;
   readonly #options: LightningNetworkOptions;
   readonly #listen: readonly NodeAddress[];
+  readonly #clock: Clock;
+  readonly #liars: Liars;
   #running: Running | undefined;
 
   /** @throws NetworkError `invalid_config` for an address to listen on that is none */
   constructor(options: LightningNetworkOptions) {
     this.#options = options;
     this.nodeId = options.nodeId;
+    this.#clock = options.clock ?? systemClock;
+    // Handlers never run inside a call to the network.
+    this.#liars = new Liars({ clock: this.#clock, onDistrusted: (nodeId) => queueMicrotask(() => this.#onDistrusted(nodeId)) });
     this.#listen = options.listen.map((text) => {
       const address = fromHostPort(text);
       if (address !== undefined) return address;
@@ -44,14 +51,16 @@ export class LightningNetwork implements Network {
   }
 
   async start(handlers: NetworkHandlers): Promise<void> {
-    const { nodeId, key, chainHash, clock = systemClock } = this.#options;
+    const { nodeId, key, chainHash } = this.#options;
+    const clock = this.#clock;
     const limits = { ...defaultNetworkLimits, ...this.#options.limits };
-    const gossip = new LightningGossip({ self: nodeId, chainHash, clock, limits, handlers });
+    const gossip = new LightningGossip({ self: nodeId, chainHash, clock, limits, liars: this.#liars, handlers });
     const links = new LightningLinks({
       nodeId,
       key,
       limits,
       clock,
+      isRefused: (peer) => this.#liars.isRefused(peer),
       handlers: {
         onPeerConnected: (peer, info) => handlers.onPeerConnected(peer, info),
         onPeerDisconnected: (peer, reason) => {
@@ -66,7 +75,7 @@ export class LightningNetwork implements Network {
       },
     });
     // Peers may come before the start is complete, and are answered.
-    this.#running = { links, gossip };
+    this.#running = { links, gossip, handlers };
     await links.listen(this.#listen);
   }
 
@@ -86,6 +95,8 @@ export class LightningNetwork implements Network {
     const { links } = this.#require();
     if (nodeId === this.nodeId) throw new NetworkError('peer_is_self', `${nodeId} is this node itself`);
     if (links.isLinked(nodeId)) return;
+    // Whoever dials a liar wants it all the same.
+    this.#liars.refuse(nodeId, false);
     let failure: unknown = new NetworkError('peer_unknown_address', `no address of ${nodeId} is known`, { nodeId });
     for (const candidate of address === undefined ? this.#options.findAddresses(nodeId) : [address]) {
       try {
@@ -121,6 +132,13 @@ export class LightningNetwork implements Network {
 
   async *requestSync(nodeId: NodeId, request: Uint8Array, isAnswer?: (message: Uint8Array) => boolean): AsyncIterable<Uint8Array> {
     yield* this.#require().gossip.ask(nodeId, request, isAnswer);
+  }
+
+  #onDistrusted(nodeId: NodeId): void {
+    const running = this.#running;
+    if (running === undefined || running.handlers.onGossipDistrusted(nodeId)) return;
+    this.#liars.refuse(nodeId, true);
+    void running.links.close(nodeId, 'its gossip is false');
   }
 
   #require(): Running {
