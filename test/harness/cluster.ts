@@ -55,8 +55,7 @@ export async function startTestCluster(count: number, edges: readonly Edge[], fl
     });
     await openChannels(cluster, edges);
     await waitForChannels(cluster, edges);
-    // Nodes without channels are not announced.
-    if (edges.length > 0) await waitForGossip(cluster, edges);
+    await waitForGossip(cluster, edges);
     return { ...cluster, failed, stop };
   } catch (error) {
     await stop();
