@@ -74,7 +74,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     )
     .option(
       '--base-port <port>',
-      'ports for nodes from here on: for peers the even ones, for the APIs the odd ones (default: any that are free)',
+      'ports from here on, three for each node: for the mesh, for the API, for Lightning peers (default: any that are free)',
       integer(1, 65_000),
     )
     .option('--block-interval <seconds>', 'mine a block so often once the payments are made, 0 for never', integer(0, 86_400), 5)

@@ -110,7 +110,7 @@ async function bringUp({ options, settings, edges, group, state, progress }: Bri
     settings,
     ...(options.basePort === undefined
       ? {}
-      : { apiPorts: range(0, count).map((node) => portOf(options.basePort ?? 0, node) + 1) }),
+      : { apiPorts: range(0, count).map((node) => portOf(options.basePort ?? 0, node) + API) }),
     onStarted: (name) => progress.say(`${name} is up`),
   });
   const traffic = new Traffic(cluster.nodes, new SeededRandom(`${seed} traffic`));
@@ -178,12 +178,16 @@ async function chooseSettings(options: ClusterOptions, state: StateFolder): Prom
   }
   const { nodes, topology, seed, chain } = earlier ?? options;
   const { basePort } = options;
-  const asked = basePort === undefined ? undefined : range(0, nodes).map((node) => portOf(basePort, node));
-  if (asked?.some((port) => port + 1 > 65_535) === true)
+  const asked = basePort === undefined
+    ? undefined
+    : [0, LIGHTNING].flatMap((use) => range(0, nodes).map((node) => portOf(basePort, node) + use));
+  if (asked?.some((port) => port > 65_535) === true)
     throw new RunnelError('no_ports', `--base-port ${basePort} leaves too few ports for ${nodes} nodes`);
   const settings = { nodes, topology, seed, chain, ports: asked ?? (await choosePorts(nodes, earlier?.ports ?? [])) };
   state.save(settings);
   return settings;
 }
 
-const portOf = (basePort: number, node: number): number => basePort + 2 * node;
+/** Of a node's three ports, what its second and third are for; the first is the mesh's. */
+const [API, LIGHTNING] = [1, 2] as const;
+const portOf = (basePort: number, node: number): number => basePort + 3 * node;
