@@ -18,6 +18,7 @@ import { SyncResponder } from './sync-responder.ts';
 import { updatedChannel } from './sync-messages.ts';
 import { GossipSync, type SyncReport } from './sync.ts';
 import { GossipTally } from './tally.ts';
+import { RateLimiter } from './rate-limiter.ts';
 import type { SignatureChecker } from './signature-checker.ts';
 import { GossipValidator, type Provenance } from './validator.ts';
 
@@ -62,6 +63,7 @@ export class GossipService {
   readonly #disputes: Disputes;
   readonly #direct: DirectGossip;
   readonly #scheduler: SyncScheduler;
+  readonly #unfounded: RateLimiter;
   readonly #timers = new Set<() => void>();
   #lastPublished: Promise<void> = Promise.resolve();
   #isStopped = false;
@@ -95,6 +97,7 @@ export class GossipService {
       onTrue: (message, peer) => void this.#passOn([message], peer),
       onLie: (peer) => options.network.distrustGossip(peer),
     });
+    this.#unfounded = new RateLimiter(options.clock, limits.unfounded, limits.maxRateKeys);
     this.#scheduler = new SyncScheduler({ ...options, limits, syncWith: (peer) => this.#caughtUpWith(peer) });
   }
 
@@ -177,6 +180,8 @@ export class GossipService {
     this.tally.broadcastBytes += message.length;
     try {
       const outcome = await this.#validator.validate(message, provenance);
+      const isUnfounded = outcome.reason === 'no_output' || outcome.reason === 'wrong_output';
+      if (isUnfounded && !this.#unfounded.take(provenance.from)) return 'reject';
       if (outcome.released.length > 0) this.#after(PASS_ON_DELAY_MS, () => void this.#passOn(outcome.released));
       const disputed = outcome.reason === 'bad_signature' ? updatedChannel(message) : undefined;
       if (disputed === undefined) return outcome.verdict;

@@ -15,10 +15,10 @@ export interface GossipLimits {
   /** What one peer may make us verify. */
   readonly perForwarder: Rate;
   /**
-   * As how many messages more an announcement without a funding output counts. Nobody is punished for one, which may be true on
+   * Announcements of one peer without a funding output, beyond which they are lies. Nobody is punished for one, which may be true on
    * another view of the chain; but it costs its maker nothing, and us four signatures and a question to the chain.
    */
-  readonly unfoundedCost: number;
+  readonly unfounded: Rate;
   /** What one origin may make the network pass on: updates of one direction of a channel, announcements of one node. */
   readonly perOrigin: Rate;
   /** Announcements being checked at once: more than all that syncs and broadcasts judge at the same time. */
@@ -63,7 +63,7 @@ export const defaultGossipLimits: GossipLimits = {
   maxFutureSeconds: DAY,
   maxMessageBytes: 2048,
   perForwarder: { burst: 2_000, perSecond: 100 },
-  unfoundedCost: 49,
+  unfounded: { burst: 48, perSecond: 1 / 75 },
   perOrigin: { burst: 20, perSecond: 1 / 30 },
   maxChainLookups: 512,
   maxWaitingForChannel: 32,

@@ -26,24 +26,14 @@ export class RateLimiter {
 
   /** Takes so many tokens if there are. */
   take(key: string, tokens = 1): boolean {
-    const bucket = this.#filled(key);
-    if (bucket.tokens < tokens) return false;
-    bucket.tokens -= tokens;
-    return true;
-  }
-
-  /** Takes so many more than there may be: none is to be had until they have come back. */
-  charge(key: string, tokens: number): void {
-    this.#filled(key).tokens -= tokens;
-  }
-
-  #filled(key: string): Bucket {
     const now = this.#clock.now();
     const { burst, perSecond } = this.#rate;
     const bucket = this.#buckets.get(key) ?? { tokens: burst, filledAtMs: now };
     bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.filledAtMs) / 1000) * perSecond);
     bucket.filledAtMs = now;
     this.#buckets.set(key, bucket);
-    return bucket;
+    if (bucket.tokens < tokens) return false;
+    bucket.tokens -= tokens;
+    return true;
   }
 }

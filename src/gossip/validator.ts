@@ -147,7 +147,6 @@ export class GossipValidator {
     }
     if (output === 'bad_signature') return REJECT_SIGNATURE;
     if (typeof output === 'string') {
-      if (output !== 'chain_unavailable' && !provenance.solicited) this.#perForwarder.charge(provenance.from, limits.unfoundedCost);
       if (output === 'unconfirmed') this.#pending.holdAnnouncement(gossip);
       return output === 'chain_unavailable' ? later(output) : ignore(output);
     }
