@@ -1,5 +1,6 @@
-import { equals } from 'uint8arrays';
+import { equals, fromString } from 'uint8arrays';
 import { assertEvent, assign, setup, stateIn } from 'xstate';
+import { ALL_CHANNELS } from '../../protocols/wire/bolt1.ts';
 import { combineFeatures, missingDependencies, missingRequired } from '../../protocols/wire/features.ts';
 import type { Message, MessageOf } from '../../protocols/wire/messages.ts';
 
@@ -116,7 +117,10 @@ const peerSetup = setup({
     }),
     refuseInit: ({ context, event }) => {
       const init = initOf(event);
-      context.emit({ type: 'disconnect', reason: (init && initFault(context, init)) ?? 'init was refused' });
+      const reason = (init && initFault(context, init)) ?? 'init was refused';
+      // BOLT 1, "The error and warning Messages": otherwise the peer cannot know why.
+      context.emit({ type: 'send', message: { type: 'warning', channelId: ALL_CHANNELS, data: fromString(reason, 'ascii') } });
+      context.emit({ type: 'disconnect', reason });
     },
     refuseUnready: ({ context }) => context.emit({ type: 'disconnect', reason: 'expected init as the first message, got another' }),
     tellUp: ({ context }) => context.emit({ type: 'peerUp' }),

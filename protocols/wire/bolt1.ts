@@ -3,6 +3,9 @@ import { message } from './message.ts';
 import { record } from './tlv.ts';
 import { bytes32, u16 } from './types.ts';
 
+/** BOLT 1, "The `error` and `warning` Messages": all-zero, for the connection as a whole. */
+export const ALL_CHANNELS = new Uint8Array(32);
+
 /** BOLT 1: setup and control. */
 export const bolt1Messages = {
   warning: message(1, { channelId: bytes32, data: u16Bytes }),

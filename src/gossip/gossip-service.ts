@@ -214,7 +214,8 @@ export class GossipService {
       return await this.syncWith(peer);
     } catch (error) {
       if (error instanceof GossipSyncError && error.code === 'sync_bad_reply') this.#options.network.distrustGossip(peer);
-      throw asProblem(error);
+      const problem = asProblem(error);
+      throw new RunnelError(problem.code, `catching up with ${peer}: ${problem.message}`, { ...problem.details, nodeId: peer }, { cause: error });
     }
   }
 

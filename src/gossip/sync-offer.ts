@@ -8,8 +8,8 @@ export const WANT_CHECKSUMS = 2n;
 const ALL_BLOCKS = 0xffff_ffff;
 /** BOLT 7: of a direction that has no update. */
 const NO_UPDATE = 0;
-/** A peer that tells no timestamps may have something newer. */
-const UNKNOWN_TIMESTAMP = 0xffff_ffff;
+/** Of a peer that tells no timestamps: it may have something newer. */
+export const UNKNOWN_TIMESTAMP = 0xffff_ffff;
 
 /** The channels that a peer says it knows, in ascending order, and how new the updates of both directions are. */
 export interface SyncOffer {

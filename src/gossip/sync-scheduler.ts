@@ -79,15 +79,19 @@ export class SyncScheduler {
     this.#turns.set(peer, turn);
     this.#connected.delete(peer);
     this.#connected.add(peer);
+    let hasFailed = false;
     try {
       await syncWith(peer);
     } catch (error) {
       if (!(error instanceof RunnelError)) throw error;
+      hasFailed = true;
       // Whoever has gone meanwhile owes no answer.
       if (this.#turns.get(peer) === turn) onProblem(error);
     }
     if (this.#turns.get(peer) !== turn) return;
-    turn.cancelTimer = clock.setTimer(turn.intervalMs, () => this.#handOn(peer, turn));
-    turn.intervalMs = Math.min(2 * turn.intervalMs, limits.maxSyncIntervalMs);
+    // Others do not wait long for a turn that brought nothing.
+    const isSoon = hasFailed && this.#next() !== undefined;
+    turn.cancelTimer = clock.setTimer(isSoon ? limits.minSyncIntervalMs : turn.intervalMs, () => this.#handOn(peer, turn));
+    if (!isSoon) turn.intervalMs = Math.min(2 * turn.intervalMs, limits.maxSyncIntervalMs);
   }
 }

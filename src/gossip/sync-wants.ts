@@ -3,7 +3,7 @@ import type { FundingCheck } from './funding-check.ts';
 import type { GossipLimits } from './limits.ts';
 import type { GossipStore } from './store.ts';
 import { WANT } from './sync-messages.ts';
-import type { SyncOffer } from './sync-offer.ts';
+import { UNKNOWN_TIMESTAMP, type SyncOffer } from './sync-offer.ts';
 
 /** What is missing here of one channel that a peer offers. */
 export interface Want {
@@ -20,7 +20,8 @@ export type Wanted = (index: number) => Want | undefined;
 /**
  * A channel's announcement and updates: what is unknown, and what is newer and says something else. An update that says the
  * same at a later time is wanted only once ours has come half the way to being stale: most of what a network sends around
- * are such repetitions. Nor is a channel wanted that the chain knew nothing of just now.
+ * are such repetitions. The same goes for one of which the peer does not tell how new it is (BOLT 9's `gossip_queries_ex` is optional). Nor is
+ * a channel wanted that the chain knew nothing of just now.
  */
 export function wantedChannels(
   offer: SyncOffer, store: GossipStore, funding: Pick<FundingCheck, 'isEmpty'>, limits: GossipLimits, nowSeconds: number,
@@ -37,7 +38,8 @@ export function wantedChannels(
     let flags = isKnown ? 0n : WANT.announcement;
     for (const direction of [0, 1] as const) {
       const ours = isKnown ? store.graph.timestamp(shortChannelId, direction) : 0;
-      const isSame = isKnown && offer.checksums[2 * index + direction] === store.updateChecksum(shortChannelId, direction);
+      const isUntold = theirs[direction] === UNKNOWN_TIMESTAMP;
+      const isSame = isKnown && (isUntold || offer.checksums[2 * index + direction] === store.updateChecksum(shortChannelId, direction));
       const isWanted = theirs[direction] > ours && theirs[direction] >= oldest && !(isSame && ours >= ageing);
       if (isWanted) flags |= WANT.updates[direction];
     }

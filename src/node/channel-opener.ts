@@ -4,7 +4,7 @@ import { encodeMessage, type MessageOf } from '../../protocols/wire/messages.ts'
 import type { ChannelManager } from '../channels/channel-manager.ts';
 import type { LiveChannel } from '../channels/live-channel.ts';
 import type { NodeId } from '../network/network.ts';
-import { ALL_CHANNELS } from '../peers/peer-manager.ts';
+import { ALL_CHANNELS } from '../../protocols/wire/bolt1.ts';
 import type { Clock, RandomBytes } from '../runtime/clock.ts';
 import type { Dispatcher } from '../runtime/dispatcher.ts';
 import type { Turn } from '../runtime/turn.ts';

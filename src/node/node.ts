@@ -127,7 +127,8 @@ export class Node {
       clock,
       knownFeatures: nodeFeatures,
       signatures: options.signatures,
-      onProblem: (error) => logger.warn({ err: error }, 'gossip'),
+      // A stack says something only where a mistake is ours.
+      onProblem: (error) => logger.warn(error.code === 'gossip_internal' ? { err: error } : { code: error.code }, `gossip: ${error.message}`),
     });
     this.announcer = createAnnouncer({
       ...options,

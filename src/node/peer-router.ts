@@ -1,9 +1,10 @@
 import { equals, fromString } from 'uint8arrays';
+import { ALL_CHANNELS } from '../../protocols/wire/bolt1.ts';
 import { encodeMessage, type Message } from '../../protocols/wire/messages.ts';
 import { printableText } from '../../protocols/wire/text.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
 import type { NodeId } from '../network/network.ts';
-import { ALL_CHANNELS, type PeerHandlers } from '../peers/peer-manager.ts';
+import type { PeerHandlers } from '../peers/peer-manager.ts';
 import type { Dispatcher } from '../runtime/dispatcher.ts';
 import type { Turn } from '../runtime/turn.ts';
 import type { Logger } from '../logging.ts';

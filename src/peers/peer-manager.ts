@@ -2,6 +2,7 @@ import { createActor, type ActorRefFrom } from 'xstate';
 import { fromString } from 'uint8arrays';
 import { peerMachine, type PeerEffect, type PeerEvent, type PeerTiming } from '../../machines/peer/peer.machine.ts';
 import { RunnelError } from '../../protocols/errors.ts';
+import { ALL_CHANNELS } from '../../protocols/wire/bolt1.ts';
 import { decodeMessage, encodeMessage, UnknownMessageError, WireError, type Message } from '../../protocols/wire/messages.ts';
 import type { Logger } from '../logging.ts';
 import type { Network, NodeId } from '../network/network.ts';
@@ -60,9 +61,6 @@ interface Waiting {
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
-
-/** BOLT 1, "The error and warning Messages": all-zero, for the connection as a whole. */
-export const ALL_CHANNELS = new Uint8Array(32);
 
 const MAX_WARNING_BYTES = 1_000;
 

@@ -1,7 +1,8 @@
 import { concat } from 'uint8arrays';
 import { describe, expect, it } from 'vitest';
 import { updateChecksum } from '../../protocols/gossip/update-checksum.ts';
-import { decodeMessage } from '../../protocols/wire/messages.ts';
+import { decodeMessage, encodeMessage } from '../../protocols/wire/messages.ts';
+import { NetworkError } from '../../src/network/errors.ts';
 import { announcement, GossipNode, keysOf, nodeAnnouncement, scid, START, update } from '../harness/graph-gossip.ts';
 import { end, known, liar, range, setUp } from './gossip-sync-kit.ts';
 
@@ -28,6 +29,30 @@ describe('a late joiner', () => {
     await veteran.hear(update(scid(100, 1), keysOf(10), keysOf(11), { timestamp: START + 1, feeBaseMsat: 1234 }));
     expect(await novice.service.syncWith(veteran.keys.nodeId)).toMatchObject({ accepted: 1 });
     expect(known(novice)).toEqual(known(veteran));
+  });
+
+  it('asks a peer that does not tell how new its updates are for what is missing or old alone', async () => {
+    const { veteran, novice } = await setUp(20);
+    const asked: bigint[] = [];
+    novice.peers.set('p', {
+      async *onSyncRequest(from, request) {
+        const query = decodeMessage(request);
+        if (query.type === 'query_short_channel_ids' && query.queryFlags?.every((flags) => flags < 8n) === true) asked.push(...query.shortChannelIds);
+        for await (const message of veteran.service.onSyncRequest(from, request)) {
+          const reply = decodeMessage(message);
+          if (reply.type !== 'reply_channel_range') yield message;
+          else yield encodeMessage({ ...reply, timestamps: undefined, checksums: undefined });
+        }
+      },
+    });
+    await novice.service.syncWith('p');
+    expect(known(novice)).toEqual(known(veteran));
+    expect(asked.splice(0)).toHaveLength(20);
+    await novice.service.syncWith('p');
+    expect(asked).toEqual([]);
+    novice.clock.advance(8 * DAY * 1000);
+    await novice.service.syncWith('p');
+    expect(asked).toHaveLength(20);
   });
 
   it('goes on after a broken sync where that one stopped', async () => {
@@ -204,6 +229,19 @@ describe('the times of catching up', () => {
     expect(asked).toHaveLength(3 * 41);
     expect(Math.min(...times)).toBeGreaterThanOrEqual(6);
     expect(Math.max(...times)).toBeLessThanOrEqual(7);
+  });
+
+  it('do not let others wait long for a turn that brought nothing', async () => {
+    const novice = new GossipNode(9, { limits: { maxSyncPeers: 1, minSyncIntervalMs: 1_000, maxSyncIntervalMs: 1_000_000 } });
+    const asked: [string, number][] = [];
+    const note = (name: string): void => void asked.push([name, novice.clock.now() / 1000 - START]);
+    novice.peers.set('good', { async *onSyncRequest() { note('good'); yield range([]); } });
+    novice.peers.set('silent', { async *onSyncRequest() { note('silent'); yield* []; throw new NetworkError('stream_failed', 'nothing came'); } });
+    for (const name of ['good', 'silent']) novice.service.peerConnected(name, true);
+    await novice.clock.run({ untilMs: START * 1000 + 16_500 });
+    novice.service.stop();
+    expect(asked).toEqual([['good', 0], ['good', 1], ['silent', 3], ['good', 4], ['silent', 8], ['good', 9]]);
+    expect(novice.problems[0]?.message).toContain('silent');
   });
 
   it('go on after a peer has failed, and the failure is reported', async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { toString } from 'uint8arrays';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { messageTables, type Message, type MessageOf } from '../../protocols/wire/messages.ts';
-import { ALL_CHANNELS } from '../../src/peers/peer-manager.ts';
+import { ALL_CHANNELS } from '../../protocols/wire/bolt1.ts';
 import { benches, benchWith, idOf, Remote, type Bench } from './node-bench.ts';
 import { anyMessage, arbitraries } from './wire-arbitraries.ts';
 
