@@ -38,6 +38,7 @@ export class GossipPartner {
   #asked: Promise<void> = Promise.resolve();
   #sent: Promise<void> = Promise.resolve();
   #requests = 0;
+  #isFlushing = false;
   #isGone = false;
 
   constructor(options: GossipPartnerOptions) {
@@ -87,9 +88,12 @@ export class GossipPartner {
     this.#options.link.send(messages.map(({ raw }) => raw));
   }
 
+  /** Tells what waits, unless the peer has not taken yet what it was told the last time. */
   flush(): void {
-    const messages = this.#outbox.take();
-    if (messages.length > 0) this.#sendAll(messages);
+    const messages = this.#isFlushing ? [] : this.#outbox.take();
+    if (messages.length === 0) return;
+    this.#isFlushing = true;
+    this.#sendAll(messages, () => (this.#isFlushing = false));
   }
 
   /** The link has ended. */
@@ -107,7 +111,7 @@ export class GossipPartner {
   }
 
   /** Sends one after another, no faster than the peer takes it. */
-  #sendAll(messages: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, done = (): unknown => undefined): void {
+  #sendAll(messages: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, done: () => unknown): void {
     this.#sent = this.#sent.then(async () => {
       try {
         await this.#send(messages);
@@ -125,6 +129,8 @@ export class GossipPartner {
     const { link } = this.#options;
     let batch: Uint8Array[] = [];
     let bytes = 0;
+    // Short answers, too, wait until the peer has taken what came before them.
+    await this.#room();
     for await (const message of messages) {
       if (this.#isGone) return;
       batch.push(message);
@@ -133,14 +139,17 @@ export class GossipPartner {
       link.send(batch);
       batch = [];
       bytes = 0;
+      await this.#pause();
       await this.#room();
     }
     link.send(batch);
   }
 
   async #room(): Promise<void> {
-    const { link, clock } = this.#options;
-    do await new Promise<void>((resolve) => clock.setTimer(ROOM_INTERVAL_MS, resolve));
-    while (!this.#isGone && link.queuedBytes > HIGH_WATER_BYTES);
+    while (!this.#isGone && this.#options.link.queuedBytes > HIGH_WATER_BYTES) await this.#pause();
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.setTimer(ROOM_INTERVAL_MS, resolve));
   }
 }

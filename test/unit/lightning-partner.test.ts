@@ -1,0 +1,124 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Gossip } from '../../protocols/gossip/gossip-message.ts';
+import { decodeGossip } from '../../protocols/gossip/gossip-message.ts';
+import { decodeMessage, encodeMessage, type Message } from '../../protocols/wire/messages.ts';
+import type { BytePipe } from '../../src/network/byte-pipe.ts';
+import { FrameCodec } from '../../src/network/framing.ts';
+import { GossipPartner } from '../../src/network/lightning/gossip-partner.ts';
+import { defaultNetworkLimits } from '../../src/network/limits.ts';
+import { PeerLink } from '../../src/network/peer-link.ts';
+import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
+import { CHAIN_HASH, keysOf, scid, START, update } from '../harness/graph-gossip.ts';
+
+/** What has left is written down; how much of it the peer has not taken is for the test to say. */
+class Pipe implements BytePipe {
+  readonly codec = new FrameCodec();
+  readonly isFull = false;
+  isRead = true;
+  sentBytes = 0;
+
+  get queuedBytes(): number {
+    return this.isRead ? 0 : this.sentBytes;
+  }
+
+  listen(): void {}
+
+  send(data: Uint8Array): void {
+    this.sentBytes += data.length;
+    this.codec.push(data);
+  }
+
+  pause(): void {}
+  resume(): void {}
+  close = (): Promise<void> => Promise.resolve();
+  abort(): void {}
+}
+
+const [alice, bob] = [keysOf(1), keysOf(2)];
+const HIGH_WATER_BYTES = 256 * 1024;
+const filter = (changes = {}): Uint8Array =>
+  encodeMessage({ type: 'gossip_timestamp_filter', chainHash: CHAIN_HASH, firstTimestamp: 0, timestampRange: 0xffff_ffff, ...changes });
+const channelQuery = encodeMessage({ type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds: [scid(100)] });
+const gossip = (raw: Uint8Array): Gossip => decodeGossip(raw);
+const updateAt = (block: number): Gossip => gossip(update(scid(block), alice, bob));
+/** Updates of as many channels, of which only one is signed. */
+const updates = (count: number): Gossip[] => {
+  const one = updateAt(1);
+  return Array.from({ length: count }, (_, i) => ({ ...one, message: { ...one.message, shortChannelId: scid(1 + i) } }) as Gossip);
+};
+
+let clock: VirtualClock;
+let pipe: Pipe;
+let partner: GossipPartner;
+let answers: (request: Uint8Array) => Iterable<Uint8Array>;
+
+beforeEach(() => {
+  clock = new VirtualClock(1e12);
+  pipe = new Pipe();
+  answers = () => [];
+  const link = new PeerLink(pipe, new FrameCodec(), { maxQueuedBytes: 1e9, onMessage: () => {}, onEnd: () => {} });
+  partner = new GossipPartner({
+    link,
+    clock,
+    limits: defaultNetworkLimits,
+    isHeard: () => true,
+    answer: async function* (request) {
+      yield* answers(request);
+    },
+  });
+});
+
+/** Lets all that can happen happen, timers of the next `ms` included. */
+async function pass(ms = 0): Promise<void> {
+  for (let step = 0; step < 50; step++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(ms / 50);
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** All that has left since the last call. */
+function sent(): Message[] {
+  const found: Message[] = [];
+  for (let bytes = pipe.codec.next(); bytes !== undefined; bytes = pipe.codec.next()) found.push(decodeMessage(bytes));
+  return found;
+}
+
+
+
+describe('a peer that takes nothing', () => {
+  it('has one flush wait for it at a time', async () => {
+    partner.take(filter());
+    await pass();
+    pipe.isRead = false;
+    for (let flush = 0; flush < 10; flush++) {
+      for (const one of updates(4_000)) partner.tellLater([one], START);
+      partner.flush();
+      await pass(10_000);
+    }
+    pipe.isRead = true;
+    await pass(60_000);
+    await pass(60_000);
+    // The one that was under way when it took no more; the rest waits in the outbox.
+    expect(sent()).toHaveLength(4_000);
+    partner.flush();
+    await pass(60_000);
+    expect(sent()).toHaveLength(4_000);
+  });
+
+  it('gets no answer while too much lies in front of it, however short', async () => {
+    answers = () => Array.from({ length: 70 }, () => update(scid(1), alice, bob));
+    pipe.isRead = false;
+    for (let query = 0; query < 200; query++) {
+      partner.take(channelQuery);
+      await pass();
+    }
+    expect(pipe.sentBytes).toBeLessThan(HIGH_WATER_BYTES + 32 * 1024);
+    pipe.isRead = true;
+    await pass(1_000);
+    partner.take(channelQuery);
+    sent();
+    await pass();
+    expect(sent()).toHaveLength(70);
+  });
+});
