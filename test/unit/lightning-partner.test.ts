@@ -8,7 +8,7 @@ import { GossipPartner } from '../../src/network/lightning/gossip-partner.ts';
 import { defaultNetworkLimits } from '../../src/network/limits.ts';
 import { PeerLink } from '../../src/network/peer-link.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
-import { CHAIN_HASH, keysOf, scid, START, update } from '../harness/graph-gossip.ts';
+import { announcement, CHAIN_HASH, keysOf, scid, START, update } from '../harness/graph-gossip.ts';
 
 /** What has left is written down; how much of it the peer has not taken is for the test to say. */
 class Pipe implements BytePipe {
@@ -61,6 +61,7 @@ beforeEach(() => {
     link,
     clock,
     limits: defaultNetworkLimits,
+    chainHash: CHAIN_HASH,
     isHeard: () => true,
     answer: async function* (request) {
       yield* answers(request);
@@ -70,9 +71,9 @@ beforeEach(() => {
 
 /** Lets all that can happen happen, timers of the next `ms` included. */
 async function pass(ms = 0): Promise<void> {
-  for (let step = 0; step < 50; step++) {
+  for (let step = 0; step < 100; step++) {
     await new Promise((resolve) => setImmediate(resolve));
-    clock.advance(ms / 50);
+    clock.advance(ms / 100);
   }
   await new Promise((resolve) => setImmediate(resolve));
 }
@@ -120,5 +121,37 @@ describe('a peer that takes nothing', () => {
     sent();
     await pass();
     expect(sent()).toHaveLength(70);
+  });
+});
+
+describe('a filter', () => {
+  const types = (): string[] => sent().map(({ type }) => type);
+
+  it('of another chain asks for nothing of ours', async () => {
+    partner.take(filter({ chainHash: new Uint8Array(32).fill(9) }));
+    partner.tellLater([updateAt(100)], START);
+    partner.flush();
+    await pass();
+    expect(types()).toEqual([]);
+  });
+
+  it('counts though more is asked than is answered at once', async () => {
+    for (let query = 0; query < 20; query++) partner.take(channelQuery);
+    partner.take(filter());
+    partner.tellLater([updateAt(100)], START);
+    partner.flush();
+    await pass();
+    expect(types()).toEqual(['channel_update']);
+  });
+
+  it('brings no announcement for which there is room, but not for its update', async () => {
+    partner.take(filter());
+    for (const one of updates(9_999)) partner.tellLater([one], START);
+    partner.tellLater([gossip(announcement(scid(20_000), alice, bob)), updateAt(20_000)], START);
+    partner.flush();
+    await pass(60_000);
+    const told = types();
+    expect(told).toContain('channel_update');
+    expect(told).not.toContain('channel_announcement');
   });
 });

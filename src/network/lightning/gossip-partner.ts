@@ -1,3 +1,4 @@
+import { equals } from 'uint8arrays/equals';
 import { fromString } from 'uint8arrays/from-string';
 import type { Gossip } from '../../../protocols/gossip/gossip-message.ts';
 import { encodeMessage, MESSAGE_TYPE_NUMBERS } from '../../../protocols/wire/messages.ts';
@@ -12,6 +13,7 @@ export interface GossipPartnerOptions {
   readonly link: PeerLink;
   readonly clock: Clock;
   readonly limits: NetworkLimits;
+  readonly chainHash: Uint8Array;
   /** Whether anything that the peer tells is believed. */
   readonly isHeard: () => boolean;
   /** As `NetworkHandlers.onSyncRequest`. */
@@ -73,9 +75,10 @@ export class GossipPartner {
   }
 
   /** Asks to be told what is as new as that (BOLT 7, "The `gossip_timestamp_filter` Message"). */
-  follow(chainHash: Uint8Array, sinceSeconds: number): void {
+  follow(sinceSeconds: number): void {
+    const { link, chainHash } = this.#options;
     const firstTimestamp = sinceSeconds;
-    this.#options.link.send([encodeMessage({ type: 'gossip_timestamp_filter', chainHash, firstTimestamp, timestampRange: 0xffff_ffff - firstTimestamp })]);
+    link.send([encodeMessage({ type: 'gossip_timestamp_filter', chainHash, firstTimestamp, timestampRange: 0xffff_ffff - firstTimestamp })]);
   }
 
   /** Tells it of messages with the next flush, if it wants what is as new as that. */
@@ -103,9 +106,9 @@ export class GossipPartner {
   }
 
   #answer(message: Uint8Array): void {
-    if (this.#requests >= MAX_REQUESTS) return;
     const filter = read(message);
-    if (filter?.type === 'gossip_timestamp_filter') this.#outbox.setFilter(filter);
+    if (filter?.type === 'gossip_timestamp_filter' && equals(filter.chainHash, this.#options.chainHash)) this.#outbox.setFilter(filter);
+    if (this.#requests >= MAX_REQUESTS) return;
     this.#requests += 1;
     this.#sendAll(this.#options.answer(message), () => (this.#requests -= 1));
   }

@@ -38,11 +38,12 @@ export class LightningGossip {
       link,
       clock,
       limits,
+      chainHash,
       isHeard: () => !liars.isDistrusted(nodeId),
       answer: (request) => handlers.onSyncRequest(nodeId, request),
     });
     this.#partners.set(nodeId, partner);
-    if (sinceSeconds !== undefined) partner.follow(chainHash, sinceSeconds);
+    if (sinceSeconds !== undefined) partner.follow(sinceSeconds);
     this.#scheduleFlush();
   }
 
