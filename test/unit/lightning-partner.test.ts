@@ -8,6 +8,7 @@ import { GossipPartner } from '../../src/network/lightning/gossip-partner.ts';
 import { defaultNetworkLimits } from '../../src/network/limits.ts';
 import { PeerLink } from '../../src/network/peer-link.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
+import { code } from '../e2e/network-node.ts';
 import { announcement, CHAIN_HASH, keysOf, scid, START, update } from '../harness/graph-gossip.ts';
 
 /** What has left is written down; how much of it the peer has not taken is for the test to say. */
@@ -153,5 +154,40 @@ describe('a filter', () => {
     const told = types();
     expect(told).toContain('channel_update');
     expect(told).not.toContain('channel_announcement');
+  });
+});
+
+describe('a question', () => {
+  /** The answers, as a reader takes them who is slow: none until it is told to. */
+  function asked(query: Uint8Array): { readonly first: Promise<unknown>; readonly rest: () => Promise<number>; readonly leave: () => Promise<unknown> } {
+    const answers = partner.ask(query);
+    return {
+      first: answers.next(),
+      rest: async () => {
+        let bytes = 0;
+        for await (const answer of answers) bytes += answer.length;
+        return bytes;
+      },
+      leave: () => answers.return(),
+    };
+  }
+
+  it('does not hold up what else comes over the link while its answers are worked through', async () => {
+    const { first, leave } = asked(channelQuery);
+    await pass();
+    const answer = update(scid(100), alice, bob);
+    for (let count = 0; count < 5_000; count++) expect(partner.take(answer)).toBe(true);
+    await first;
+    await leave();
+  });
+
+  it('fails when much more is answered than is worked through', async () => {
+    const { first, rest } = asked(channelQuery);
+    await pass();
+    const answer = new Uint8Array(60_000);
+    answer.set(update(scid(100), alice, bob));
+    for (let count = 0; count < 1_000; count++) partner.take(answer);
+    await first;
+    await expect(rest()).rejects.toMatchObject(code('stream_failed'));
   });
 });

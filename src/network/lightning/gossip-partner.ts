@@ -48,9 +48,12 @@ export class GossipPartner {
   }
 
   /** Takes a message in; false if it is for the channels, or gossip that nobody has asked for and that is to be judged. */
-  take(message: Uint8Array): boolean | Promise<void> {
+  take(message: Uint8Array): boolean {
     const type = typeOf(message);
-    if (this.#question?.expects(message) === true) return this.#question.push(message) ?? true;
+    if (this.#question?.expects(message) === true) {
+      this.#question.push(message);
+      return true;
+    }
     if (isBroadcast(message)) return !this.#options.isHeard();
     if (requests.has(type)) this.#answer(message);
     return requests.has(type) || replies.has(type);

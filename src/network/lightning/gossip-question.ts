@@ -3,8 +3,11 @@ import type { Clock } from '../../runtime/clock.ts';
 import { NetworkError } from '../errors.ts';
 import type { NetworkLimits } from '../limits.ts';
 
-/** Answers that may wait before the peer is slowed down. */
-const HIGH_WATER_BYTES = 256 * 1024;
+/**
+ * Answers that may wait to be worked through, several times what an honest one has: the peer is not slowed down meanwhile, since the
+ * messages of channels come by the same link.
+ */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 export const typeOf = (message: Uint8Array): number => ((message[0] ?? 0) << 8) | (message[1] ?? 0);
 
@@ -26,7 +29,6 @@ export class GossipQuestion {
   #isAnswered = false;
   #failure: NetworkError | undefined;
   #wake = (): void => {};
-  #takeOn = (): void => {};
 
   /** @throws WireError for what is no message */
   constructor(query: Uint8Array, isAnswer: (message: Uint8Array) => boolean, clock: Clock, limits: NetworkLimits) {
@@ -43,23 +45,21 @@ export class GossipQuestion {
     return type === reply_short_channel_ids_end || (isBroadcast(message) && this.#isAnswer(message));
   }
 
-  /** Takes an answer in; a promise where the peer is to wait until others are worked through. */
-  push(message: Uint8Array): void | Promise<void> {
-    if (this.#isAnswered) return;
+  /** Takes an answer in. */
+  push(message: Uint8Array): void {
+    if (this.#isAnswered || this.#failure !== undefined) return;
     this.#answers.push(message);
     this.#waitingBytes += message.length;
     this.#bytes += message.length;
     if (this.#bytes > this.#limits.maxSyncBytes) this.fail(`more than ${this.#limits.maxSyncBytes} bytes of answers`);
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.fail(`more than ${MAX_WAITING_BYTES} bytes of answers wait`);
     this.#isAnswered = isLast(message);
     this.#wake();
-    if (this.#waitingBytes <= HIGH_WATER_BYTES || this.#isAnswered) return;
-    return new Promise((resolve) => (this.#takeOn = resolve));
   }
 
   fail(reason: string): void {
     this.#failure ??= new NetworkError('stream_failed', `sync failed: ${reason}`, { reason });
     this.#wake();
-    this.#takeOn();
   }
 
   /** The answers, as they come. @throws NetworkError `stream_failed` when the peer is lost, or says nothing for too long */
@@ -72,7 +72,6 @@ export class GossipQuestion {
         if (answer !== undefined) {
           this.#waitingBytes -= answer.length;
           yield answer;
-          if (this.#waitingBytes <= HIGH_WATER_BYTES) this.#takeOn();
           continue;
         }
         if (this.#failure !== undefined) throw this.#failure;
@@ -84,7 +83,6 @@ export class GossipQuestion {
     } finally {
       cancel();
       this.#isAnswered = true;
-      this.#takeOn();
     }
   }
 }

@@ -59,7 +59,7 @@ export class LightningGossip {
   }
 
   /** Takes what is gossip's of the messages that a link brings; false for what is not, or is to be judged. */
-  take(nodeId: NodeId, message: Uint8Array): boolean | Promise<void> {
+  take(nodeId: NodeId, message: Uint8Array): boolean {
     return this.#partners.get(nodeId)?.take(message) ?? false;
   }
 

@@ -67,11 +67,7 @@ export class LightningNetwork implements Network {
           gossip.end(peer);
           handlers.onPeerDisconnected(peer, reason);
         },
-        onMessage: (peer, message) => {
-          const taken = gossip.take(peer, message);
-          if (taken === false) return handlers.onMessage(peer, message);
-          return taken === true ? undefined : taken;
-        },
+        onMessage: (peer, message) => (gossip.take(peer, message) ? undefined : handlers.onMessage(peer, message)),
       },
     });
     // Peers may come before the start is complete, and are answered.
