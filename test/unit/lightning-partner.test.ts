@@ -39,6 +39,10 @@ const [alice, bob] = [keysOf(1), keysOf(2)];
 const HIGH_WATER_BYTES = 256 * 1024;
 const filter = (changes = {}): Uint8Array =>
   encodeMessage({ type: 'gossip_timestamp_filter', chainHash: CHAIN_HASH, firstTimestamp: 0, timestampRange: 0xffff_ffff, ...changes });
+const rangeQuery = encodeMessage({ type: 'query_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 0, numberOfBlocks: 1 });
+const rangeReply = (scid: bigint, syncComplete: 0 | 1): Uint8Array => encodeMessage({
+  type: 'reply_channel_range', chainHash: CHAIN_HASH, firstBlocknum: 0, numberOfBlocks: 1, syncComplete, shortChannelIds: [scid],
+});
 const channelQuery = encodeMessage({ type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds: [scid(100)] });
 const gossip = (raw: Uint8Array): Gossip => decodeGossip(raw);
 const updateAt = (block: number): Gossip => gossip(update(scid(block), alice, bob));
@@ -179,6 +183,25 @@ describe('a question', () => {
     for (let count = 0; count < 5_000; count++) expect(partner.take(answer)).toBe(true);
     await first;
     await leave();
+  });
+
+  it('is not followed by another before its last answer has come, none of which is taken for an answer to another', async () => {
+    const slow = asked(rangeQuery);
+    await pass();
+    partner.take(rangeReply(scid(5), 0));
+    await slow.first;
+    const given = expect(slow.rest()).rejects.toMatchObject(code('stream_failed'));
+    await pass(60_000);
+    await given;
+    // BOLT 7: MUST NOT.
+    await expect(asked(rangeQuery).first).rejects.toMatchObject(code('stream_failed'));
+    expect(sent().map(({ type }) => type)).toEqual(['query_channel_range']);
+    expect(partner.take(rangeReply(scid(6), 1))).toBe(true);
+    const next = asked(rangeQuery);
+    await pass();
+    partner.take(rangeReply(scid(7), 1));
+    expect(await next.first).toMatchObject({ value: rangeReply(scid(7), 1) });
+    expect(await next.rest()).toBe(0);
   });
 
   it('fails when much more is answered than is worked through', async () => {

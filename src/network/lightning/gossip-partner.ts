@@ -35,6 +35,7 @@ const requests = new Set<number>([types.query_channel_range, types.query_short_c
 export class GossipPartner {
   readonly #options: GossipPartnerOptions;
   readonly #outbox = new GossipOutbox();
+  /** The last one: its answers may still come when nobody waits for them any more. */
   #question: GossipQuestion | undefined;
   /** The end of the question before: BOLT 7 has a node ask one at a time. */
   #asked: Promise<void> = Promise.resolve();
@@ -59,7 +60,10 @@ export class GossipPartner {
     return requests.has(type) || replies.has(type);
   }
 
-  /** Asks, once the question before is answered, and yields the answers. @throws NetworkError `stream_failed` */
+  /**
+   * Asks, once whoever asked before is done, and yields the answers.
+   * @throws NetworkError `stream_failed`, also while the peer owes answers to a query that was given up
+   */
   async *ask(query: Uint8Array, isAnswer: (message: Uint8Array) => boolean = () => true): AsyncGenerator<Uint8Array, void> {
     const { clock, limits, link } = this.#options;
     const before = this.#asked;
@@ -68,11 +72,12 @@ export class GossipPartner {
     try {
       await before;
       if (this.#isGone) throw new NetworkError('stream_failed', 'sync failed: the link ended');
+      // BOLT 7: MUST NOT ask before; what still comes would be taken for the answer, too.
+      if (this.#question?.isAnswered === false) throw new NetworkError('stream_failed', 'sync failed: the peer owes answers to the query before');
       const question = (this.#question = new GossipQuestion(query, isAnswer, clock, limits));
       link.send([query]);
       yield* question.answers();
     } finally {
-      this.#question = undefined;
       resolve();
     }
   }

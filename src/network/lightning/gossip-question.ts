@@ -26,7 +26,10 @@ export class GossipQuestion {
   readonly #answers: Uint8Array[] = [];
   #waitingBytes = 0;
   #bytes = 0;
+  /** The last answer has come. */
   #isAnswered = false;
+  /** Nobody reads the answers any more; they are still owed. */
+  #isLeft = false;
   #failure: NetworkError | undefined;
   #wake = (): void => {};
 
@@ -38,22 +41,28 @@ export class GossipQuestion {
     this.#isAnswer = isAnswer;
   }
 
+  /** The peer owes no answer to it any more. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
   /** Whether a message that came over the link belongs to the answers: others speak of what they hear at the same time. */
   expects(message: Uint8Array): boolean {
+    if (this.#isAnswered) return false;
     const type = typeOf(message);
     if (this.#asked.type === 'query_channel_range') return type === reply_channel_range;
     return type === reply_short_channel_ids_end || (isBroadcast(message) && this.#isAnswer(message));
   }
 
-  /** Takes an answer in. */
+  /** Takes an answer in, which is dropped when nobody waits for it any more. */
   push(message: Uint8Array): void {
-    if (this.#isAnswered || this.#failure !== undefined) return;
+    this.#isAnswered = isLast(message);
+    if (this.#isLeft || this.#failure !== undefined) return;
     this.#answers.push(message);
     this.#waitingBytes += message.length;
     this.#bytes += message.length;
     if (this.#bytes > this.#limits.maxSyncBytes) this.fail(`more than ${this.#limits.maxSyncBytes} bytes of answers`);
     if (this.#waitingBytes > MAX_WAITING_BYTES) this.fail(`more than ${MAX_WAITING_BYTES} bytes of answers wait`);
-    this.#isAnswered = isLast(message);
     this.#wake();
   }
 
@@ -82,7 +91,8 @@ export class GossipQuestion {
       }
     } finally {
       cancel();
-      this.#isAnswered = true;
+      this.#isLeft = true;
+      this.#answers.length = 0;
     }
   }
 }
