@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { fromString } from 'uint8arrays/from-string';
+import { toString } from 'uint8arrays/to-string';
+import { afterEach, describe, expect, it } from 'vitest';
+import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
+import { fromHostPort } from '../../protocols/gossip/node-address.ts';
+import type { StaticKey } from '../../protocols/noise/handshake.ts';
+import { dial, type SecureSocket } from '../../src/network/lightning/secure-socket.ts';
+import type { NetworkLimits } from '../../src/network/limits.ts';
+import { lightning, newKey, nodes, stopAll, type TestNode, until } from './network-node.ts';
+
+const sockets: Socket[] = [];
+const raws: SecureSocket[] = [];
+
+const victim = async (limits: Partial<NetworkLimits> = {}): Promise<TestNode> => (await nodes(1, () => lightning({ limits })))[0]!;
+
+/** A TCP connection to the victim, from any of this machine's addresses, that says what it likes. */
+async function open(target: TestNode, localAddress = '127.0.0.1'): Promise<Socket> {
+  const { host, port } = fromHostPort(target.address)!;
+  const socket = connect({ host, port, localAddress });
+  socket.on('error', () => {});
+  socket.resume();
+  sockets.push(socket);
+  await once(socket, 'connect');
+  return socket;
+}
+
+const isOpen = (socket: Socket): boolean => !socket.closed && !socket.readableEnded;
+
+interface Raw extends SecureSocket {
+  readonly id: string;
+  send(...messages: Uint8Array[]): void;
+}
+
+/** A peer that has made the handshake and then does as it pleases. */
+async function raw(target: TestNode, secret = newKey()): Promise<Raw> {
+  const publicKey = secp256k1.publicKey(secret);
+  const key: StaticKey = { publicKey, ecdh: (other) => secp256k1.ecdh(other, secret) };
+  const secure = await dial(target.id, fromString(target.id, 'hex'), fromHostPort(target.address)!, { key, signal: new AbortController().signal });
+  raws.push(secure);
+  return { ...secure, id: toString(publicKey, 'hex'), send: (...messages) => secure.pipe.send(secure.codec.encode(messages)) };
+}
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  for (const { pipe } of raws.splice(0)) pipe.abort();
+  await stopAll();
+});
+
+describe('a stranger', () => {
+  it('that holds all places for handshakes gives way to one from another host, not to more of its own', async () => {
+    const node = await victim({ maxInboundPerSecond: 1_000, handshakeTimeoutMs: 60_000 });
+    const storm: Socket[] = [];
+    for (let i = 0; i < 64; i++) storm.push(await open(node, '127.0.0.2'));
+    const more = await open(node, '127.0.0.2');
+    await until(() => expect(isOpen(more)).toBe(false));
+    expect(storm.filter(isOpen)).toHaveLength(64);
+    const honest = await raw(node);
+    await until(() => expect(node.events).toEqual([`+${honest.id} in`]));
+    expect(storm.map(isOpen)).toEqual([false, ...storm.slice(1).map(() => true)]);
+  });
+});
