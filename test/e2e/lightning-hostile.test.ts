@@ -42,6 +42,15 @@ async function raw(target: TestNode, secret = newKey()): Promise<Raw> {
   return { ...secure, id: toString(publicKey, 'hex'), send: (...messages) => secure.pipe.send(secure.codec.encode(messages)) };
 }
 
+/** Resolves when the victim has ended the connection. */
+function ended({ pipe }: Raw): Promise<void> {
+  return new Promise((resolve) => {
+    pipe.listen({ onData: () => {}, onDrain: () => {}, onRemoteClose: () => pipe.abort(), onEnd: () => resolve() });
+  });
+}
+
+const reasons = (node: TestNode): string[] => node.events.map((event) => event.replace(/[0-9a-f]{66} /, ''));
+
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   for (const { pipe } of raws.splice(0)) pipe.abort();
@@ -59,5 +68,20 @@ describe('a stranger', () => {
     const honest = await raw(node);
     await until(() => expect(node.events).toEqual([`+${honest.id} in`]));
     expect(storm.map(isOpen)).toEqual([false, ...storm.slice(1).map(() => true)]);
+  });
+});
+
+describe('a node that has all the links it wants', () => {
+  it('takes one that comes again, and no other', async () => {
+    const node = await victim({ maxConnections: 2 });
+    const secret = newKey();
+    const first = await raw(node, secret);
+    await raw(node);
+    await until(() => expect(node.events).toHaveLength(2));
+    await raw(node, secret);
+    await until(() => expect(reasons(node).slice(2)).toEqual(['-connection_lost: the peer made another connection', '+in']));
+    const third = await raw(node);
+    await ended(third);
+    expect(node.events.slice(2).every((event) => event.includes(first.id))).toBe(true);
   });
 });

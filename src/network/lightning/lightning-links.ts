@@ -134,7 +134,7 @@ export class LightningLinks {
     socket.on('error', () => {});
     const { remoteAddress: host = '', remotePort: port = 0 } = socket;
     const { key, limits } = this.#options;
-    if (this.#stopping.signal.aborted || this.#links.size >= limits.maxConnections || !this.#strangers.comes(socket, host)) {
+    if (this.#stopping.signal.aborted || !this.#strangers.comes(socket, host)) {
       socket.destroy();
       return;
     }
@@ -152,7 +152,8 @@ export class LightningLinks {
     const { handlers, limits, clock, nodeId: self, isRefused } = this.#options;
     const standing = this.#links.get(nodeId);
     const isUnwanted = this.#stopping.signal.aborted || nodeId === self || isRefused(nodeId);
-    if (isUnwanted || (standing !== undefined && !this.#replaces(nodeId, inbound, standing))) {
+    const isRoom = standing === undefined ? !inbound || this.#links.size < limits.maxConnections : this.#replaces(nodeId, inbound, standing);
+    if (isUnwanted || !isRoom) {
       pipe.abort();
       return;
     }
