@@ -39,6 +39,8 @@ interface Link {
 export class LightningLinks {
   readonly #options: LightningLinksOptions;
   readonly #links = new Map<NodeId, Link>();
+  /** Links that this side has ended and not reported yet, with the reason. */
+  readonly #leaving = new Map<NodeId, string>();
   readonly #dials = new Map<NodeId, Promise<void>>();
   readonly #servers: Server[] = [];
   readonly #strangers: Strangers;
@@ -103,10 +105,11 @@ export class LightningLinks {
     const standing = this.#links.get(nodeId);
     if (standing === undefined) return;
     this.#links.delete(nodeId);
+    this.#leaving.set(nodeId, reason);
     const closed = standing.link.close();
     // Handlers never run inside a call to the network.
     await Promise.resolve();
-    this.#options.handlers.onPeerDisconnected(nodeId, reason);
+    this.#reportLeft(nodeId);
     await closed;
   }
 
@@ -162,6 +165,7 @@ export class LightningLinks {
       standing.link.abort('the peer made another connection');
       handlers.onPeerDisconnected(nodeId, 'connection_lost: the peer made another connection');
     }
+    this.#reportLeft(nodeId);
     const link = new PeerLink(pipe, codec, {
       maxQueuedBytes: limits.maxQueuedBytes,
       onMessage: (message) => handlers.onMessage(nodeId, message),
@@ -175,6 +179,13 @@ export class LightningLinks {
     const { clock, limits, nodeId: self } = this.#options;
     const crossed = standing.inbound !== inbound && clock.now() - standing.sinceMs < limits.connectTimeoutMs;
     return crossed ? inbound === nodeId < self : inbound;
+  }
+
+  #reportLeft(nodeId: NodeId): void {
+    const reason = this.#leaving.get(nodeId);
+    if (reason === undefined) return;
+    this.#leaving.delete(nodeId);
+    this.#options.handlers.onPeerDisconnected(nodeId, reason);
   }
 
   #onLinkEnd(nodeId: NodeId, link: PeerLink, code: LinkEndCode, detail: string): void {
