@@ -132,3 +132,20 @@ describe('a link that takes the place of another', () => {
     expect(new Set(orders).size).toBeGreaterThan(1);
   });
 });
+
+describe('a peer that takes nothing', () => {
+  it('is hung up on once too much waits for it, which is told after the call that was too much', async () => {
+    const node = await victim({ maxQueuedBytes: 1_000_000 });
+    const peer = await raw(node);
+    await until(() => expect(node.events).toHaveLength(1));
+    let calls = 0;
+    const during: number[] = [];
+    while (node.events.length === 1 && calls < 1_000) {
+      node.network.send(peer.id, [new Uint8Array(60_000)]);
+      during.push(node.events.length);
+      if (++calls % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(reasons(node)[1]).toMatch(/^-outgoing_queue_full/);
+    expect(new Set(during)).toEqual(new Set([1]));
+  });
+});
