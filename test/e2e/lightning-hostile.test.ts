@@ -5,10 +5,11 @@ import { toString } from 'uint8arrays/to-string';
 import { afterEach, describe, expect, it } from 'vitest';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import { fromHostPort } from '../../protocols/gossip/node-address.ts';
-import type { StaticKey } from '../../protocols/noise/handshake.ts';
+import { initiate, type StaticKey } from '../../protocols/noise/handshake.ts';
 import { accept, dial, type SecureSocket } from '../../src/network/lightning/secure-socket.ts';
+import { SessionCipher } from '../../src/network/lightning/session-cipher.ts';
 import type { NetworkLimits } from '../../src/network/limits.ts';
-import { lightning, newKey, nodes, stopAll, type TestNode, until } from './network-node.ts';
+import { bytes, lightning, newKey, nodes, stopAll, type TestNode, until } from './network-node.ts';
 
 const sockets: Socket[] = [];
 const raws: SecureSocket[] = [];
@@ -72,6 +73,52 @@ describe('a stranger', () => {
     const honest = await raw(node);
     await until(() => expect(node.events).toEqual([`+${honest.id} in`]));
     expect(storm.map(isOpen)).toEqual([false, ...storm.slice(1).map(() => true)]);
+  });
+
+  it('is told nothing when its handshake fails, at whatever act', async () => {
+    const node = await victim();
+    const actOne = (secret = newKey()): Uint8Array => initiate(keyOf(secret), fromString(node.id, 'hex'), newKey()).actOne;
+    const spoilt = (at: number, act = actOne()): Uint8Array => act.map((byte, index) => (index === at ? byte ^ 1 : byte));
+    const elsewhere = initiate(keyOf(newKey()), secp256k1.publicKey(newKey()), newKey()).actOne;
+    for (const act of [spoilt(0), spoilt(1), spoilt(40), spoilt(49), elsewhere, new Uint8Array(50), new Uint8Array(5_000).fill(9)]) {
+      const socket = await open(node);
+      const heard: Uint8Array[] = [];
+      socket.on('data', (data: Uint8Array) => heard.push(data));
+      socket.write(act);
+      await until(() => expect(isOpen(socket)).toBe(false));
+      expect(heard).toEqual([]);
+    }
+    // Act three: nothing after act two.
+    for (const actThree of [new Uint8Array(66), new Uint8Array(66).fill(7), new Uint8Array(200)]) {
+      const socket = await open(node);
+      let heard = 0;
+      socket.on('data', (data: Uint8Array) => (heard += data.length));
+      socket.write(actOne());
+      await until(() => expect(heard).toBe(50));
+      socket.write(actThree);
+      await until(() => expect(isOpen(socket)).toBe(false));
+      expect(heard).toBe(50);
+    }
+    expect(node.events).toEqual([]);
+  });
+
+  it('has so long for its handshake, however slowly it goes on', async () => {
+    const node = await victim({ handshakeTimeoutMs: 300 });
+    const socket = await open(node);
+    const { actOne } = initiate(keyOf(newKey()), fromString(node.id, 'hex'), newKey());
+    for (const byte of actOne.subarray(0, 49)) {
+      if (!isOpen(socket)) break;
+      socket.write(Uint8Array.of(byte));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await until(() => expect(isOpen(socket)).toBe(false));
+  });
+
+  it('gets no link as the node itself', async () => {
+    const secret = newKey();
+    const [node] = (await nodes(1, () => lightning({}, secret))) as [TestNode];
+    await ended(await raw(node, secret));
+    expect(node.events).toEqual([]);
   });
 });
 
@@ -147,5 +194,94 @@ describe('a peer that takes nothing', () => {
     }
     expect(reasons(node)[1]).toMatch(/^-outgoing_queue_full/);
     expect(new Set(during)).toEqual(new Set([1]));
+  });
+});
+
+describe('a peer that has a link', () => {
+  /** Sends to a new victim what is made of its ciphertexts; resolves with the messages heard when the link has ended. */
+  async function send(...make: ((peer: Raw) => Uint8Array)[]): Promise<{ heard: Uint8Array[]; reason: string }> {
+    const node = await victim();
+    const peer = await raw(node);
+    for (const data of make.map((one) => one(peer))) peer.pipe.send(data);
+    await until(() => expect(node.events).toHaveLength(2));
+    return { heard: node.messages, reason: reasons(node)[1]! };
+  }
+  const message = (number: number): Uint8Array => bytes(1, number, 2, 3);
+  const sealed = (number: number) => (peer: Raw): Uint8Array => peer.codec.encode([message(number)]);
+  const malformed = /^-malformed_frame/;
+  const spoilt = (at: number) => (peer: Raw): Uint8Array => sealed(2)(peer).map((byte, index) => (index === at ? byte ^ 1 : byte));
+
+  it.each([0, 5, 17, 18, 37])('is cut off for a ciphertext with byte %s changed, and heard until then', async (at) => {
+    expect(await send(sealed(1), spoilt(at), sealed(3))).toEqual({ heard: [message(1)], reason: expect.stringMatching(malformed) as string });
+  });
+
+  it('is cut off for a ciphertext that it sends twice, or leaves out, or has swapped', async () => {
+    let first: Uint8Array;
+    const twice = await send((peer) => (first = sealed(1)(peer)), () => first);
+    const without = await send(sealed(1), (peer) => (sealed(2)(peer), sealed(3)(peer)));
+    const swapped = await send((peer) => ((first = sealed(1)(peer)), sealed(2)(peer)), () => first);
+    for (const { reason } of [twice, without, swapped]) expect(reason).toMatch(malformed);
+    expect([twice, without, swapped].map(({ heard }) => heard.length)).toEqual([1, 1, 0]);
+  });
+
+  it('is cut off for lengths that no message has', async () => {
+    for (const length of [0, 1]) {
+      const node = await victim();
+      const key = keyOf(newKey());
+      const socket = await open(node);
+      socket.pause();
+      const { actOne, readActTwo } = initiate(key, fromString(node.id, 'hex'), newKey());
+      socket.write(actOne);
+      await until(() => expect(socket.readableLength).toBe(50));
+      const { actThree, session } = readActTwo(new Uint8Array(socket.read(50) as Uint8Array));
+      const cipher = new SessionCipher(session.chainingKey, session.sendingKey);
+      const payload = new Uint8Array(length).fill(1);
+      socket.write(Buffer.concat([actThree, cipher.encrypt(bytes(0, length)), cipher.encrypt(payload)]));
+      await until(() => expect(reasons(node)[1]).toMatch(malformed));
+      expect(node.messages).toEqual([]);
+    }
+  });
+
+  it('is cut off for a key that it does not rotate', async () => {
+    const node = await victim();
+    const peer = await raw(node);
+    const many = Array.from({ length: 500 }, (_, number) => message(number & 0xff));
+    peer.send(...many);
+    await until(() => expect(node.messages).toEqual(many));
+    // Nonce 0 of the first key, again.
+    const { codec } = await raw(node);
+    peer.pipe.send(codec.encode([message(1)]));
+    await until(() => expect(node.events.filter((event) => event.startsWith(`-${peer.id} malformed_frame`))).toHaveLength(1));
+    expect(node.messages).toHaveLength(500);
+  });
+
+  it('that stops in the middle of a message leaves nothing behind', async () => {
+    const node = await victim();
+    const peer = await raw(node);
+    peer.pipe.send(sealed(1)(peer).subarray(0, 25));
+    await until(() => expect(node.events).toHaveLength(1));
+    await peer.pipe.close(1_000);
+    await until(() => expect(reasons(node)[1]).toMatch(/^-closed_by_peer/));
+    expect(node.messages).toEqual([]);
+  });
+});
+
+describe('a node that stops', () => {
+  it('waits neither for handshakes that are under way, nor dials, nor peers that take nothing', async () => {
+    const node = await victim({ handshakeTimeoutMs: 600_000, connectTimeoutMs: 600_000 });
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const dialled = node.network.connect(idOf(keyOf(newKey())), `127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    const given = expect(dialled).rejects.toMatchObject({ code: 'peer_unreachable' });
+    const strangers = [await open(node), await open(node)];
+    const peer = await raw(node);
+    await until(() => expect(node.events).toHaveLength(1));
+    node.network.send(peer.id, Array.from({ length: 100 }, () => new Uint8Array(60_000)));
+    await node.network.stop();
+    await given;
+    silent.close();
+    await until(() => expect(strangers.map(isOpen)).toEqual([false, false]));
+    expect(reasons(node)).toEqual(['+in', '-stopped']);
+    await expect(open(node)).rejects.toThrow();
   });
 });
