@@ -114,6 +114,17 @@ describe('a stranger', () => {
     await until(() => expect(isOpen(socket)).toBe(false));
   });
 
+  it('that says no more after its handshake has a link no longer than that', async () => {
+    const node = await victim();
+    const socket = await open(node);
+    socket.pause();
+    const { actOne, readActTwo } = initiate(keyOf(newKey()), fromString(node.id, 'hex'), newKey());
+    socket.write(actOne);
+    await until(() => expect(socket.readableLength).toBe(50));
+    socket.end(readActTwo(new Uint8Array(socket.read(50) as Uint8Array)).actThree);
+    await until(() => expect(reasons(node)).toEqual(['+in', expect.stringMatching(/^-closed_by_peer/)]));
+  });
+
   it('gets no link as the node itself', async () => {
     const secret = newKey();
     const [node] = (await nodes(1, () => lightning({}, secret))) as [TestNode];
