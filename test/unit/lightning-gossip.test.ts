@@ -15,10 +15,13 @@ const channel = scid(100);
 let clock: VirtualClock;
 let gossip: LightningGossip;
 let codec: FrameCodec;
+let answer: Uint8Array[];
+let start: (nodeId: string) => void;
 
 beforeEach(() => {
   clock = new VirtualClock(START * 1_000);
   codec = new FrameCodec();
+  answer = [];
   const pipe: BytePipe = {
     queuedBytes: 0, isFull: false, listen() {}, send: (data) => codec.push(data), pause() {}, resume() {}, close: () => Promise.resolve(), abort() {},
   };
@@ -28,9 +31,14 @@ beforeEach(() => {
     clock,
     limits: defaultNetworkLimits,
     liars: new Liars({ clock, onDistrusted: () => {} }),
-    handlers: { async *onSyncRequest() {} },
+    handlers: {
+      async *onSyncRequest() {
+        yield* answer;
+      },
+    },
   });
-  gossip.start(peer.nodeId, new PeerLink(pipe, new FrameCodec(), { maxQueuedBytes: 1e9, onMessage() {}, onEnd() {} }), undefined);
+  start = (nodeId) => gossip.start(nodeId, new PeerLink(pipe, new FrameCodec(), { maxQueuedBytes: 1e9, onMessage() {}, onEnd() {} }), undefined);
+  start(peer.nodeId);
 });
 
 const ask = (): boolean =>
@@ -38,9 +46,9 @@ const ask = (): boolean =>
 
 /** What the peer is told with the next flush. */
 async function told(): Promise<string[]> {
-  for (let i = 0; i < 2; i++) {
+  for (let i = 0; i < 4; i++) {
     await new Promise((resolve) => setImmediate(resolve));
-    if (i === 0) clock.advance(defaultNetworkLimits.gossipFlushMs);
+    clock.advance(i === 1 ? defaultNetworkLimits.gossipFlushMs : 1);
   }
   const types: string[] = [];
   for (let bytes = codec.next(); bytes !== undefined; bytes = codec.next()) types.push(decodeMessage(bytes).type);
@@ -79,4 +87,26 @@ describe('what a peer is told of others (BOLT 7)', () => {
     gossip.publish(update(channel, self, bob), self.nodeId);
     expect(await told()).toEqual(['channel_announcement', 'channel_update', 'node_announcement']);
   });
+});
+
+it('answers many peers in turns, between which there is time for all else', async () => {
+  answer = Array<Uint8Array>(1_000).fill(nodeAnnouncement(alice));
+  const query = encodeMessage({ type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds: [channel] });
+  const peers = Array.from({ length: 20 }, (_, i) => keysOf(20 + i).nodeId);
+  for (const nodeId of peers) {
+    start(nodeId);
+    gossip.take(nodeId, query);
+  }
+  const perTurn: number[] = [];
+  let left = peers.length * 1_000 * nodeAnnouncement(alice).length;
+  while (left > 0 && perTurn.length < 10_000) {
+    await new Promise((resolve) => setImmediate(resolve));
+    let told = 0;
+    for (let bytes = codec.next(); bytes !== undefined; bytes = codec.next()) told += bytes.length;
+    perTurn.push(told);
+    left -= told;
+    clock.advance(1);
+  }
+  expect(left).toBe(0);
+  expect(Math.max(...perTurn)).toBeLessThan(33 * 1024);
 });

@@ -68,6 +68,7 @@ beforeEach(() => {
     limits: defaultNetworkLimits,
     chainHash: CHAIN_HASH,
     isHeard: () => true,
+    turn: () => Promise.resolve(),
     answer: async function* (request) {
       yield* answers(request);
     },

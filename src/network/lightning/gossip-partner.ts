@@ -16,6 +16,8 @@ export interface GossipPartnerOptions {
   readonly chainHash: Uint8Array;
   /** Whether anything that the peer tells is believed. */
   readonly isHeard: () => boolean;
+  /** Of the partners one after another sends its next batch; resolves when it is this one's turn. */
+  readonly turn: () => Promise<void>;
   /** As `NetworkHandlers.onSyncRequest`. */
   readonly answer: (request: Uint8Array) => AsyncIterable<Uint8Array>;
 }
@@ -142,6 +144,7 @@ export class GossipPartner {
     let bytes = 0;
     // Short answers, too, wait until the peer has taken what came before them.
     await this.#room();
+    await this.#options.turn();
     for await (const message of messages) {
       if (this.#isGone) return;
       batch.push(message);
@@ -152,6 +155,7 @@ export class GossipPartner {
       bytes = 0;
       await this.#pause();
       await this.#room();
+      await this.#options.turn();
     }
     link.send(batch);
   }

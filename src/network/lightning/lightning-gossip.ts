@@ -8,6 +8,7 @@ import type { NetworkLimits } from '../limits.ts';
 import type { NetworkHandlers, NodeId } from '../network.ts';
 import type { PeerLink } from '../peer-link.ts';
 import { GossipPartner } from './gossip-partner.ts';
+import { Turns } from './turns.ts';
 
 export interface LightningGossipOptions {
   readonly self: NodeId;
@@ -32,10 +33,12 @@ export class LightningGossip {
   readonly #options: LightningGossipOptions;
   readonly #partners = new Map<NodeId, GossipPartner>();
   readonly #waiting = new BoundedMap<bigint, Waiting>(MAX_UNUPDATED);
+  readonly #turns: Turns;
   #cancelFlush: (() => void) | undefined;
 
   constructor(options: LightningGossipOptions) {
     this.#options = options;
+    this.#turns = new Turns(options.clock);
   }
 
   /** Both `init`s are exchanged over the link. `sinceSeconds`: from when on the peer is to tell what it hears, if it is to. */
@@ -47,6 +50,7 @@ export class LightningGossip {
       limits,
       chainHash,
       isHeard: () => !liars.isDistrusted(nodeId),
+      turn: () => this.#turns.next(),
       answer: (request) => handlers.onSyncRequest(nodeId, request),
     });
     this.#partners.set(nodeId, partner);
