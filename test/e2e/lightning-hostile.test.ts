@@ -2,14 +2,17 @@ import { once, setMaxListeners } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { fromString } from 'uint8arrays/from-string';
 import { toString } from 'uint8arrays/to-string';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 import { fromHostPort } from '../../protocols/gossip/node-address.ts';
 import { initiate, type StaticKey } from '../../protocols/noise/handshake.ts';
+import { encodeMessage } from '../../protocols/wire/messages.ts';
+import { NetworkError } from '../../src/network/errors.ts';
 import { accept, dial, type SecureSocket } from '../../src/network/lightning/secure-socket.ts';
 import { SessionCipher } from '../../src/network/lightning/session-cipher.ts';
 import type { NetworkLimits } from '../../src/network/limits.ts';
-import { bytes, lightning, newKey, nodes, stopAll, type TestNode, until } from './network-node.ts';
+import { bytes, chainHash, lightning, newKey, nodes, stopAll, type TestNode, until } from './network-node.ts';
 
 const sockets: Socket[] = [];
 const raws: SecureSocket[] = [];
@@ -274,6 +277,39 @@ describe('a peer that has a link', () => {
     await peer.pipe.close(1_000);
     await until(() => expect(reasons(node)[1]).toMatch(/^-closed_by_peer/));
     expect(node.messages).toEqual([]);
+  });
+});
+
+describe('gossip of a peer', () => {
+  it('cannot upset a node with any bytes at all, whatever it is being asked', async () => {
+    const node = await victim({ maxInboundPerSecond: 1_000, syncIdleTimeoutMs: 20, gossipFlushMs: 5 });
+    node.handlers.onSyncRequest = async function* (_, request) {
+      if (request.length % 2 === 0) throw new Error(`no query: ${String.fromCharCode(0, 9, 233)}`);
+      yield request;
+    };
+    const types = [256, 257, 258, 261, 262, 263, 264, 265].map((type) => bytes(type >> 8, type & 0xff));
+    const message = fc.tuple(fc.constantFrom(...types), fc.uint8Array({ maxLength: 300 })).map(([type, rest]) => Uint8Array.from([...type, ...rest]));
+    const query = encodeMessage({ type: 'query_short_channel_ids', chainHash, shortChannelIds: [1n] });
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { maxLength: 20 }), fc.boolean(), async (messages, isAsked) => {
+        const peer = await raw(node);
+        await until(() => expect(node.events.at(-1)).toBe(`+${peer.id} in`));
+        node.network.startGossip(peer.id, 1);
+        const asked = (async () => {
+          for await (const answer of node.network.requestSync(peer.id, query)) if (answer.length > 100) return;
+        })().catch((error: unknown) => expect(error).toBeInstanceOf(NetworkError));
+        if (isAsked) await new Promise((resolve) => setImmediate(resolve));
+        peer.send(...messages);
+        peer.pipe.send(peer.codec.encode([bytes(3, 1)]));
+        await until(() => expect(node.messages.at(-1)).toEqual(bytes(3, 1)));
+        node.messages.length = 0;
+        await asked;
+        await peer.pipe.close(100).catch(() => {});
+        peer.pipe.abort();
+        await until(() => expect(node.events.at(-1)).toMatch(`-${peer.id}`));
+      }),
+      { numRuns: 40 },
+    );
   });
 });
 
