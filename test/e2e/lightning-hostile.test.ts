@@ -1,69 +1,18 @@
-import { once, setMaxListeners } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { fromString } from 'uint8arrays/from-string';
-import { toString } from 'uint8arrays/to-string';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import fc from 'fast-check';
+import { fromString } from 'uint8arrays/from-string';
 import { afterEach, describe, expect, it } from 'vitest';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
-import { fromHostPort } from '../../protocols/gossip/node-address.ts';
 import { initiate, type StaticKey } from '../../protocols/noise/handshake.ts';
 import { encodeMessage } from '../../protocols/wire/messages.ts';
 import { NetworkError } from '../../src/network/errors.ts';
-import { accept, dial, type SecureSocket } from '../../src/network/lightning/secure-socket.ts';
+import { accept } from '../../src/network/lightning/secure-socket.ts';
 import { SessionCipher } from '../../src/network/lightning/session-cipher.ts';
-import type { NetworkLimits } from '../../src/network/limits.ts';
-import { bytes, chainHash, lightning, newKey, nodes, stopAll, type TestNode, until } from './network-node.ts';
+import { endAll, ended, idOf, isOpen, keyOf, open, raw, raws, reasons, signal, victim, type Raw } from './lightning-raw.ts';
+import { bytes, chainHash, lightning, newKey, nodes, type TestNode, until } from './network-node.ts';
 
-const sockets: Socket[] = [];
-const raws: SecureSocket[] = [];
-
-const victim = async (limits: Partial<NetworkLimits> = {}): Promise<TestNode> => (await nodes(1, () => lightning({ limits })))[0]!;
-
-const { signal } = new AbortController();
-setMaxListeners(0, signal);
-const keyOf = (secret: Uint8Array): StaticKey => ({ publicKey: secp256k1.publicKey(secret), ecdh: (other) => secp256k1.ecdh(other, secret) });
-const idOf = ({ publicKey }: StaticKey): string => toString(publicKey, 'hex');
-
-/** A TCP connection to the victim, from any of this machine's addresses, that says what it likes. */
-async function open(target: TestNode, localAddress = '127.0.0.1'): Promise<Socket> {
-  const { host, port } = fromHostPort(target.address)!;
-  const socket = connect({ host, port, localAddress });
-  socket.on('error', () => {});
-  socket.resume();
-  sockets.push(socket);
-  await once(socket, 'connect');
-  return socket;
-}
-
-const isOpen = (socket: Socket): boolean => !socket.closed && !socket.readableEnded;
-
-interface Raw extends SecureSocket {
-  readonly id: string;
-  send(...messages: Uint8Array[]): void;
-}
-
-/** A peer that has made the handshake and then does as it pleases. */
-async function raw(target: TestNode, secret = newKey()): Promise<Raw> {
-  const key = keyOf(secret);
-  const secure = await dial(target.id, fromString(target.id, 'hex'), fromHostPort(target.address)!, { key, signal });
-  raws.push(secure);
-  return { ...secure, id: idOf(key), send: (...messages) => secure.pipe.send(secure.codec.encode(messages)) };
-}
-
-/** Resolves when the victim has ended the connection. */
-function ended({ pipe }: Raw): Promise<void> {
-  return new Promise((resolve) => {
-    pipe.listen({ onData: () => {}, onDrain: () => {}, onRemoteClose: () => pipe.abort(), onEnd: () => resolve() });
-  });
-}
-
-const reasons = (node: TestNode): string[] => node.events.map((event) => event.replace(/[0-9a-f]{66} /, ''));
-
-afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.destroy();
-  for (const { pipe } of raws.splice(0)) pipe.abort();
-  await stopAll();
-});
+afterEach(endAll);
 
 describe('a stranger', () => {
   it('that holds all places for handshakes gives way to one from another host, not to more of its own', async () => {

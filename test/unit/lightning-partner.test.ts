@@ -130,6 +130,18 @@ describe('a peer that takes nothing', () => {
   });
 });
 
+it('a query that cannot be answered gets a warning, however much there is to say, and the next one its answer', async () => {
+  answers = () => {
+    throw new Error('é'.repeat(70_000));
+  };
+  partner.take(channelQuery);
+  await pass();
+  answers = () => [update(scid(1), alice, bob)];
+  partner.take(channelQuery);
+  await pass();
+  expect(sent()).toMatchObject([{ type: 'warning', data: new Uint8Array(1_000).fill(63) }, { type: 'channel_update' }]);
+});
+
 describe('a filter', () => {
   const types = (): string[] => sent().map(({ type }) => type);
 

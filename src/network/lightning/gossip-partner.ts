@@ -28,6 +28,7 @@ const HIGH_WATER_BYTES = 256 * 1024;
 const ROOM_INTERVAL_MS = 20;
 /** Queries of a peer that wait for their answers; BOLT 7 lets it send one at a time, and a filter whenever it likes. */
 const MAX_REQUESTS = 4;
+const MAX_WARNING_BYTES = 1_000;
 
 const types = MESSAGE_TYPE_NUMBERS;
 const replies = new Set<number>([types.reply_channel_range, types.reply_short_channel_ids_end]);
@@ -129,7 +130,7 @@ export class GossipPartner {
       try {
         await this.#send(messages);
       } catch (error) {
-        const data = fromString(messageOf(error).replace(/[^\x20-\x7e]/g, '?'), 'ascii');
+        const data = fromString(messageOf(error).replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_WARNING_BYTES), 'ascii');
         // BOLT 1: a warning about what could not be answered, which ends nothing.
         this.#options.link.send([encodeMessage({ type: 'warning', channelId: new Uint8Array(32), data })]);
       } finally {
