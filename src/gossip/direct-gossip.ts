@@ -15,6 +15,7 @@ export interface DirectGossipOptions {
 interface Queue {
   length: number;
   last: Promise<void>;
+  isForgotten: boolean;
 }
 
 /**
@@ -33,7 +34,7 @@ export class DirectGossip {
   /** Has a message judged in its turn. False, with nothing done about it, where the peer says too much. */
   hear(message: Uint8Array, peer: NodeId): boolean {
     const { limits, mayForward } = this.#options;
-    const queue = this.#queues.get(peer) ?? { length: 0, last: Promise.resolve() };
+    const queue = this.#queues.get(peer) ?? { length: 0, last: Promise.resolve(), isForgotten: false };
     if (message.length > limits.maxMessageBytes || queue.length >= limits.maxDirectPerPeer || !mayForward(peer)) return false;
     this.#queues.set(peer, queue);
     queue.length++;
@@ -41,8 +42,14 @@ export class DirectGossip {
     return true;
   }
 
+  /** The peer has turned out to lie: what it has said and is not judged yet is not heard. */
+  forget(peer: NodeId): void {
+    const queue = this.#queues.get(peer);
+    if (queue !== undefined) queue.isForgotten = true;
+  }
+
   async #judge(message: Uint8Array, peer: NodeId, queue: Queue): Promise<void> {
-    const verdict = await this.#options.judge(message, peer);
+    const verdict = queue.isForgotten ? 'ignore' : await this.#options.judge(message, peer);
     if (--queue.length === 0) this.#queues.delete(peer);
     // Of what it brings, gossipsub passes on and counts by itself.
     if (verdict === 'accept') this.#options.onTrue(message, peer);

@@ -18,6 +18,7 @@ export class ExpectedAnswers {
   readonly #left = new Set<string>();
   /** Ends of the channels asked about, as they are known here or as the peer announces them. */
   readonly #nodes = new Set<NodeId>();
+  readonly #toldNodes = new Set<NodeId>();
   #strangers = 0;
 
   constructor(shortChannelIds: readonly bigint[], graph: ChannelGraph) {
@@ -49,10 +50,17 @@ export class ExpectedAnswers {
       case 'channel_update':
         this.#take(`${message.shortChannelId}/${updateDirection(message)}`, message.type);
         return true;
-      case 'node_announcement':
-        if (this.#nodes.has(toString(message.nodeId, 'hex'))) return true;
+      case 'node_announcement': {
+        const nodeId = toString(message.nodeId, 'hex');
+        // BOLT 7 only advises against telling one twice; on a link that others use too it is no answer, but what the peer hears meanwhile.
+        if (this.#toldNodes.has(nodeId)) return false;
+        if (this.#nodes.has(nodeId)) {
+          this.#toldNodes.add(nodeId);
+          return true;
+        }
         if (++this.#strangers > MAX_STRANGERS) throw badReply('the peer announces nodes that it was not asked about');
         return false;
+      }
       default:
         return true;
     }

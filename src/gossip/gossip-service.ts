@@ -126,6 +126,11 @@ export class GossipService {
     return this.#direct.hear(message, from);
   }
 
+  /** For `NetworkHandlers.onGossipDistrusted`: nothing more of what a peer has sent over its link is heard. */
+  peerDistrusted(peer: NodeId): void {
+    this.#direct.forget(peer);
+  }
+
   /** For `NetworkHandlers.onSyncRequest`. Throws `GossipSyncError` for a bad request. */
   async *onSyncRequest(from: NodeId, request: Uint8Array): AsyncIterable<Uint8Array> {
     yield* this.#responder.answer(from, request);

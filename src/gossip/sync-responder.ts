@@ -53,14 +53,14 @@ export class SyncResponder {
     this.#charge(from, this.#cost(query) - 1);
     if (query.type === 'query_channel_range') yield* this.#channelRange(query);
     else if (query.type === 'query_short_channel_ids') yield* this.#channels(query);
-    else yield* this.#asNewAs(query);
+    else yield* this.#asNewAs(from, query);
   }
 
   #charge(peer: NodeId, tokens: number): void {
     if (!this.#perPeer.take(peer, tokens)) throw new GossipSyncError('sync_rate', `more queries than allowed from ${peer}`);
   }
 
-  /** In tokens, at least one and never more than a peer can have. For a range and a filter, whatever they hold, all channels are looked through. */
+  /** In tokens, at least one and never more than a peer can have. For a range and a filter, whatever they hold, all channels are looked through; what a filter has told is counted by itself. */
   #cost(query: Query): number {
     const cost = query.type === 'query_short_channel_ids'
       ? Math.ceil(query.shortChannelIds.length / CHANNELS_PER_TOKEN)
@@ -121,15 +121,20 @@ export class SyncResponder {
   }
 
   /** BOLT 7, "The `gossip_timestamp_filter` Message": of each channel that has an update as new as that, the announcement first. */
-  *#asNewAs({ chainHash, firstTimestamp, timestampRange }: MessageOf<'gossip_timestamp_filter'>): Generator<Uint8Array, void> {
+  *#asNewAs(from: NodeId, query: MessageOf<'gossip_timestamp_filter'>): Generator<Uint8Array, void> {
+    const { chainHash, firstTimestamp, timestampRange } = query;
     if (!equals(chainHash, this.#chainHash)) return;
     const store = this.#store;
     const isMeant = (timestamp: number): boolean => timestamp >= firstTimestamp && timestamp < firstTimestamp + timestampRange;
     const nodes = new Set<NodeId>();
+    let told = 0;
+    let mostTokens = this.#mostTokens - this.#cost(query);
     for (const [scid, { spentHeight }] of store.channels()) {
       const channel = store.graph.channel(scid);
       const directions = ([0, 1] satisfies Direction[]).filter((direction) => isMeant(store.graph.timestamp(scid, direction)));
       if (channel === undefined || spentHeight !== undefined || directions.length === 0) continue;
+      // What is told has its price beside the looking through: how much that is shows only now.
+      if (++told % CHANNELS_PER_TOKEN === 0 && mostTokens-- > 0) this.#charge(from, 1);
       yield* present(store.announcement(scid));
       for (const direction of directions) yield* present(store.update(scid, direction));
       for (const nodeId of [channel.nodeId1, channel.nodeId2]) if (isMeant(store.nodeTimestamp(nodeId) ?? 0)) nodes.add(nodeId);

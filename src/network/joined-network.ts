@@ -52,15 +52,11 @@ class JoinedNetwork implements Network {
 
   async connect(nodeId: NodeId, address?: string): Promise<void> {
     if (this.#linked.has(nodeId)) return;
-    if (address !== undefined) return (address.startsWith('/') ? this.#mesh : this.#lightning).connect(nodeId, address);
     try {
-      await this.#mesh.connect(nodeId);
+      await this.#dial(nodeId, address);
     } catch (error) {
-      try {
-        await this.#lightning.connect(nodeId);
-      } catch (other) {
-        throw other instanceof NetworkError && other.code === 'peer_unknown_address' ? error : other;
-      }
+      // It may have come by itself meanwhile, over the other one.
+      if (!this.#linked.has(nodeId)) throw error;
     }
   }
 
@@ -81,14 +77,28 @@ class JoinedNetwork implements Network {
   }
 
   distrustGossip(nodeId: NodeId): void {
-    // Who has no link to us can have told it over the mesh only.
-    (this.#linked.get(nodeId) ?? this.#mesh).distrustGossip(nodeId);
+    // Who has no link any more may have told it over either.
+    const network = this.#linked.get(nodeId);
+    for (const one of network === undefined ? [this.#mesh, this.#lightning] : [network]) one.distrustGossip(nodeId);
   }
 
   async *requestSync(nodeId: NodeId, request: Uint8Array, isAnswer?: (message: Uint8Array) => boolean): AsyncIterable<Uint8Array> {
     const network = this.#linked.get(nodeId);
     if (network === undefined) throw new NetworkError('not_connected', `no link to ${nodeId}`, { nodeId });
     yield* network.requestSync(nodeId, request, isAnswer);
+  }
+
+  async #dial(nodeId: NodeId, address: string | undefined): Promise<void> {
+    if (address !== undefined) return (address.startsWith('/') ? this.#mesh : this.#lightning).connect(nodeId, address);
+    try {
+      await this.#mesh.connect(nodeId);
+    } catch (error) {
+      try {
+        await this.#lightning.connect(nodeId);
+      } catch (other) {
+        throw other instanceof NetworkError && other.code === 'peer_unknown_address' ? error : other;
+      }
+    }
   }
 
   /** Of a peer's links the node hears of one. */

@@ -86,13 +86,13 @@ export class PeerLink {
     try {
       frames = this.#codec.encode(messages);
     } catch (error) {
-      this.#fail('bad_outgoing_message', error);
+      this.#failSending('bad_outgoing_message', messageOf(error));
       return;
     }
     this.#outgoing.push(frames);
     this.#outgoingBytes += frames.length;
     if (this.queuedBytes > this.#maxQueuedBytes) {
-      this.#fail('outgoing_queue_full', new Error(`${this.queuedBytes} bytes wait, the limit is ${this.#maxQueuedBytes}`));
+      this.#failSending('outgoing_queue_full', `${this.queuedBytes} bytes wait, the limit is ${this.#maxQueuedBytes}`);
     } else if (!this.#flushScheduled) {
       this.#flushScheduled = true;
       queueMicrotask(() => {
@@ -191,6 +191,12 @@ export class PeerLink {
     if (this.#ended || this.#peerEnded !== undefined) return;
     this.#peerEnded = { code, detail };
     if (!this.#waiting) this.#handOn();
+  }
+
+  /** Handlers never run inside a call to the network: the end is told after it. */
+  #failSending(code: LinkEndCode, detail: string): void {
+    this.abort(`${code}: ${detail}`);
+    queueMicrotask(() => this.onEnd(code, detail));
   }
 
   #fail(code: LinkEndCode, error: unknown): void {

@@ -368,6 +368,7 @@ export class Node {
 
   /** BOLT 7 lets a node close the connection to a peer that tells forgeries; one with a channel is kept for what is in it. */
   #keepsLiar(nodeId: NodeId): boolean {
+    this.gossip.peerDistrusted(nodeId);
     const isKept = [...this.channels.all()].some(({ data }) => hexOf(data.remoteNodeId) === nodeId);
     if (!isKept) this.options.logger.warn({ nodeId }, 'hanging up on a peer whose gossip is false');
     return isKept;

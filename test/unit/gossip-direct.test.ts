@@ -60,4 +60,17 @@ describe('what a peer sends to us alone', () => {
     await settled();
     expect(node.distrusted).toEqual(['p']);
   });
+
+  it('is not heard any more once the peer has turned out to lie, and is when it is let in again', async () => {
+    const node = await setUp();
+    const before = node.outcomes.length;
+    for (const n of [1, 2, 3]) expect(node.service.onDirectGossip(fresh(n), 'p')).toBe(true);
+    node.service.onDirectGossip(fresh(4), 'q');
+    node.service.peerDistrusted('p');
+    await settled();
+    expect(node.outcomes.slice(before).map(({ verdict }) => verdict)).toEqual(['accept']);
+    expect(node.service.onDirectGossip(fresh(5), 'p')).toBe(true);
+    await settled();
+    expect(node.outcomes).toHaveLength(before + 2);
+  });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeGossip, isGossip } from '../../protocols/gossip/gossip-message.ts';
 import { encodeMessage, type Message } from '../../protocols/wire/messages.ts';
-import { announcement, CHAIN_HASH, keysOf, scid, START } from '../harness/graph-gossip.ts';
+import { announcement, CHAIN_HASH, keysOf, scid, START, update } from '../harness/graph-gossip.ts';
 import { answers, end, setUp } from './gossip-sync-kit.ts';
 
 const [alice, bob] = [1, 2].map(keysOf) as [Keys, Keys];
@@ -121,6 +121,30 @@ describe('the price of an answer', () => {
     await answers(veteran.service, about(3_500));
     await answers(veteran.service, about(1));
     await expect(answers(veteran.service, about(1))).rejects.toMatchObject({ code: 'sync_rate' });
+  });
+
+  it('of a filter grows with the channels that are told', async () => {
+    const { veteran } = await setUp(0, { perSyncPeer: { burst: 4, perSecond: 1 } });
+    const [told, newest] = [decodeGossip(announcement(scid(1), alice, bob)), decodeGossip(update(scid(1), alice, bob))];
+    if (!isGossip(told, 'channel_announcement') || !isGossip(newest, 'channel_update')) return expect.fail('they are what they are');
+    const facts = { capacitySat: 1n, fundingTxid: '00', addedAt: START, spentHeight: undefined };
+    const learn = (first: number, end: number): void => {
+      for (let i = first; i < end; i++) {
+        const shortChannelId = scid(100, 1 + i);
+        veteran.service.store.addChannel({ ...told, message: { ...told.message, shortChannelId } }, facts);
+        veteran.service.store.addUpdate({ ...newest, message: { ...newest.message, shortChannelId } });
+      }
+    };
+    learn(0, 1_600);
+    const filter = (firstTimestamp: number) => ({ type: 'gossip_timestamp_filter', chainHash: CHAIN_HASH, firstTimestamp, timestampRange: 1 } as const);
+    for (let i = 0; i < 4; i++) expect(await answers(veteran.service, filter(START + 1))).toEqual([]);
+    veteran.clock.advance(4_000);
+    expect(await answers(veteran.service, filter(START))).toHaveLength(3_200);
+    await expect(answers(veteran.service, filter(START + 1))).rejects.toMatchObject({ code: 'sync_rate' });
+    // Nobody can have more than that, and is told all the same.
+    veteran.clock.advance(4_000);
+    learn(1_600, 2_600);
+    expect(await answers(veteran.service, filter(START))).toHaveLength(5_200);
   });
 
   it('is never more than a peer can have', async () => {

@@ -17,10 +17,12 @@ export class GossipOutbox {
   /** Takes messages in, if the peer wants what is as new as that. BOLT 7: none does that has not sent a filter. */
   add(messages: readonly Gossip[], timestamp: number): void {
     if (this.#filter === undefined || timestamp < this.#filter.first || timestamp >= this.#filter.end) return;
+    // All or none: BOLT 7 forbids to tell an announcement without an update.
+    if (this.#waiting.size + messages.length > MAX_WAITING) return;
     for (const gossip of messages) {
       const subject = subjectOf(gossip);
       this.#waiting.delete(subject);
-      if (this.#waiting.size < MAX_WAITING) this.#waiting.set(subject, gossip.raw);
+      this.#waiting.set(subject, gossip.raw);
     }
   }
 

@@ -1,3 +1,4 @@
+import { equals } from 'uint8arrays/equals';
 import { fromString } from 'uint8arrays/from-string';
 import type { Gossip } from '../../../protocols/gossip/gossip-message.ts';
 import { encodeMessage, MESSAGE_TYPE_NUMBERS } from '../../../protocols/wire/messages.ts';
@@ -12,8 +13,11 @@ export interface GossipPartnerOptions {
   readonly link: PeerLink;
   readonly clock: Clock;
   readonly limits: NetworkLimits;
+  readonly chainHash: Uint8Array;
   /** Whether anything that the peer tells is believed. */
   readonly isHeard: () => boolean;
+  /** Of the partners one after another sends its next batch; resolves when it is this one's turn. */
+  readonly turn: () => Promise<void>;
   /** As `NetworkHandlers.onSyncRequest`. */
   readonly answer: (request: Uint8Array) => AsyncIterable<Uint8Array>;
 }
@@ -24,6 +28,7 @@ const HIGH_WATER_BYTES = 256 * 1024;
 const ROOM_INTERVAL_MS = 20;
 /** Queries of a peer that wait for their answers; BOLT 7 lets it send one at a time, and a filter whenever it likes. */
 const MAX_REQUESTS = 4;
+const MAX_WARNING_BYTES = 1_000;
 
 const types = MESSAGE_TYPE_NUMBERS;
 const replies = new Set<number>([types.reply_channel_range, types.reply_short_channel_ids_end]);
@@ -33,11 +38,13 @@ const requests = new Set<number>([types.query_channel_range, types.query_short_c
 export class GossipPartner {
   readonly #options: GossipPartnerOptions;
   readonly #outbox = new GossipOutbox();
+  /** The last one: its answers may still come when nobody waits for them any more. */
   #question: GossipQuestion | undefined;
   /** The end of the question before: BOLT 7 has a node ask one at a time. */
   #asked: Promise<void> = Promise.resolve();
   #sent: Promise<void> = Promise.resolve();
   #requests = 0;
+  #isFlushing = false;
   #isGone = false;
 
   constructor(options: GossipPartnerOptions) {
@@ -45,15 +52,21 @@ export class GossipPartner {
   }
 
   /** Takes a message in; false if it is for the channels, or gossip that nobody has asked for and that is to be judged. */
-  take(message: Uint8Array): boolean | Promise<void> {
+  take(message: Uint8Array): boolean {
     const type = typeOf(message);
-    if (this.#question?.expects(message) === true) return this.#question.push(message) ?? true;
+    if (this.#question?.expects(message) === true) {
+      this.#question.push(message);
+      return true;
+    }
     if (isBroadcast(message)) return !this.#options.isHeard();
     if (requests.has(type)) this.#answer(message);
     return requests.has(type) || replies.has(type);
   }
 
-  /** Asks, once the question before is answered, and yields the answers. @throws NetworkError `stream_failed` */
+  /**
+   * Asks, once whoever asked before is done, and yields the answers.
+   * @throws NetworkError `stream_failed`, also while the peer owes answers to a query that was given up
+   */
   async *ask(query: Uint8Array, isAnswer: (message: Uint8Array) => boolean = () => true): AsyncGenerator<Uint8Array, void> {
     const { clock, limits, link } = this.#options;
     const before = this.#asked;
@@ -62,19 +75,21 @@ export class GossipPartner {
     try {
       await before;
       if (this.#isGone) throw new NetworkError('stream_failed', 'sync failed: the link ended');
+      // BOLT 7: MUST NOT ask before; what still comes would be taken for the answer, too.
+      if (this.#question?.isAnswered === false) throw new NetworkError('stream_failed', 'sync failed: the peer owes answers to the query before');
       const question = (this.#question = new GossipQuestion(query, isAnswer, clock, limits));
       link.send([query]);
       yield* question.answers();
     } finally {
-      this.#question = undefined;
       resolve();
     }
   }
 
   /** Asks to be told what is as new as that (BOLT 7, "The `gossip_timestamp_filter` Message"). */
-  follow(chainHash: Uint8Array, sinceSeconds: number): void {
+  follow(sinceSeconds: number): void {
+    const { link, chainHash } = this.#options;
     const firstTimestamp = sinceSeconds;
-    this.#options.link.send([encodeMessage({ type: 'gossip_timestamp_filter', chainHash, firstTimestamp, timestampRange: 0xffff_ffff - firstTimestamp })]);
+    link.send([encodeMessage({ type: 'gossip_timestamp_filter', chainHash, firstTimestamp, timestampRange: 0xffff_ffff - firstTimestamp })]);
   }
 
   /** Tells it of messages with the next flush, if it wants what is as new as that. */
@@ -87,9 +102,12 @@ export class GossipPartner {
     this.#options.link.send(messages.map(({ raw }) => raw));
   }
 
+  /** Tells what waits, unless the peer has not taken yet what it was told the last time. */
   flush(): void {
-    const messages = this.#outbox.take();
-    if (messages.length > 0) this.#sendAll(messages);
+    const messages = this.#isFlushing ? [] : this.#outbox.take();
+    if (messages.length === 0) return;
+    this.#isFlushing = true;
+    this.#sendAll(messages, () => (this.#isFlushing = false));
   }
 
   /** The link has ended. */
@@ -99,20 +117,20 @@ export class GossipPartner {
   }
 
   #answer(message: Uint8Array): void {
-    if (this.#requests >= MAX_REQUESTS) return;
     const filter = read(message);
-    if (filter?.type === 'gossip_timestamp_filter') this.#outbox.setFilter(filter);
+    if (filter?.type === 'gossip_timestamp_filter' && equals(filter.chainHash, this.#options.chainHash)) this.#outbox.setFilter(filter);
+    if (this.#requests >= MAX_REQUESTS) return;
     this.#requests += 1;
     this.#sendAll(this.#options.answer(message), () => (this.#requests -= 1));
   }
 
   /** Sends one after another, no faster than the peer takes it. */
-  #sendAll(messages: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, done = (): unknown => undefined): void {
+  #sendAll(messages: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, done: () => unknown): void {
     this.#sent = this.#sent.then(async () => {
       try {
         await this.#send(messages);
       } catch (error) {
-        const data = fromString(messageOf(error).replace(/[^\x20-\x7e]/g, '?'), 'ascii');
+        const data = fromString(messageOf(error).replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_WARNING_BYTES), 'ascii');
         // BOLT 1: a warning about what could not be answered, which ends nothing.
         this.#options.link.send([encodeMessage({ type: 'warning', channelId: new Uint8Array(32), data })]);
       } finally {
@@ -125,6 +143,9 @@ export class GossipPartner {
     const { link } = this.#options;
     let batch: Uint8Array[] = [];
     let bytes = 0;
+    // Short answers, too, wait until the peer has taken what came before them.
+    await this.#room();
+    await this.#options.turn();
     for await (const message of messages) {
       if (this.#isGone) return;
       batch.push(message);
@@ -133,14 +154,18 @@ export class GossipPartner {
       link.send(batch);
       batch = [];
       bytes = 0;
+      await this.#pause();
       await this.#room();
+      await this.#options.turn();
     }
     link.send(batch);
   }
 
   async #room(): Promise<void> {
-    const { link, clock } = this.#options;
-    do await new Promise<void>((resolve) => clock.setTimer(ROOM_INTERVAL_MS, resolve));
-    while (!this.#isGone && link.queuedBytes > HIGH_WATER_BYTES);
+    while (!this.#isGone && this.#options.link.queuedBytes > HIGH_WATER_BYTES) await this.#pause();
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.setTimer(ROOM_INTERVAL_MS, resolve));
   }
 }

@@ -3,8 +3,11 @@ import type { Clock } from '../../runtime/clock.ts';
 import { NetworkError } from '../errors.ts';
 import type { NetworkLimits } from '../limits.ts';
 
-/** Answers that may wait before the peer is slowed down. */
-const HIGH_WATER_BYTES = 256 * 1024;
+/**
+ * Answers that may wait to be worked through, several times what an honest one has: the peer is not slowed down meanwhile, since the
+ * messages of channels come by the same link.
+ */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 export const typeOf = (message: Uint8Array): number => ((message[0] ?? 0) << 8) | (message[1] ?? 0);
 
@@ -23,10 +26,12 @@ export class GossipQuestion {
   readonly #answers: Uint8Array[] = [];
   #waitingBytes = 0;
   #bytes = 0;
+  /** The last answer has come. */
   #isAnswered = false;
+  /** Nobody reads the answers any more; they are still owed. */
+  #isLeft = false;
   #failure: NetworkError | undefined;
   #wake = (): void => {};
-  #takeOn = (): void => {};
 
   /** @throws WireError for what is no message */
   constructor(query: Uint8Array, isAnswer: (message: Uint8Array) => boolean, clock: Clock, limits: NetworkLimits) {
@@ -36,30 +41,34 @@ export class GossipQuestion {
     this.#isAnswer = isAnswer;
   }
 
+  /** The peer owes no answer to it any more. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
   /** Whether a message that came over the link belongs to the answers: others speak of what they hear at the same time. */
   expects(message: Uint8Array): boolean {
+    if (this.#isAnswered) return false;
     const type = typeOf(message);
     if (this.#asked.type === 'query_channel_range') return type === reply_channel_range;
     return type === reply_short_channel_ids_end || (isBroadcast(message) && this.#isAnswer(message));
   }
 
-  /** Takes an answer in; a promise where the peer is to wait until others are worked through. */
-  push(message: Uint8Array): void | Promise<void> {
-    if (this.#isAnswered) return;
+  /** Takes an answer in, which is dropped when nobody waits for it any more. */
+  push(message: Uint8Array): void {
+    this.#isAnswered = isLast(message);
+    if (this.#isLeft || this.#failure !== undefined) return;
     this.#answers.push(message);
     this.#waitingBytes += message.length;
     this.#bytes += message.length;
     if (this.#bytes > this.#limits.maxSyncBytes) this.fail(`more than ${this.#limits.maxSyncBytes} bytes of answers`);
-    this.#isAnswered = isLast(message);
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.fail(`more than ${MAX_WAITING_BYTES} bytes of answers wait`);
     this.#wake();
-    if (this.#waitingBytes <= HIGH_WATER_BYTES || this.#isAnswered) return;
-    return new Promise((resolve) => (this.#takeOn = resolve));
   }
 
   fail(reason: string): void {
     this.#failure ??= new NetworkError('stream_failed', `sync failed: ${reason}`, { reason });
     this.#wake();
-    this.#takeOn();
   }
 
   /** The answers, as they come. @throws NetworkError `stream_failed` when the peer is lost, or says nothing for too long */
@@ -72,7 +81,6 @@ export class GossipQuestion {
         if (answer !== undefined) {
           this.#waitingBytes -= answer.length;
           yield answer;
-          if (this.#waitingBytes <= HIGH_WATER_BYTES) this.#takeOn();
           continue;
         }
         if (this.#failure !== undefined) throw this.#failure;
@@ -83,8 +91,8 @@ export class GossipQuestion {
       }
     } finally {
       cancel();
-      this.#isAnswered = true;
-      this.#takeOn();
+      this.#isLeft = true;
+      this.#answers.length = 0;
     }
   }
 }

@@ -1,4 +1,5 @@
-import { decodeGossip, isGossip, type Gossip } from '../../../protocols/gossip/gossip-message.ts';
+import { equals } from 'uint8arrays/equals';
+import { decodeGossip, isGossip, type Gossip, type GossipOf } from '../../../protocols/gossip/gossip-message.ts';
 import { BoundedMap } from '../../runtime/bounded-map.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { NetworkError } from '../errors.ts';
@@ -7,6 +8,7 @@ import type { NetworkLimits } from '../limits.ts';
 import type { NetworkHandlers, NodeId } from '../network.ts';
 import type { PeerLink } from '../peer-link.ts';
 import { GossipPartner } from './gossip-partner.ts';
+import { Turns } from './turns.ts';
 
 export interface LightningGossipOptions {
   readonly self: NodeId;
@@ -20,15 +22,23 @@ export interface LightningGossipOptions {
 /** Announcements of channels that no update was heard of yet. */
 const MAX_UNUPDATED = 10_000;
 
+interface Waiting {
+  readonly announcement: GossipOf<'channel_announcement'>;
+  /** Of its two nodes: they must not be told of before it. */
+  readonly nodes: Map<string, { readonly gossip: GossipOf<'node_announcement'>; readonly from: NodeId | undefined }>;
+}
+
 /** Gossip over Lightning's links, by BOLT 7: filters and queries both ways, and what is passed on in flushes. */
 export class LightningGossip {
   readonly #options: LightningGossipOptions;
   readonly #partners = new Map<NodeId, GossipPartner>();
-  readonly #announcements = new BoundedMap<bigint, Gossip>(MAX_UNUPDATED);
+  readonly #waiting = new BoundedMap<bigint, Waiting>(MAX_UNUPDATED);
+  readonly #turns: Turns;
   #cancelFlush: (() => void) | undefined;
 
   constructor(options: LightningGossipOptions) {
     this.#options = options;
+    this.#turns = new Turns(options.clock);
   }
 
   /** Both `init`s are exchanged over the link. `sinceSeconds`: from when on the peer is to tell what it hears, if it is to. */
@@ -38,11 +48,13 @@ export class LightningGossip {
       link,
       clock,
       limits,
+      chainHash,
       isHeard: () => !liars.isDistrusted(nodeId),
+      turn: () => this.#turns.next(),
       answer: (request) => handlers.onSyncRequest(nodeId, request),
     });
     this.#partners.set(nodeId, partner);
-    if (sinceSeconds !== undefined) partner.follow(chainHash, sinceSeconds);
+    if (sinceSeconds !== undefined) partner.follow(sinceSeconds);
     this.#scheduleFlush();
   }
 
@@ -58,22 +70,24 @@ export class LightningGossip {
   }
 
   /** Takes what is gossip's of the messages that a link brings; false for what is not, or is to be judged. */
-  take(nodeId: NodeId, message: Uint8Array): boolean | Promise<void> {
+  take(nodeId: NodeId, message: Uint8Array): boolean {
     return this.#partners.get(nodeId)?.take(message) ?? false;
   }
 
   /** Passes on what was judged to be true, or is our own (`from` ourselves). */
   publish(message: Uint8Array, from: NodeId | undefined): void {
     const gossip = decodeGossip(message);
-    // BOLT 7: an announcement goes with the first update of its channel, and counts as being as old.
+    // BOLT 7: an announcement goes with the first update of its channel, counts as being as old, and comes before its nodes'.
     if (isGossip(gossip, 'channel_announcement')) {
-      this.#announcements.set(gossip.message.shortChannelId, gossip);
-      return;
-    }
-    const messages = isGossip(gossip, 'channel_update') ? [...this.#takeAnnouncement(gossip.message.shortChannelId), gossip] : [gossip];
-    for (const [nodeId, partner] of this.#partners) {
-      if (from === this.#options.self) partner.tellNow(messages);
-      else if (nodeId !== from) partner.tellLater(messages, gossip.message.timestamp);
+      this.#waiting.set(gossip.message.shortChannelId, { announcement: gossip, nodes: new Map() });
+    } else if (isGossip(gossip, 'channel_update')) {
+      const { announcement, nodes } = this.#takeWaiting(gossip.message.shortChannelId) ?? {};
+      this.#tell(announcement === undefined ? [gossip] : [announcement, gossip], gossip.message.timestamp, from);
+      for (const node of nodes?.values() ?? []) this.#tell([node.gossip], node.gossip.message.timestamp, node.from);
+    } else if (isGossip(gossip, 'node_announcement')) {
+      const waiting = this.#waitingOf(gossip.message.nodeId);
+      if (waiting !== undefined) waiting.nodes.set(String(gossip.message.nodeId), { gossip, from });
+      else this.#tell([gossip], gossip.message.timestamp, from);
     }
   }
 
@@ -89,10 +103,27 @@ export class LightningGossip {
     this.#options.liars.lied(nodeId);
   }
 
-  #takeAnnouncement(shortChannelId: bigint): Gossip[] {
-    const announcement = this.#announcements.get(shortChannelId);
-    this.#announcements.delete(shortChannelId);
-    return announcement === undefined ? [] : [announcement];
+  #tell(messages: readonly Gossip[], timestamp: number, from: NodeId | undefined): void {
+    for (const [nodeId, partner] of this.#partners) {
+      if (from === this.#options.self) partner.tellNow(messages);
+      else if (nodeId !== from) partner.tellLater(messages, timestamp);
+    }
+  }
+
+  #takeWaiting(shortChannelId: bigint): Waiting | undefined {
+    const waiting = this.#waiting.get(shortChannelId);
+    this.#waiting.delete(shortChannelId);
+    return waiting;
+  }
+
+  /** A channel of the node whose announcement waits for an update. */
+  #waitingOf(nodeId: Uint8Array): Waiting | undefined {
+    for (const scid of this.#waiting.keys()) {
+      const waiting = this.#waiting.get(scid);
+      const ends = waiting && [waiting.announcement.message.nodeId1, waiting.announcement.message.nodeId2];
+      if (ends?.some((end) => equals(end, nodeId)) === true) return waiting;
+    }
+    return undefined;
   }
 
   /** BOLT 7, "Rebroadcasting": at regular times, whenever it arrived. */

@@ -4,7 +4,6 @@ import { fromString } from 'uint8arrays/from-string';
 import { fromHostPort, toHostPort, type NodeAddress } from '../../../protocols/gossip/node-address.ts';
 import { secp256k1 } from '../../../protocols/crypto/secp256k1.ts';
 import type { StaticKey } from '../../../protocols/noise/handshake.ts';
-import { RateLimiter } from '../../gossip/rate-limiter.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { deadline } from '../deadline.ts';
 import { messageOf, NetworkError } from '../errors.ts';
@@ -13,6 +12,7 @@ import { listenError } from '../listen-error.ts';
 import type { NetworkHandlers, NodeId } from '../network.ts';
 import { PeerLink, type LinkEndCode } from '../peer-link.ts';
 import { accept, dial, type SecureSocket } from './secure-socket.ts';
+import { Strangers } from './strangers.ts';
 
 export interface LightningLinksOptions {
   readonly nodeId: NodeId;
@@ -30,11 +30,6 @@ interface Link {
   readonly sinceMs: number;
 }
 
-/** Connections of strangers in the midst of their handshake. */
-const MAX_PENDING_INBOUND = 64;
-/** Hosts whose rate is watched. */
-const MAX_HOSTS = 4_096;
-
 /**
  * Links by BOLT 8 over TCP, one a peer: listening, dialling, and which of two connections of a pair stays.
  *
@@ -44,16 +39,17 @@ const MAX_HOSTS = 4_096;
 export class LightningLinks {
   readonly #options: LightningLinksOptions;
   readonly #links = new Map<NodeId, Link>();
+  /** Links that this side has ended and not reported yet, with the reason. */
+  readonly #leaving = new Map<NodeId, string>();
   readonly #dials = new Map<NodeId, Promise<void>>();
   readonly #servers: Server[] = [];
-  readonly #pending = new Set<Socket>();
-  readonly #perHost: RateLimiter;
+  readonly #strangers: Strangers;
   readonly #stopping = new AbortController();
 
   constructor(options: LightningLinksOptions) {
     const { clock, limits } = options;
     this.#options = options;
-    this.#perHost = new RateLimiter(clock, { burst: limits.maxInboundPerSecond, perSecond: limits.maxInboundPerSecond }, MAX_HOSTS);
+    this.#strangers = new Strangers(clock, limits.maxInboundPerSecond);
     setMaxListeners(0, this.#stopping.signal);
   }
 
@@ -109,16 +105,17 @@ export class LightningLinks {
     const standing = this.#links.get(nodeId);
     if (standing === undefined) return;
     this.#links.delete(nodeId);
+    this.#leaving.set(nodeId, reason);
     const closed = standing.link.close();
     // Handlers never run inside a call to the network.
     await Promise.resolve();
-    this.#options.handlers.onPeerDisconnected(nodeId, reason);
+    this.#reportLeft(nodeId);
     await closed;
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort(new NetworkError('network_stopped', 'the network is stopped'));
-    for (const socket of this.#pending) socket.destroy();
+    this.#strangers.end();
     await Promise.all([...this.#links.keys()].map((nodeId) => this.close(nodeId, 'stopped')));
     for (const server of this.#servers.splice(0)) server.close();
   }
@@ -140,19 +137,17 @@ export class LightningLinks {
     socket.on('error', () => {});
     const { remoteAddress: host = '', remotePort: port = 0 } = socket;
     const { key, limits } = this.#options;
-    const isFull = this.#pending.size >= MAX_PENDING_INBOUND || this.#links.size >= limits.maxConnections;
-    if (this.#stopping.signal.aborted || isFull || !this.#perHost.take(host)) {
+    if (this.#stopping.signal.aborted || !this.#strangers.comes(socket, host)) {
       socket.destroy();
       return;
     }
-    this.#pending.add(socket);
     try {
       const secure = await this.#inTime(limits.handshakeTimeoutMs, (signal) => accept(socket, { key, signal }));
       this.#take(secure, true, toHostPort({ type: host.includes(':') ? 'ipv6' : 'ipv4', host, port }));
     } catch {
       // BOLT 8: whoever fails the handshake is told nothing; nor is there anybody here who could do something about it.
     } finally {
-      this.#pending.delete(socket);
+      this.#strangers.leaves(socket);
     }
   }
 
@@ -160,7 +155,8 @@ export class LightningLinks {
     const { handlers, limits, clock, nodeId: self, isRefused } = this.#options;
     const standing = this.#links.get(nodeId);
     const isUnwanted = this.#stopping.signal.aborted || nodeId === self || isRefused(nodeId);
-    if (isUnwanted || (standing !== undefined && !this.#replaces(nodeId, inbound, standing))) {
+    const isRoom = standing === undefined ? !inbound || this.#links.size < limits.maxConnections : this.#replaces(nodeId, inbound, standing);
+    if (isUnwanted || !isRoom) {
       pipe.abort();
       return;
     }
@@ -169,6 +165,7 @@ export class LightningLinks {
       standing.link.abort('the peer made another connection');
       handlers.onPeerDisconnected(nodeId, 'connection_lost: the peer made another connection');
     }
+    this.#reportLeft(nodeId);
     const link = new PeerLink(pipe, codec, {
       maxQueuedBytes: limits.maxQueuedBytes,
       onMessage: (message) => handlers.onMessage(nodeId, message),
@@ -182,6 +179,13 @@ export class LightningLinks {
     const { clock, limits, nodeId: self } = this.#options;
     const crossed = standing.inbound !== inbound && clock.now() - standing.sinceMs < limits.connectTimeoutMs;
     return crossed ? inbound === nodeId < self : inbound;
+  }
+
+  #reportLeft(nodeId: NodeId): void {
+    const reason = this.#leaving.get(nodeId);
+    if (reason === undefined) return;
+    this.#leaving.delete(nodeId);
+    this.#options.handlers.onPeerDisconnected(nodeId, reason);
   }
 
   #onLinkEnd(nodeId: NodeId, link: PeerLink, code: LinkEndCode, detail: string): void {

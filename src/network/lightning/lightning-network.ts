@@ -67,11 +67,7 @@ export class LightningNetwork implements Network {
           gossip.end(peer);
           handlers.onPeerDisconnected(peer, reason);
         },
-        onMessage: (peer, message) => {
-          const taken = gossip.take(peer, message);
-          if (taken === false) return handlers.onMessage(peer, message);
-          return taken === true ? undefined : taken;
-        },
+        onMessage: (peer, message) => (gossip.take(peer, message) ? undefined : handlers.onMessage(peer, message)),
       },
     });
     // Peers may come before the start is complete, and are answered.
@@ -121,8 +117,9 @@ export class LightningNetwork implements Network {
     if (link !== undefined) this.#running?.gossip.start(nodeId, link, sinceSeconds);
   }
 
+  /** Where nobody is connected it is told nobody: while it does not run, too. */
   publishGossip(message: Uint8Array, from?: NodeId): Promise<void> {
-    this.#require().gossip.publish(message, from);
+    this.#running?.gossip.publish(message, from);
     return Promise.resolve();
   }
 

@@ -82,28 +82,27 @@ async function openSocket({ host, port }: NodeAddress, signal: AbortSignal): Pro
   return socket;
 }
 
-/** So many bytes, or fewer where the peer ended the connection before. */
-async function read(socket: Socket, length: number, signal: AbortSignal): Promise<Uint8Array> {
-  for (;;) {
-    const bytes = socket.read(length) as Uint8Array | null;
-    if (bytes !== null) return new Uint8Array(bytes);
-    if (socket.readableEnded || socket.destroyed) return new Uint8Array();
-    await somethingToRead(socket, signal);
-  }
-}
-
-/** Leaves no listener behind: one for `readable` would keep the socket from being read otherwise. */
-function somethingToRead(socket: Socket, signal: AbortSignal): Promise<void> {
+/**
+ * So many bytes, or fewer where the peer ended the connection before. Leaves no listener behind: one for `readable` would keep the
+ * socket from being read otherwise. Nor is one taken away and put back while some of the bytes are there: a socket tells each new one of
+ * them at once, and a peer that sends a single byte would keep the process busy for ever.
+ */
+function read(socket: Socket, length: number, signal: AbortSignal): Promise<Uint8Array> {
   const events = ['readable', 'end', 'close'];
   return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      for (const event of events) socket.off(event, settle);
-      signal.removeEventListener('abort', settle);
-      if (signal.aborted) reject(signal.reason as Error);
-      else resolve();
+    const settle = (action: () => void): void => {
+      for (const event of events) socket.off(event, look);
+      signal.removeEventListener('abort', look);
+      action();
     };
-    for (const event of events) socket.on(event, settle);
-    signal.addEventListener('abort', settle);
-    if (signal.aborted) settle();
+    const look = (): void => {
+      if (signal.aborted) return settle(() => reject(signal.reason as Error));
+      const bytes = socket.read(length) as Uint8Array | null;
+      if (bytes !== null) settle(() => resolve(new Uint8Array(bytes)));
+      else if (socket.readableEnded || socket.destroyed) settle(() => resolve(new Uint8Array()));
+    };
+    for (const event of events) socket.on(event, look);
+    signal.addEventListener('abort', look);
+    look();
   });
 }

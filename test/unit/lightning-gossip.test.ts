@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { decodeMessage, encodeMessage } from '../../protocols/wire/messages.ts';
+import type { BytePipe } from '../../src/network/byte-pipe.ts';
+import { FrameCodec } from '../../src/network/framing.ts';
+import { Liars } from '../../src/network/liars.ts';
+import { LightningGossip } from '../../src/network/lightning/lightning-gossip.ts';
+import { defaultNetworkLimits } from '../../src/network/limits.ts';
+import { PeerLink } from '../../src/network/peer-link.ts';
+import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
+import { announcement, CHAIN_HASH, keysOf, nodeAnnouncement, scid, START, update } from '../harness/graph-gossip.ts';
+
+const [alice, bob, self, peer] = [keysOf(1), keysOf(2), keysOf(3), keysOf(4)];
+const channel = scid(100);
+
+let clock: VirtualClock;
+let gossip: LightningGossip;
+let codec: FrameCodec;
+let answer: Uint8Array[];
+let start: (nodeId: string) => void;
+
+beforeEach(() => {
+  clock = new VirtualClock(START * 1_000);
+  codec = new FrameCodec();
+  answer = [];
+  const pipe: BytePipe = {
+    queuedBytes: 0, isFull: false, listen() {}, send: (data) => codec.push(data), pause() {}, resume() {}, close: () => Promise.resolve(), abort() {},
+  };
+  gossip = new LightningGossip({
+    self: self.nodeId,
+    chainHash: CHAIN_HASH,
+    clock,
+    limits: defaultNetworkLimits,
+    liars: new Liars({ clock, onDistrusted: () => {} }),
+    handlers: {
+      async *onSyncRequest() {
+        yield* answer;
+      },
+    },
+  });
+  start = (nodeId) => gossip.start(nodeId, new PeerLink(pipe, new FrameCodec(), { maxQueuedBytes: 1e9, onMessage() {}, onEnd() {} }), undefined);
+  start(peer.nodeId);
+});
+
+const ask = (): boolean =>
+  gossip.take(peer.nodeId, encodeMessage({ type: 'gossip_timestamp_filter', chainHash: CHAIN_HASH, firstTimestamp: START, timestampRange: 100 }));
+
+/** What the peer is told with the next flush. */
+async function told(): Promise<string[]> {
+  for (let i = 0; i < 4; i++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(i === 1 ? defaultNetworkLimits.gossipFlushMs : 1);
+  }
+  const types: string[] = [];
+  for (let bytes = codec.next(); bytes !== undefined; bytes = codec.next()) types.push(decodeMessage(bytes).type);
+  return types;
+}
+
+describe('what a peer is told of others (BOLT 7)', () => {
+  it('is nothing until it sends a filter, and nothing of what it told itself', async () => {
+    gossip.publish(update(channel, alice, bob), alice.nodeId);
+    expect(await told()).toEqual([]);
+    ask();
+    gossip.publish(update(channel, alice, bob), peer.nodeId);
+    gossip.publish(update(channel, bob, alice, { timestamp: START - 1 }), alice.nodeId);
+    gossip.publish(update(channel, bob, alice, { timestamp: START + 100 }), alice.nodeId);
+    expect(await told()).toEqual([]);
+    gossip.publish(update(channel, alice, bob), alice.nodeId);
+    expect(await told()).toEqual(['channel_update']);
+  });
+
+  it('is an announcement with its first update only, and before its nodes', async () => {
+    ask();
+    gossip.publish(announcement(channel, alice, bob), alice.nodeId);
+    gossip.publish(nodeAnnouncement(alice), alice.nodeId);
+    gossip.publish(nodeAnnouncement(keysOf(9)), alice.nodeId);
+    expect(await told()).toEqual(['node_announcement']);
+    gossip.publish(update(channel, alice, bob), alice.nodeId);
+    expect(await told()).toEqual(['channel_announcement', 'channel_update', 'node_announcement']);
+    gossip.publish(nodeAnnouncement(alice, { timestamp: START + 1 }), alice.nodeId);
+    gossip.publish(update(channel, bob, alice), alice.nodeId);
+    expect(await told()).toEqual(['node_announcement', 'channel_update']);
+  });
+
+  it('is what the node says itself at once, filter or not', async () => {
+    gossip.publish(announcement(channel, self, bob), self.nodeId);
+    gossip.publish(nodeAnnouncement(self), self.nodeId);
+    gossip.publish(update(channel, self, bob), self.nodeId);
+    expect(await told()).toEqual(['channel_announcement', 'channel_update', 'node_announcement']);
+  });
+});
+
+it('answers many peers in turns, between which there is time for all else', async () => {
+  answer = Array<Uint8Array>(1_000).fill(nodeAnnouncement(alice));
+  const query = encodeMessage({ type: 'query_short_channel_ids', chainHash: CHAIN_HASH, shortChannelIds: [channel] });
+  const peers = Array.from({ length: 20 }, (_, i) => keysOf(20 + i).nodeId);
+  for (const nodeId of peers) {
+    start(nodeId);
+    gossip.take(nodeId, query);
+  }
+  const perTurn: number[] = [];
+  let left = peers.length * 1_000 * nodeAnnouncement(alice).length;
+  while (left > 0 && perTurn.length < 10_000) {
+    await new Promise((resolve) => setImmediate(resolve));
+    let told = 0;
+    for (let bytes = codec.next(); bytes !== undefined; bytes = codec.next()) told += bytes.length;
+    perTurn.push(told);
+    left -= told;
+    clock.advance(1);
+  }
+  expect(left).toBe(0);
+  expect(Math.max(...perTurn)).toBeLessThan(33 * 1024);
+});
