@@ -139,6 +139,12 @@ export class LdkNode {
     return this.#closed(channelId);
   }
 
+  /** What of ended channels is not yet its own for good, in satoshi: LDK's "claimable balances". */
+  claimableSat(): bigint[] {
+    const { monitors, manager } = this.#live();
+    return monitors.get_claimable_balances(manager.list_channels()).map((balance) => balance.claimable_amount_satoshis());
+  }
+
   async invoice(settings: InvoiceSettings = {}): Promise<string> {
     this.#live();
     return this.payments.invoice(settings);
