@@ -1,6 +1,7 @@
 /** Channels with Runnel that LDK closes by force, with HTLCs pending both ways. */
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { EndingsWorld } from '../harness/interop-endings.ts';
+import { playForcedEnd } from '../harness/interop-forced-end.ts';
 
 const TIMEOUT_MS = 180_000;
 
@@ -17,7 +18,7 @@ afterAll(() => world?.interop.stop(), TIMEOUT_MS);
  */
 describe('LDK closes by force', () => {
   it('a channel that Runnel opened', async () => {
-    await world.playForcedEnd({
+    await playForcedEnd(world, {
       opener: 'runnel',
       closer: 'ldk',
       htlcs: [
@@ -30,7 +31,7 @@ describe('LDK closes by force', () => {
   }, TIMEOUT_MS);
 
   it('a channel that it opened', async () => {
-    await world.playForcedEnd({
+    await playForcedEnd(world, {
       opener: 'ldk',
       closer: 'ldk',
       htlcs: [

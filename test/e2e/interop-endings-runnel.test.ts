@@ -1,6 +1,7 @@
 /** Channels with LDK that Runnel closes by force, with HTLCs pending both ways. */
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { EndingsWorld } from '../harness/interop-endings.ts';
+import { playForcedEnd } from '../harness/interop-forced-end.ts';
 
 const TIMEOUT_MS = 180_000;
 
@@ -14,7 +15,7 @@ afterAll(() => world?.interop.stop(), TIMEOUT_MS);
 /* LDK has but one HTLC of its own at a time that is worth an output: see interop-endings-ldk.test.ts. */
 describe('Runnel closes by force', () => {
   it('a channel that it opened', async () => {
-    await world.playForcedEnd({
+    await playForcedEnd(world, {
       opener: 'runnel',
       closer: 'runnel',
       htlcs: [
@@ -27,7 +28,7 @@ describe('Runnel closes by force', () => {
   }, TIMEOUT_MS);
 
   it('a channel that LDK opened', async () => {
-    await world.playForcedEnd({
+    await playForcedEnd(world, {
       opener: 'ldk',
       closer: 'runnel',
       htlcs: [

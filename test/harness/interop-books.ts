@@ -1,4 +1,4 @@
-/** The books of a channel between Runnel and LDK that ended by force, kept by BOLT 3 and by what blocks hold. */
+/** The books of a channel between Runnel and LDK that has ended, kept by BOLT 3 and by what blocks hold. */
 import type { Transaction } from 'bitcoinjs-lib';
 import { equals, toString } from 'uint8arrays';
 import { answers, ask, fetchBlock } from '../../src/chain/answers.ts';
@@ -10,7 +10,7 @@ export type Side = 'runnel' | 'ldk';
 
 export const otherSide = (side: Side): Side => (side === 'runnel' ? 'ldk' : 'runnel');
 
-/** An output of the commitment, and who is to have it. */
+/** An output of the transaction that ends a channel, and who is to have it. */
 export interface Due {
   readonly what: string;
   readonly amountSat: bigint;
@@ -55,25 +55,24 @@ export class Books {
   }
 
   /**
-   * What both are to have of this commitment, less the fees of the transactions that took it, which are in blocks. An
-   * anchor is of `owner`'s where it is taken. Throws where an output is not one that is due, or is still there.
+   * What both are to have of the transaction that ended a channel, less the fees of those that took it, which are in blocks.
+   * An anchor is of `owner`'s where it is taken. Throws where an output is not one that is due, or is still there.
    */
-  gains(commitment: Transaction, dues: readonly Due[], owner: Side): Gains {
-    const txid = commitment.getId();
+  gains(closing: Transaction, dues: readonly Due[], owner: Side): Gains {
     const gains = { runnel: 0n, ldk: 0n };
     const paid = new Set<string>();
     const open = [...dues];
-    for (const [index, { value }] of commitment.outs.entries()) {
-      const spender = this.spenderOf(txid, index);
+    for (const [index, { value, script }] of closing.outs.entries()) {
       const at = open.findIndex(({ amountSat }) => amountSat === value);
       const [due] = at < 0 ? [] : open.splice(at, 1);
       if (due === undefined && value !== ANCHOR_SAT) throw new Error(`nobody is to have ${value} sat`);
-      if (spender === undefined && due !== undefined) throw new Error(`nobody took ${due.what}, ${value} sat`);
-      if (spender === undefined) continue;
       const by = due?.by ?? owner;
-      gains[by] += value - this.#feesFrom(spender, by, paid);
+      const spender = this.spenderOf(closing.getId(), index);
+      if (this.#isHome[by](script)) gains[by] += value;
+      else if (spender !== undefined) gains[by] += value - this.#feesFrom(spender, by, paid);
+      else if (due !== undefined) throw new Error(`nobody took ${due.what}, ${value} sat`);
     }
-    if (open.length > 0) throw new Error(`the commitment lacks ${open.map(({ what, amountSat }) => `${what} (${amountSat} sat)`).join(', ')}`);
+    if (open.length > 0) throw new Error(`there is no ${open.map(({ what, amountSat }) => `${what} (${amountSat} sat)`).join(', ')}`);
     return gains;
   }
 

@@ -1,24 +1,16 @@
-/** A channel between Runnel and LDK with HTLCs pending both ways, ended by force, and what comes of it. */
+/** Channels between Runnel and LDK with HTLCs pending both ways, and what comes of them when they end. */
 import { inspect } from 'node:util';
 import type { Transaction } from 'bitcoinjs-lib';
 import { expect } from 'vitest';
 import type { Output } from '../../src/api/client.ts';
 import type { NodeProcess } from '../../src/cluster/node-process.ts';
 import { waitUntil } from '../../src/cluster/wait.ts';
-import { ANCHOR_SAT, Books, otherSide, type Due, type Side } from './interop-books.ts';
+import { Books, type Due, type Gains, type Side } from './interop-books.ts';
 import { Interop } from './interop.ts';
 import type { LdkNode } from './ldk/node.ts';
 import type { LdkPaymentResult } from './ldk/payments.ts';
 
 const WAIT_MS = 60_000;
-/** BOLT 3, "Fee Calculation", with anchors. */
-const COMMITMENT_WEIGHT = 1124n;
-const HTLC_WEIGHT = 172n;
-/** Either's dust limit; HTLC transactions pay no fee of their own. */
-const DUST_SAT = 354n;
-/** Above what commitments pay, so that LDK has a child bring its commitment into a block. */
-const HIGH_FEERATE = 5_000;
-const FEERATE = 1_000;
 /** Runnel asks for more than LDK would give for a little one. */
 const MAX_FEE_MSAT = 100_000n;
 const BLOCKS_AT_ONCE = 10;
@@ -27,28 +19,30 @@ const MAX_BLOCKS = 1_500;
 /** The HTLC chart's states of an HTLC that both commitments hold. */
 const REST = new Set(['SENT_ADD_ACK_REVOCATION', 'RCVD_ADD_ACK_REVOCATION']);
 
-/** An HTLC of the channel that ends. */
+/** An HTLC of the channel that ends; no two of one channel have the same amount. */
 export interface Pending {
   readonly from: Side;
   readonly amountMsat: bigint;
-  /** Whether its payee shows the preimage once a block holds the commitment. */
+  /** Whether its payee shows the preimage once the channel is about to end. */
   readonly isClaimed: boolean;
 }
 
-export interface ForcedEnd {
-  readonly opener: Side;
-  readonly closer: Side;
-  readonly htlcs: readonly Pending[];
-}
-
-interface Underway extends Pending {
+/** That waits at its payee. */
+export interface Underway extends Pending {
   readonly hash: string;
   /** What LDK's has come to. Runnel tells of its own when it is asked. */
   readonly ended: () => LdkPaymentResult | undefined;
 }
 
-type Channel = Output<'channel'>;
+export type Channel = Output<'channel'>;
 type Outcome = 'paid' | 'failed';
+
+/** A channel that is about to end. */
+export interface Started {
+  readonly channel: Channel;
+  readonly underway: readonly Underway[];
+  readonly walletsBefore: Gains;
+}
 
 /** Runnel between an LDK node whose channel ends and another that holds what this one pays. */
 export class EndingsWorld {
@@ -78,35 +72,34 @@ export class EndingsWorld {
     }
   }
 
-  /** From a new channel to its end, with all that either is to have of it in its wallet. */
-  async playForcedEnd({ opener, closer, htlcs }: ForcedEnd): Promise<void> {
+  /** A new channel with these HTLCs. */
+  async begin(opener: Side, htlcs: readonly Pending[]): Promise<Started> {
     const { ldk, runnel, interop } = this;
     const { channelId } = await (opener === 'ldk' ? interop.openFromLdk(ldk, runnel) : interop.openFromRunnel(runnel, ldk));
-    const underway: Underway[] = [];
-    for (const htlc of htlcs) underway.push(await this.#send(htlc));
-    const channel = await this.#atRest(channelId, htlcs.length);
-    const before = await this.#wallets();
+    const underway = await Promise.all(htlcs.map((htlc) => this.#send(htlc)));
+    return { channel: await this.#atRest(channelId, htlcs.length), underway, walletsBefore: await this.#wallets() };
+  }
 
-    await this.#close(channelId, closer);
-    await interop.mine(1);
-    const commitment = await this.#spenderOf(channel.fundingOutpoint!);
-    for (const { from, hash, isClaimed } of underway) if (isClaimed) this.#payee(from).claim(hash);
-    await interop.mine(3);
-
-    expect(await this.#outcomes(underway)).toEqual(htlcs.map(({ isClaimed }) => (isClaimed ? 'paid' : 'failed')));
-    await this.#over(channelId);
+  /**
+   * Mines until it is over, and has both sides' payments and wallets be as they should: of the transaction that spends the
+   * funding both have what is due, and `owner` the anchors that are taken.
+   */
+  async finish({ channel, underway, walletsBefore }: Started, closing: Transaction, dues: readonly Due[], owner: Side): Promise<void> {
+    expect(await this.#outcomes(underway)).toEqual(underway.map(({ isClaimed }) => (isClaimed ? 'paid' : 'failed')));
+    await this.#over(channel.channelId);
     await this.#books.read();
-    const gains = this.#books.gains(commitment, duesOf(channel, underway), closer);
-    const after = await this.#wallets();
-    expect({ runnel: after.runnel - before.runnel, ldk: after.ldk - before.ldk }).toEqual(gains);
+    const { runnel, ldk } = await this.#wallets();
+    expect({ runnel: runnel - walletsBefore.runnel, ldk: ldk - walletsBefore.ldk }).toEqual(this.#books.gains(closing, dues, owner));
     await this.#agreed(underway);
+    expect(await this.runnel.client.pending()).toMatchObject({ channels: [], deadlines: [], alarms: [], totals: { limboSat: 0n } });
   }
 
   /** What Runnel has forwarded and what the holder has got are what LDK has paid; nothing of it pends. */
   async #agreed(underway: readonly Underway[]): Promise<void> {
-    const { forwards } = await this.runnel.client.forwards({});
+    const { forwards, lostMsat } = await this.runnel.client.forwards({});
+    expect(lostMsat).toBe(0n);
     for (const { from, hash, amountMsat, isClaimed, ended } of underway) {
-      const received = this.#payee(from).payments.received.filter((each) => each.hash === hash);
+      const received = this.payee(from).payments.received.filter((each) => each.hash === hash);
       expect(received).toEqual(isClaimed ? [{ hash, amountMsat }] : []);
       if (from === 'runnel') continue;
       const forward = forwards.find(({ paymentHash }) => paymentHash === hash);
@@ -119,20 +112,20 @@ export class EndingsWorld {
   }
 
   /** Who is to take what the other pays: Runnel takes its own at once, so LDK's goes through it. */
-  #payee(from: Side): LdkNode {
+  payee(from: Side): LdkNode {
     return from === 'runnel' ? this.ldk : this.holder;
   }
 
   /** Sends a payment, and resolves when it waits at its payee. */
   async #send(htlc: Pending): Promise<Underway> {
     const { from, amountMsat } = htlc;
-    const payee = this.#payee(from);
+    const payee = this.payee(from);
     const known = new Set(payee.claimable.map(({ hash }) => hash));
     const invoice = await payee.invoice({ amountMsat });
     let ended: LdkPaymentResult | undefined;
     if (from === 'runnel') await this.runnel.client.pay({ invoice, timeoutSeconds: 1 });
     else void this.ldk.pay(invoice, { retries: 0, maxFeeMsat: MAX_FEE_MSAT }).then((result) => (ended = result));
-    const find = (): string | undefined => payee.claimable.find(({ hash }) => !known.has(hash))?.hash;
+    const find = (): string | undefined => payee.claimable.find((each) => each.amountMsat === amountMsat && !known.has(each.hash))?.hash;
     await waitUntil('the payment waits', WAIT_MS, () => (find() === undefined ? `it does not, and ${inspect(ended)}` : undefined));
     return { ...htlc, hash: find()!, ended: () => ended };
   }
@@ -147,21 +140,14 @@ export class EndingsWorld {
     return this.runnel.client.channel({ channel: channelId });
   }
 
-  async #close(channelId: string, closer: Side): Promise<void> {
-    const { runnel, ldk, interop } = this;
-    if (closer === 'runnel') await runnel.client.close({ channel: channelId, force: true });
-    else {
-      // Nobody hears of the new feerate, so that the commitment pays too little by itself.
-      ldk.disconnect(runnel.id);
-      ldk.setFeerate(HIGH_FEERATE);
-      await ldk.forceClose(channelId);
-      await ldk.synced();
-      ldk.setFeerate(FEERATE);
-    }
-    await waitUntil('the commitment is broadcast', WAIT_MS, async () => ((await interop.cluster.chain.mempool()).length > 0 ? undefined : 'it is not'));
+  /** What Runnel thinks right from now on, in sat per kw; `undefined`: as at the start. Not on a real bitcoind, which knows better. */
+  async setRunnelFeerate(satPerKw = 0): Promise<void> {
+    await this.interop.cluster.chain.rpc.call('setmockfees', [0.00001, (satPerKw * 4) / 100_000_000]);
+    await this.interop.mine(1);
   }
 
-  async #spenderOf(outpoint: string): Promise<Transaction> {
+  /** The transaction in a block that spends it. */
+  async spenderOf(outpoint: string): Promise<Transaction> {
     await this.#books.read();
     const [txid = '', index] = outpoint.split(':');
     const spender = this.#books.spenderOf(txid, Number(index));
@@ -210,25 +196,8 @@ export class EndingsWorld {
     });
   }
 
-  async #wallets(): Promise<Record<Side, bigint>> {
+  async #wallets(): Promise<Gains> {
     const { confirmedSat, unconfirmedSat, immatureSat, reservedSat } = (await this.runnel.client.balance()).onchain;
     return { runnel: confirmedSat + unconfirmedSat + immatureSat + reservedSat, ldk: this.ldk.onchainSat() };
   }
-}
-
-/** BOLT 3, "Commitment Transaction Outputs": what the commitment of a channel at rest holds besides the anchors, and for whom. */
-function duesOf(channel: Channel, underway: readonly Underway[]): Due[] {
-  const htlcs = channel.htlcs.filter(({ amountMsat }) => amountMsat / 1000n >= DUST_SAT);
-  const openerPaysSat = (BigInt(channel.feeratePerKw) * (COMMITMENT_WEIGHT + HTLC_WEIGHT * BigInt(htlcs.length))) / 1000n + 2n * ANCHOR_SAT;
-  const balance = (by: Side, balanceMsat: bigint, isOpener: boolean): Due => {
-    return { what: 'the balance', by, amountSat: balanceMsat / 1000n - (isOpener ? openerPaysSat : 0n) };
-  };
-  return [
-    balance('runnel', channel.localMsat, channel.opener === 'local'),
-    balance('ldk', channel.remoteMsat, channel.opener === 'remote'),
-    ...htlcs.map(({ amountMsat, paymentHash }) => {
-      const { from, isClaimed } = underway.find(({ hash }) => hash === paymentHash)!;
-      return { what: 'an HTLC', amountSat: amountMsat / 1000n, by: isClaimed ? otherSide(from) : from };
-    }),
-  ];
 }
