@@ -15,9 +15,8 @@ let world: EndingsWorld;
 
 beforeAll(async () => {
   world = await EndingsWorld.start();
-  if (chainKind === 'embedded') await world.interop.cluster.chain.rpc.call('setmockfees', [0.00001, (RUNNEL_FEERATE * 4) / 100_000_000]);
   world.ldk.setFeerate(LDK_FEERATE);
-  await world.interop.mine(1);
+  await world.setRunnelFeerate(RUNNEL_FEERATE);
 }, TIMEOUT_MS);
 afterAll(() => world?.interop.stop(), TIMEOUT_MS);
 

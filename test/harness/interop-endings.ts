@@ -6,6 +6,7 @@ import type { Output } from '../../src/api/client.ts';
 import type { NodeProcess } from '../../src/cluster/node-process.ts';
 import { waitUntil } from '../../src/cluster/wait.ts';
 import { Books, type Due, type Gains, type Side } from './interop-books.ts';
+import { chainKind } from './cluster.ts';
 import { Interop } from './interop.ts';
 import type { LdkNode } from './ldk/node.ts';
 import type { LdkPaymentResult } from './ldk/payments.ts';
@@ -140,10 +141,12 @@ export class EndingsWorld {
     return this.runnel.client.channel({ channel: channelId });
   }
 
-  /** What Runnel thinks right from now on, in sat per kw; `undefined`: as at the start. Not on a real bitcoind, which knows better. */
-  async setRunnelFeerate(satPerKw = 0): Promise<void> {
+  /** What Runnel is to think right from now on, in sat per kw. False on a real bitcoind, where it is not to be told. */
+  async setRunnelFeerate(satPerKw: number): Promise<boolean> {
+    if (chainKind !== 'embedded') return false;
     await this.interop.cluster.chain.rpc.call('setmockfees', [0.00001, (satPerKw * 4) / 100_000_000]);
     await this.interop.mine(1);
+    return true;
   }
 
   /** The transaction in a block that spends it. */

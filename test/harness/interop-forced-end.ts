@@ -20,28 +20,38 @@ export interface ForcedEnd {
 }
 
 /** From a new channel to its end, with all that either is to have of it in its wallet. */
-export async function playForcedEnd(world: EndingsWorld, { opener, closer, htlcs }: ForcedEnd): Promise<void> {
-  const started = await world.begin(opener, htlcs);
+export async function playForcedEnd(world: EndingsWorld, end: ForcedEnd): Promise<void> {
+  const started = await world.begin(end.opener, end.htlcs);
   const { channel, underway } = started;
-  await closeByForce(world, channel.channelId, closer);
+  await closeByForce(world, channel.channelId, end);
   await world.interop.mine(1);
   const commitment = await world.spenderOf(channel.fundingOutpoint!);
+  await world.setRunnelFeerate(FEERATE);
   for (const { from, hash, isClaimed } of underway) if (isClaimed) world.payee(from).claim(hash);
   await world.interop.mine(3);
-  await world.finish(started, commitment, duesOf(channel, underway), closer);
+  await world.finish(started, commitment, duesOf(channel, underway), end.closer);
 }
 
-async function closeByForce({ runnel, ldk, interop }: EndingsWorld, channelId: string, closer: Side): Promise<void> {
-  if (closer === 'runnel') await runnel.client.close({ channel: channelId, force: true });
-  else {
-    // Nobody hears of the new feerate, so that the commitment pays too little by itself.
+/** Resolves when the chain has the commitment, and the child that raises its fee where it pays less than its owner thinks right. */
+async function closeByForce(world: EndingsWorld, channelId: string, { opener, closer }: ForcedEnd): Promise<void> {
+  const { runnel, ldk, interop } = world;
+  let hasChild = true;
+  if (closer === 'ldk') {
+    // Nobody hears of the new feerate, so that the commitment does not follow.
     ldk.disconnect(runnel.id);
     ldk.setFeerate(HIGH_FEERATE);
     await ldk.forceClose(channelId);
     await ldk.synced();
     ldk.setFeerate(FEERATE);
+  } else {
+    // Where Runnel opened, the commitment would follow.
+    hasChild = opener === 'ldk' && (await world.setRunnelFeerate(HIGH_FEERATE));
+    await runnel.client.close({ channel: channelId, force: true });
   }
-  await waitUntil('the commitment is broadcast', WAIT_MS, async () => ((await interop.cluster.chain.mempool()).length > 0 ? undefined : 'it is not'));
+  await waitUntil('the commitment is broadcast', WAIT_MS, async () => {
+    const { length } = await interop.cluster.chain.mempool();
+    return length === (hasChild ? 2 : 1) ? undefined : `${length} transactions wait`;
+  });
 }
 
 /** BOLT 3, "Commitment Transaction Outputs": what the commitment of a channel at rest holds besides the anchors, and for whom. */
