@@ -42,4 +42,17 @@ describe('LDK closes by force', () => {
       ],
     });
   }, TIMEOUT_MS);
+
+  it('a channel while Runnel is down', async () => {
+    await playForcedEnd(world, {
+      opener: 'runnel',
+      closer: 'ldk',
+      isOtherAway: true,
+      htlcs: [
+        { from: 'runnel', amountMsat: 31_000_000n, isClaimed: true },
+        { from: 'runnel', amountMsat: 32_000_000n, isClaimed: false },
+        { from: 'ldk', amountMsat: 33_000_000n, isClaimed: true },
+      ],
+    });
+  }, TIMEOUT_MS);
 });

@@ -39,4 +39,16 @@ describe('Runnel closes by force', () => {
       ],
     });
   }, TIMEOUT_MS);
+
+  it('a channel while LDK is down', async () => {
+    await playForcedEnd(world, {
+      opener: 'ldk',
+      closer: 'runnel',
+      isOtherAway: true,
+      htlcs: [
+        { from: 'runnel', amountMsat: 32_000_000n, isClaimed: false },
+        { from: 'ldk', amountMsat: 33_000_000n, isClaimed: true },
+      ],
+    });
+  }, TIMEOUT_MS);
 });

@@ -12,23 +12,36 @@ const DUST_SAT = 354n;
 /** Above what commitments pay, so that LDK has a child bring its commitment into a block. */
 const HIGH_FEERATE = 5_000;
 const FEERATE = 1_000;
+/** Fewer than what the HTLCs have left. */
+const BLOCKS_AWAY = 8;
 
 export interface ForcedEnd {
   readonly opener: Side;
   readonly closer: Side;
   readonly htlcs: readonly Pending[];
+  /** Whether the other side is down when it happens, and for some blocks more: too long for LDK to claim what it holds. */
+  readonly isOtherAway?: boolean;
 }
 
 /** From a new channel to its end, with all that either is to have of it in its wallet. */
 export async function playForcedEnd(world: EndingsWorld, end: ForcedEnd): Promise<void> {
   const started = await world.begin(end.opener, end.htlcs);
   const { channel, underway } = started;
+  const { ldk, runnel, interop } = world;
+  const away = end.isOtherAway === true ? otherSide(end.closer) : undefined;
+  if (away === 'ldk') await ldk.stop();
+  if (away === 'runnel') await runnel.kill();
   await closeByForce(world, channel.channelId, end);
-  await world.interop.mine(1);
+  await interop.mine(1);
   const commitment = await world.spenderOf(channel.fundingOutpoint!);
-  await world.setRunnelFeerate(FEERATE);
   for (const { from, hash, isClaimed } of underway) if (isClaimed) world.payee(from).claim(hash);
-  await world.interop.mine(3);
+  await world.setRunnelFeerate(FEERATE);
+  await interop.mine(3);
+  if (away !== undefined) {
+    await interop.mine(BLOCKS_AWAY);
+    await (away === 'ldk' ? ldk : runnel).restart();
+    await interop.mine(1);
+  }
   await world.finish(started, commitment, duesOf(channel, underway), end.closer);
 }
 

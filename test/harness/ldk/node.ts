@@ -70,6 +70,10 @@ export class LdkNode {
     return hex(this.#life.core.manager.get_our_node_id());
   }
 
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   get address(): string {
     return `127.0.0.1:${this.#life.port}`;
   }
