@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitUntil } from '../../src/cluster/wait.ts';
 import { chainKind } from '../harness/cluster.ts';
 import { otherSide, type Due, type Side } from '../harness/interop-books.ts';
+import { lightningAddress } from '../harness/interop.ts';
 import { EndingsWorld, type Pending, type Started } from '../harness/interop-endings.ts';
 
 const TIMEOUT_MS = 180_000;
@@ -32,7 +33,7 @@ async function playClose({ opener, beginner, htlcs }: Close): Promise<number> {
   const { channel } = started;
   if (beginner === 'runnel') await world.runnel.client.close({ channel: channel.channelId });
   else void world.ldk.close(channel.channelId);
-  if (htlcs.length > 0) await resolve(started);
+  if (htlcs.length > 0) await resolve(started, opener);
   await waitUntil('the closing transaction is broadcast', WAIT_MS, async () => ((await world.interop.cluster.chain.mempool()).length > 0 ? undefined : 'it is not'));
   await world.interop.mine(1);
   const closing = await world.spenderOf(channel.fundingOutpoint!);
@@ -44,20 +45,31 @@ async function playClose({ opener, beginner, htlcs }: Close): Promise<number> {
   return Number((feeSat * 1_000n) / BigInt(closing.weight()));
 }
 
-/** Nothing more is paid over a channel that shuts down; once what pends is resolved, it goes. */
-async function resolve({ channel: { channelId }, underway }: Started): Promise<void> {
+/** Nothing more is paid over a channel that shuts down, whatever starts anew; once what pends is resolved, it goes. */
+async function resolve({ channel: { channelId }, underway }: Started, opener: Side): Promise<void> {
   const { runnel, ldk, holder } = world;
-  await waitUntil('both shut down', WAIT_MS, async () => {
-    const { state, numHtlcs } = await runnel.client.channel({ channel: channelId });
-    const theirs = ldk.channels().find((each) => each.channelId === channelId);
-    return state === 'shuttingDown' && theirs?.shutdown === 'ResolvingHTLCs' ? undefined : `Runnel is ${state} with ${numHtlcs} HTLCs, LDK ${theirs?.shutdown}`;
+  await shutDown(channelId);
+  await (opener === 'runnel' ? runnel : ldk).restart();
+  if (opener === 'ldk') await ldk.connect(runnel.id, await lightningAddress(runnel));
+  await waitUntil('all are connected', WAIT_MS, () => {
+    return [ldk, holder].every((node) => node.isConnected(runnel.id)) ? undefined : 'they are not';
   });
+  await shutDown(channelId);
   expect(await runnel.client.pay({ invoice: await ldk.invoice({ amountMsat: 1_000_000n }), timeoutSeconds: 10 })).toMatchObject({ status: 'failed' });
   expect(await ldk.pay(await holder.invoice({ amountMsat: 1_000_000n }))).toMatchObject({ status: 'failed', reason: 'RouteNotFound' });
   for (const { from, hash, isClaimed } of underway) {
     if (isClaimed) world.payee(from).claim(hash);
     else world.payee(from).failHtlc(hash);
   }
+}
+
+async function shutDown(channelId: string): Promise<void> {
+  const { runnel, ldk } = world;
+  await waitUntil('both shut down', WAIT_MS, async () => {
+    const { state, numHtlcs } = await runnel.client.channel({ channel: channelId });
+    const theirs = ldk.channels().find((each) => each.channelId === channelId);
+    return state === 'shuttingDown' && theirs?.shutdown === 'ResolvingHTLCs' ? undefined : `Runnel is ${state} with ${numHtlcs} HTLCs, LDK ${theirs?.shutdown}`;
+  });
 }
 
 /** In whole satoshis, once all HTLCs are resolved. */
@@ -84,7 +96,7 @@ describe.each(['runnel', 'ldk'] as const)('a channel that %s opened ends as both
     expectFeerate(await playClose({ opener, beginner, htlcs: [] }), opener);
   }, TIMEOUT_MS);
 
-  it('where the other begins, once the HTLCs that pend are resolved', async () => {
+  it('where the other begins, once the HTLCs that pend are resolved, over a restart', async () => {
     expectFeerate(await playClose({ opener, beginner: otherSide(opener), htlcs: HTLCS }), opener);
   }, TIMEOUT_MS);
 });
