@@ -34,12 +34,20 @@ export function idealClosingFee(channel: NegotiatedChannel): bigint {
 }
 
 /**
+ * What the opener gives at most for an agreement, beyond what it thinks right: no force close is that cheap. Since the accepter does not
+ * pay, it may well take all of it, as LDK does.
+ */
+const MOST_FOR_AGREEMENT_SAT = 1_000n;
+
+/**
  * What we are prepared to sign. The accepter does not pay, so it only asks that the transaction propagates; the opener pays up to twice
- * what it thinks right.
+ * what it thinks right, where that is little.
  */
 export function acceptableFees(channel: NegotiatedChannel): FeeRange {
   const possible = possibleFees(channel);
-  return channel.isOpener ? { ...possible, maxFeeSatoshis: clamp(2n * idealClosingFee(channel), possible) } : possible;
+  if (!channel.isOpener) return possible;
+  const idealSat = idealClosingFee(channel);
+  return { ...possible, maxFeeSatoshis: clamp(idealSat + minOf(idealSat, MOST_FOR_AGREEMENT_SAT), possible) };
 }
 
 /**

@@ -66,9 +66,11 @@ export class Interop {
     }
   }
 
+  /** Resolves when all that are up have worked through the chain's tip. */
   async synced(): Promise<void> {
-    await waitForChain(this.cluster);
-    for (const node of this.ldks) await node.synced();
+    const { chain, nodes } = this.cluster;
+    await waitForChain({ chain, nodes: nodes.filter(({ state }) => state === 'up') });
+    for (const node of this.ldks) if (!node.isStopped) await node.synced();
   }
 
   /** Opens a channel from Runnel to LDK, connected already or not. Resolves when both can use it, and others know it if it is announced. */

@@ -63,6 +63,18 @@ describe('a mutual close (BOLT 2, Legacy Closing Negotiation)', () => {
     expect(pair.bob.data.agreedClosing!.feeSatoshis).toBe(closingFee(used, scripts));
   });
 
+  it.each([
+    ['twice as much where that is little', 1_000, (fee: bigint) => 2n * fee],
+    ['1,000 sat more where it is not', 10_000, (fee: bigint) => fee + 1_000n],
+  ])('costs the opener, whatever the accepter makes of the fee_range, at most %s', (_name, asked, most) => {
+    const pair = paid(300_000_000n);
+    pair.bob.send(close(asked));
+    pair.alice.send(close(asked));
+    pair.deliverOne(pair.bob);
+    const proposed = pair.alice.outbox.map(decodeMessage).find((message) => message.type === 'closing_signed')!;
+    expect(proposed.feeRange!.maxFeeSatoshis).toBe(most(proposed.feeSatoshis));
+  });
+
   it('leaves an output whatever feerate is asked', () => {
     const pair = paid(0n, { fundingSatoshis: 20_000n });
     pair.alice.send(close(100_000));

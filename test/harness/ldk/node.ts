@@ -70,6 +70,10 @@ export class LdkNode {
     return hex(this.#life.core.manager.get_our_node_id());
   }
 
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   get address(): string {
     return `127.0.0.1:${this.#life.port}`;
   }
@@ -137,6 +141,12 @@ export class LdkNode {
     const { id, peer } = this.#find(channelId);
     unwrap('the close', this.#live().manager.force_close_broadcasting_latest_txn(id, peer, 'the test wants it'));
     return this.#closed(channelId);
+  }
+
+  /** What of ended channels is not yet its own for good, in satoshi: LDK's "claimable balances". */
+  claimableSat(): bigint[] {
+    const { monitors, manager } = this.#live();
+    return monitors.get_claimable_balances(manager.list_channels()).map((balance) => balance.claimable_amount_satoshis());
   }
 
   async invoice(settings: InvoiceSettings = {}): Promise<string> {
