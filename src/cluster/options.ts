@@ -71,6 +71,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     .option(
       '--keep <folder>',
       'keep the state in this folder, or go on with what it holds (default: a folder that is deleted at the end)',
+      folder,
     )
     .option(
       '--base-port <port>',
@@ -100,6 +101,12 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
 export function exitStatusOf(error: unknown): number | undefined {
   if (!(error instanceof CommanderError)) return undefined;
   return error.exitCode === 0 ? 0 : 2;
+}
+
+/** `--keep --help` would otherwise keep the state in a folder of that name. */
+function folder(text: string): string {
+  if (text !== '' && !text.startsWith('-')) return text;
+  throw new InvalidArgumentError('Expected a folder.');
 }
 
 function perSecond(text: string): number {

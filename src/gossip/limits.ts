@@ -63,7 +63,7 @@ export const defaultGossipLimits: GossipLimits = {
   maxFutureSeconds: DAY,
   maxMessageBytes: 2048,
   perForwarder: { burst: 2_000, perSecond: 100 },
-  unfounded: { burst: 48, perSecond: 1 / 75 },
+  unfounded: { burst: 16, perSecond: 1 / 75 },
   perOrigin: { burst: 20, perSecond: 1 / 30 },
   maxChainLookups: 512,
   maxWaitingForChannel: 32,

@@ -1,14 +1,12 @@
-import { hasFeature } from '../../protocols/wire/features.ts';
 import type { Block } from '../chain/chain.ts';
 import { ChannelManager } from '../channels/channel-manager.ts';
 import { ChannelStore, hexOf } from '../channels/channel-store.ts';
 import { type LiveChannel } from '../channels/live-channel.ts';
 import type { Announcer } from '../gossip/announcer.ts';
-import { GossipService } from '../gossip/gossip-service.ts';
+import type { GossipService } from '../gossip/gossip-service.ts';
 import type { NodeId } from '../network/network.ts';
-import { PaymentHub } from '../payments/hub.ts';
-import { PeerManager } from '../peers/peer-manager.ts';
-import { PeerStore } from '../peers/peer-store.ts';
+import type { PaymentHub } from '../payments/hub.ts';
+import type { PeerManager } from '../peers/peer-manager.ts';
 import { directionOf } from '../routing/channel.ts';
 import { ChannelGraph } from '../routing/graph.ts';
 import { Liquidity } from '../routing/liquidity.ts';
@@ -22,24 +20,22 @@ import { Alarms, type Alarm } from './alarms.ts';
 import { createAnnouncer } from './announcing.ts';
 import { Backups } from './backups.ts';
 import { BalanceFees } from './balance-fees.ts';
-import { currencyOf, lossMessage, paymentsEvent } from './api/payments-api.ts';
 import { ChainFeed } from './chain-feed.ts';
 import { ChainFollower } from './chain-follower.ts';
-import { channelDirectory } from './channel-directory.ts';
 import { alarmEvent, ChannelEvents } from './channel-events.ts';
 import { ChannelOpener } from './channel-opener.ts';
 import { ChannelUpdates } from './channel-updates.ts';
-import { initFeatures, nodeFeatures } from './features.ts';
 import { Endings } from './endings.ts';
 import { reserveFor, watchReserve } from './fee-reserve.ts';
 import { FeeUpdater } from './fee-updater.ts';
 import { ForwardingPolicies } from './forwarding-policies.ts';
 import { Funding } from './funding.ts';
 import { channelWorld } from './channel-world.ts';
+import { createGossip, createPeers, networkHandlers } from './node-network.ts';
 import type { NodeOptions } from './node-options.ts';
+import { createPayments } from './node-payments.ts';
 import { OwnChannels } from './own-channels.ts';
 import { SpareScript } from './spare-script.ts';
-import { PeerRouter } from './peer-router.ts';
 
 /** After a start: what the peers get to say that our state is an old one, before deadlines that passed meanwhile are acted upon. */
 const MEETING_MS = 30_000;
@@ -78,7 +74,7 @@ export class Node {
   #cancelDeadlines: () => void = () => {};
 
   constructor(options: NodeOptions) {
-    const { database, signer, chain, chainName, chainHash, network, clock, randomBytes, logger, channelPolicy: policy, journalLimits } = options;
+    const { database, signer, chain, chainName, chainHash, clock, randomBytes, logger, channelPolicy: policy, journalLimits } = options;
     this.options = options;
     this.nodeId = hexOf(signer.node.nodeId);
     this.wallet = new Wallet({
@@ -116,20 +112,7 @@ export class Node {
       ...(options.weights && { weights: options.weights }),
       localChannels: () => this.ownChannels.forRouting(),
     });
-    this.gossip = new GossipService({
-      self: this.nodeId,
-      chainHash,
-      chain: options.gossipChain ?? chain,
-      database,
-      network,
-      graph: this.graph,
-      apply: (change) => this.router.applyGossip(change),
-      clock,
-      knownFeatures: nodeFeatures,
-      signatures: options.signatures,
-      // A stack says something only where a mistake is ours.
-      onProblem: (error) => logger.warn(error.code === 'gossip_internal' ? { err: error } : { code: error.code }, `gossip: ${error.message}`),
-    });
+    this.gossip = createGossip(this);
     this.announcer = createAnnouncer({
       ...options,
       self: this.nodeId,
@@ -138,31 +121,7 @@ export class Node {
       updates: this.updates,
       sendToPeer: (peer, message) => this.peers.send(peer, [message]),
     });
-    this.payments = new PaymentHub({
-      database,
-      clock,
-      randomBytes,
-      signer: signer.node,
-      currency: currencyOf(chainName),
-      router: this.router,
-      directory: channelDirectory({
-        self: this.nodeId,
-        channels: this.channels,
-        policies: this.policies,
-        updates: this.updates,
-        channelPolicy: policy,
-        gossip: () => this.gossip.store,
-        blockHeight: () => this.height,
-      }),
-      inTurn: (work) => this.dispatcher.inTurn(work),
-      publish: (notice) => {
-        if (notice.type === 'loss') this.alarms.raise('money_lost', notice.key, { message: lossMessage(notice) });
-        if (notice.type === 'lossAverted') this.alarms.clear('money_lost', notice.key);
-        const event = paymentsEvent(notice, clock.now());
-        if (event !== undefined) options.events.publish(event);
-      },
-      onUnexpected: (unexpected) => logger.warn({ ...unexpected }, 'an actor got an event that it has no answer for'),
-    });
+    this.payments = createPayments(this);
     this.feed = new ChainFeed({ database, wallet: this.wallet, channels: this.channels });
     this.backups = new Backups({
       ...options,
@@ -222,24 +181,7 @@ export class Node {
       newScript: () => this.closingScript.current(),
       blockHeight: () => this.height,
     });
-    this.peers = new PeerManager({
-      network,
-      clock,
-      logger,
-      store: new PeerStore(database),
-      features: initFeatures,
-      chainHash,
-      ...(options.peerTiming && { timing: options.peerTiming }),
-      handlers: new PeerRouter({
-        channels: this.channels,
-        dispatcher: this.dispatcher,
-        opener: this.opener,
-        logger,
-        send: (nodeId, messages) => this.peers.send(nodeId, messages),
-        onGossip: (nodeId, bytes) => this.#gossipFromPeer(nodeId, bytes),
-        onPeer: (nodeId, isUp) => this.#peerChanged(nodeId, isUp),
-      }),
-    });
+    this.peers = createPeers(this);
   }
 
   /** The best block that is worked through. */
@@ -261,14 +203,7 @@ export class Node {
     await this.follower.start();
     this.feed.isCatchingUp = false;
     for (const { index } of this.channels.all()) this.#restored(index);
-    await network.start({
-      onPeerConnected: (nodeId, info) => this.peers.linkUp(nodeId, info),
-      onPeerDisconnected: (nodeId, reason) => this.peers.linkDown(nodeId, reason),
-      onMessage: (nodeId, bytes) => this.peers.message(nodeId, bytes),
-      onGossip: (message, from) => this.gossip.onGossip(message, from),
-      onGossipDistrusted: (nodeId) => this.#keepsLiar(nodeId),
-      onSyncRequest: (from, request) => this.gossip.onSyncRequest(from, request),
-    });
+    await network.start(networkHandlers(this));
     for (const channel of this.channels.all()) this.peers.want(hexOf(channel.data.remoteNodeId));
     for (const channel of this.channels.all()) this.policyChanged(channel);
     void this.backups.reachPeers();
@@ -356,26 +291,5 @@ export class Node {
     const { logger, onFatal } = this.options;
     logger.error({ err: error }, 'what was decided could not be done');
     onFatal(error);
-  }
-
-  #peerChanged(nodeId: NodeId, isUp: boolean): void {
-    const { clock, events } = this.options;
-    events.publish({ type: 'peer', timeMs: clock.now(), nodeId, connected: isUp });
-    if (isUp) this.backups.peerConnected(nodeId);
-    if (isUp) this.gossip.peerConnected(nodeId, hasFeature(this.peers.features(nodeId), 'gossip_queries'));
-    else this.gossip.peerDisconnected(nodeId);
-  }
-
-  /** BOLT 7 lets a node close the connection to a peer that tells forgeries; one with a channel is kept for what is in it. */
-  #keepsLiar(nodeId: NodeId): boolean {
-    this.gossip.peerDistrusted(nodeId);
-    const isKept = [...this.channels.all()].some(({ data }) => hexOf(data.remoteNodeId) === nodeId);
-    if (!isKept) this.options.logger.warn({ nodeId }, 'hanging up on a peer whose gossip is false');
-    return isKept;
-  }
-
-  /** BOLT 7: over its link a Lightning peer tells all that it hears, and any peer its update of a channel that is not announced. */
-  #gossipFromPeer(nodeId: NodeId, bytes: Uint8Array): void {
-    if (this.gossip.onDirectGossip(bytes, nodeId)) this.updates.noteTheirs(nodeId, bytes);
   }
 }

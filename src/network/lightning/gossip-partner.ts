@@ -1,6 +1,7 @@
 import { equals } from 'uint8arrays/equals';
 import { fromString } from 'uint8arrays/from-string';
 import type { Gossip } from '../../../protocols/gossip/gossip-message.ts';
+import { ALL_CHANNELS } from '../../../protocols/wire/bolt1.ts';
 import { encodeMessage, MESSAGE_TYPE_NUMBERS } from '../../../protocols/wire/messages.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { messageOf, NetworkError } from '../errors.ts';
@@ -132,7 +133,7 @@ export class GossipPartner {
       } catch (error) {
         const data = fromString(messageOf(error).replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_WARNING_BYTES), 'ascii');
         // BOLT 1: a warning about what could not be answered, which ends nothing.
-        this.#options.link.send([encodeMessage({ type: 'warning', channelId: new Uint8Array(32), data })]);
+        this.#options.link.send([encodeMessage({ type: 'warning', channelId: ALL_CHANNELS, data })]);
       } finally {
         done();
       }
