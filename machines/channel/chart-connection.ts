@@ -56,15 +56,18 @@ export const connection = channelSetup.createStateConfig({
       },
     },
     refusing: {
-      description: 'BOLT 2, Message Retransmission: the channel failed or ended; only the error is said, on each connection.',
+      description: 'BOLT 2, Message Retransmission: the channel failed or ended; only the error is said, on each connection until a block holds the end, then to whoever asks.',
       on: {
         connected: [
+          // In a block there is nothing left to fail, and some hang up on any error: only who asks is told.
+          { guard: 'isClosing' },
           // A peer that has lost state must hear of it here, or it takes the error for a reason to broadcast what it has.
           { guard: 'hasChannelId', actions: ['sendReestablish', 'repeatError'] },
           { actions: 'repeatError' },
         ],
         restored: { actions: 'repeatNotices' },
-        message: {},
+        // Not our channel_reestablish as well: two nodes that both see the end would go on answering each other.
+        message: [{ guard: 'isEndedAndAskedAbout', actions: 'repeatError' }, {}],
       },
     },
   },

@@ -1,4 +1,4 @@
-import { assertEvent, or, setup, stateIn, type AnyActorRef } from 'xstate';
+import { and, assertEvent, or, setup, stateIn, type AnyActorRef } from 'xstate';
 import { HtlcTable, type HtlcRow } from '../htlc/htlc-table.ts';
 import { ANNOUNCEMENT_DEPTH, announcementViolation } from './announcing.ts';
 import { answerClosing } from './closing.ts';
@@ -45,6 +45,8 @@ export const channelSetup = setup({
     hasFallenBehind: ({ context, event }) =>
       event.type === 'channel_reestablish' && hasFallenBehind(context.data, event, context.environment.localPoint),
     revokedLast: stateIn({ remoteCommitment: { awaitingRevocation: 'revokedLast' } }),
+    isClosing: stateIn({ lifecycle: 'closing' }),
+    isEndedAndAskedAbout: and([stateIn({ lifecycle: 'closing' }), ({ event }) => event.type === 'message' && event.message.type === 'channel_reestablish']),
     isFunded: ({ context }) => context.data.localSignatures !== undefined,
     isUnconfirmed: ({ context }) => context.data.confirmation === undefined,
     isDeepEnough: ({ context, event }) =>

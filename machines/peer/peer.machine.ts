@@ -29,6 +29,8 @@ export interface PeerTiming {
   readonly pongTimeoutMs: number;
   /** How long the peer's `init` may take. */
   readonly initTimeoutMs: number;
+  /** How long a connection must have lasted for the next wait to be the first again. */
+  readonly lastingMs: number;
   /** Waits between attempts to reconnect double from the first to the longest. */
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
@@ -113,7 +115,7 @@ const peerSetup = setup({
     },
     noteInit: assign(({ context, event }) => {
       const init = initOf(event);
-      return { theirFeatures: init === undefined ? context.theirFeatures : combined(init), retryMs: context.timing.firstRetryMs };
+      return { theirFeatures: init === undefined ? context.theirFeatures : combined(init) };
     }),
     refuseInit: ({ context, event }) => {
       const init = initOf(event);
@@ -147,6 +149,8 @@ const peerSetup = setup({
     disconnect: ({ context }) => context.emit({ type: 'disconnect', reason: 'nothing calls for the connection any more' }),
     hangUp: ({ context }) => context.emit({ type: 'disconnect', reason: 'the user wants no connection for now' }),
     scheduleRetry: ({ context: { emit, retryMs } }) => emit({ type: 'setTimer', delayMs: retryMs }),
+    waitAnew: assign(({ context: { timing } }) => ({ retryMs: timing.firstRetryMs })),
+    scheduleLasting: ({ context: { emit, timing } }) => emit({ type: 'setTimer', delayMs: timing.lastingMs }),
     waitLonger: assign(({ context: { retryMs, timing } }) => ({ retryMs: Math.min(2 * retryMs, timing.longestRetryMs) })),
   },
 });
@@ -190,7 +194,7 @@ export const peerMachine = peerSetup.createMachine({
           on: {
             linkUp: { actions: 'hangUp' },
             keepApart: {},
-            admit: [{ guard: 'isWanted', target: 'waiting', actions: 'scheduleRetry' }, { target: 'down' }],
+            admit: [{ guard: 'isWanted', target: 'waiting', actions: ['waitAnew', 'scheduleRetry'] }, { target: 'down' }],
           },
         },
         down: {
@@ -203,14 +207,14 @@ export const peerMachine = peerSetup.createMachine({
         },
         waiting: {
           description: 'There is a reason for a connection and none stands; the next attempt waits, each time longer.',
-          on: { timer: { target: 'connecting', actions: 'connect' }, want: { target: 'connecting', actions: 'connect' }, unwant: 'down' },
+          on: { timer: { target: 'connecting', actions: 'connect' }, unwant: 'down' },
         },
         initializing: {
           description: 'BOLT 1, The init Message: ours is sent; the first message of the peer must be its own.',
           on: {
             message: [
               { guard: 'isRefusedInit', actions: 'refuseInit' },
-              { guard: 'isInit', target: 'up', actions: ['noteInit', 'tellUp', 'schedulePing'] },
+              { guard: 'isInit', target: 'up', actions: ['noteInit', 'tellUp', 'scheduleLasting'] },
               { actions: 'refuseUnready' },
             ],
             timer: { actions: 'dropUnready' },
@@ -219,7 +223,7 @@ export const peerMachine = peerSetup.createMachine({
         },
         up: {
           description: 'BOLT 1, The init Message: both are exchanged; anything may be sent.',
-          initial: 'heard',
+          initial: 'fresh',
           exit: 'tellDown',
           on: {
             message: [
@@ -233,6 +237,10 @@ export const peerMachine = peerSetup.createMachine({
             unwant: { guard: 'isWanted', actions: 'disconnect' },
           },
           states: {
+            fresh: {
+              description: 'BOLT 2, Message Retransmission: who hangs up right after init is dialled ever more rarely; the connection has to last a while for that to end.',
+              on: { timer: { target: 'heard', actions: ['waitAnew', 'schedulePing'] } },
+            },
             heard: {
               description: 'BOLT 1, The ping and pong Messages: the peer was heard of since the last timer.',
               on: { timer: { target: 'pinged', actions: ['sendPing', 'schedulePongTimeout'] } },

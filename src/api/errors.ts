@@ -159,7 +159,7 @@ const known: readonly { readonly code: RegExp; readonly kind?: ErrorKind; readon
   {
     code: /^listen_failed$/,
     kind: 'unavailable',
-    hint: 'give another address with --listen, such as --listen /ip4/0.0.0.0/tcp/9736',
+    hint: 'give another port: with --listen for the mesh (such as /ip4/0.0.0.0/tcp/9746), with --lightning-listen for Lightning peers (such as 0.0.0.0:9745)',
   },
   { code: /^fee_estimate_unavailable$/, kind: 'unavailable', hint: 'give a feerate with --feerate' },
   {

@@ -87,13 +87,14 @@ export class Funding {
       if (ending.offersLeft === 0 || ending.transaction.ins.some((input) => spent.has(outpointOf(input)))) this.#endings.delete(txid);
     }
     const endings = [...this.#endings.values()].map(({ transaction }) => transaction);
-    for (const transaction of [...this.#options.wallet.unconfirmedTransactions(), ...endings]) this.#offer(transaction);
+    for (const transaction of [...this.#options.wallet.unconfirmedTransactions(), ...endings]) this.#offer(transaction, 'debug');
   }
 
-  #offer(transaction: Transaction): void {
+  /** Said once; what is refused is mostly refused with each block. */
+  #offer(transaction: Transaction, level: 'warn' | 'debug' = 'warn'): void {
     const { chain, logger } = this.#options;
     chain.broadcast(transaction).catch((error: unknown) => {
-      logger.warn({ txid: transaction.getId(), err: error }, 'a waiting transaction was not accepted by the chain');
+      logger[level]({ txid: transaction.getId(), err: error }, 'a waiting transaction was not accepted by the chain');
     });
   }
 }

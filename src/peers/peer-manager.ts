@@ -31,6 +31,7 @@ export const defaultPeerTiming: PeerTiming = {
   pingIntervalMs: 60_000,
   pongTimeoutMs: 30_000,
   initTimeoutMs: 15_000,
+  lastingMs: 10_000,
   firstRetryMs: 1_000,
   longestRetryMs: 60_000,
 };
@@ -141,10 +142,8 @@ export class PeerManager {
       if (error instanceof PeerError) throw error;
       throw new PeerError('peer_unreachable', `could not connect to ${nodeId}: ${text(error)}`, {}, { cause: error });
     }
-    // Only an address where the peer did answer takes the place of the one before.
-    if (address === undefined) return;
-    peer.address = address;
-    store.saveAddress(nodeId, address);
+    // Only where the peer did answer, which may be elsewhere than was asked, takes the place of the address before.
+    if (!peer.inbound && peer.address !== undefined) store.saveAddress(nodeId, peer.address);
   }
 
   /** Ends the connection and takes or makes no other until `admit`; resolves when the peer is gone. Not kept over a restart. */

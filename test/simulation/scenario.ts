@@ -36,7 +36,7 @@ const happenings: readonly Happening[] = [
   { weight: 4, run: ({ mesh, random }) => random.pick(mesh.nodes).crash() },
   { weight: 20, run: ({ mesh, random }) => random.pick(mesh.nodes).crashAfter(random.between(1, 40)) },
   { weight: 8, run: crashUnderLoad },
-  { weight: 5, run: failCommit },
+  { weight: 8, run: failCommit },
   { weight: 2, run: ({ mesh, random }) => random.pick(mesh.nodes).stop() },
   { weight: 30, run: startSome },
   { weight: 5, run: mine },

@@ -113,8 +113,16 @@ describe('a transaction that spends the funding output (BOLT 5)', () => {
     pair.alice.send({ type: 'turnEnded' });
     expect(encodeJson(pair.alice.data)).toBe(before);
     expect(pair.alice.outbox).toHaveLength(said);
-    pair.alice.send({ type: 'connected' });
+    // On the next connection only whoever asks is told, since some hang up on any error; and two that both see the end fall silent.
+    for (const type of ['disconnected', 'connected'] as const) for (const party of [pair.alice, pair.bob]) party.send({ type });
+    expect(pair.alice.outbox).toHaveLength(said);
+    const reestablish = decodeMessage(pair.bob.outbox.at(-1)!);
+    expect(reestablish.type).toBe('channel_reestablish');
+    pair.alice.send({ type: 'message', message: reestablish });
+    expect(pair.alice.outbox).toHaveLength(said + 1);
     expect(lastMessage()).toBe('error');
+    pair.alice.send({ type: 'message', message: decodeMessage(pair.alice.outbox.at(-1)!) });
+    expect(pair.alice.outbox).toHaveLength(said + 1);
   });
 
   it('that a reorg takes out again is noted, and the channel stays closing', () => {

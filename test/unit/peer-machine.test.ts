@@ -10,6 +10,7 @@ const timing = {
   pingIntervalMs: 60_000,
   pongTimeoutMs: 30_000,
   initTimeoutMs: 15_000,
+  lastingMs: 10_000,
   firstRetryMs: 1_000,
   longestRetryMs: 60_000,
 };
@@ -65,9 +66,10 @@ const paths = {
   connecting: [{ type: 'want' }],
   waiting: [{ type: 'want' }, { type: 'connectFailed' }],
   initializing: [{ type: 'linkUp' }],
-  'up.heard': [{ type: 'linkUp' }, init()],
-  'up.pinged': [{ type: 'linkUp' }, init(), { type: 'timer' }],
-  'up.answered': [{ type: 'linkUp' }, init(), { type: 'timer' }, pong(16)],
+  'up.fresh': [{ type: 'linkUp' }, init()],
+  'up.heard': [{ type: 'linkUp' }, init(), { type: 'timer' }],
+  'up.pinged': [{ type: 'linkUp' }, init(), { type: 'timer' }, { type: 'timer' }],
+  'up.answered': [{ type: 'linkUp' }, init(), { type: 'timer' }, { type: 'timer' }, pong(16)],
 } satisfies Record<string, PeerEvent[]>;
 
 type State = keyof typeof paths;
@@ -111,19 +113,25 @@ const table: Record<State, Record<string, readonly [next: string, ...effects: st
   waiting: {
     linkUp: ['initializing', ...up],
     timer: ['connecting', 'connect'],
-    want: ['connecting', 'connect'],
     unwant: ['down'],
   },
   initializing: {
     linkUp: ['initializing', ...up],
     linkDown: ['down'],
     timer: ['initializing', 'disconnect: the peer did not send init in time'],
-    init: ['up.heard', 'peerUp', 'timer 60000'],
-    'refused init': ['initializing', refused],
+    init: ['up.fresh', 'peerUp', 'timer 10000'],
+    'refused init': ['initializing', 'send warning', refused],
     ping: ['initializing', unready],
     pong: ['initializing', unready],
     'wrong pong': ['initializing', unready],
     update: ['initializing', unready],
+  },
+  'up.fresh': {
+    linkUp: ['initializing', 'peerDown', ...up],
+    linkDown: ['down', 'peerDown'],
+    timer: ['up.heard', 'timer 60000'],
+    ping: ['up.fresh', 'send pong'],
+    update: ['up.fresh', 'deliver update_fee'],
   },
   'up.heard': {
     linkUp: ['initializing', 'peerDown', ...up],
@@ -162,7 +170,7 @@ describe('every event in every state', () => {
 
 describe('init', () => {
   const answerTo = (changes: Partial<MessageOf<'init'>>): string[] => at('initializing').send(init(changes));
-  const accepted = ['peerUp', 'timer 60000'];
+  const accepted = ['peerUp', 'timer 10000'];
 
   it('may ask for anything that this node has, and offer anything', () => {
     expect(answerTo({})).toEqual(accepted);
@@ -175,24 +183,24 @@ describe('init', () => {
   it('is refused for a feature that it requires and we do not have, in either bitfield', () => {
     const features = encodeFeatureBits([100]);
     for (const changes of [{ features }, { features: new Uint8Array(), globalfeatures: features }]) {
-      expect(answerTo(changes)).toEqual([expect.stringMatching(/^disconnect: the peer requires .*bit 100$/)]);
+      expect(answerTo(changes)).toEqual(['send warning', expect.stringMatching(/^disconnect: the peer requires .*bit 100$/)]);
     }
     expect(answerTo({ features: encodeFeatures({ option_support_large_channel: 'required' }) })).toEqual([
-      expect.stringContaining('option_support_large_channel'),
+      'send warning', expect.stringContaining('option_support_large_channel'),
     ]);
   });
 
   it('is refused for a feature without the one that it builds on', () => {
     const zeroconf = encodeFeatures({ option_zeroconf: 'optional' });
     expect(answerTo({ features: zeroconf })).toEqual([
-      expect.stringContaining('option_zeroconf without option_scid_alias'),
+      'send warning', expect.stringContaining('option_zeroconf without option_scid_alias'),
     ]);
   });
 
   it('is refused in few words, however many features are asked for', () => {
     const [few, all] = [100, 65_000].map((length) => answerTo({ features: new Uint8Array(length).fill(0x55) }));
-    expect(few).toEqual([expect.stringMatching(/^disconnect: .{40,200}, …$/)]);
-    expect(all).toEqual([expect.stringContaining('above bit 1023')]);
+    expect(few).toEqual(['send warning', expect.stringMatching(/^disconnect: .{40,200}, …$/)]);
+    expect(all).toEqual(['send warning', expect.stringContaining('above bit 1023')]);
     expect(answerTo({ features: new Uint8Array(65_000).fill(0xaa, 0, 64_000) })).toEqual(accepted);
   });
 
@@ -201,7 +209,7 @@ describe('init', () => {
     expect(at('initializing').send(message(without))).toEqual(accepted);
     expect(answerTo({ networks: [] })).toEqual(accepted);
     expect(answerTo({ networks: [new Uint8Array(32), REGTEST_CHAIN_HASH] })).toEqual(accepted);
-    expect(answerTo({ networks: [new Uint8Array(32)] })).toEqual(['disconnect: the peer is on another chain']);
+    expect(answerTo({ networks: [new Uint8Array(32)] })).toEqual(['send warning', 'disconnect: the peer is on another chain']);
   });
 
   it('is remembered with both bitfields as one', () => {
@@ -254,7 +262,7 @@ describe('ping', () => {
 });
 
 describe('reconnection', () => {
-  it('is tried with waits that double up to the longest, until init is exchanged', () => {
+  it('is tried with waits that double up to the longest, until a connection has lasted', () => {
     const machine = new Machine();
     machine.send({ type: 'want' });
     const waits = Array.from({ length: 9 }, () => {
@@ -264,8 +272,21 @@ describe('reconnection', () => {
     });
     const seconds = [1, 2, 4, 8, 16, 32, 60, 60, 60];
     expect(waits).toEqual(seconds.map((each) => `timer ${each * 1_000}`));
-    machine.send({ type: 'linkUp' }, init());
+    machine.send({ type: 'linkUp' }, init(), { type: 'timer' });
     expect(machine.send({ type: 'linkDown' })).toEqual(['peerDown', 'timer 1000']);
+  });
+
+  it('waits longer each time for a peer that hangs up after init, whatever else wants it meanwhile', () => {
+    const machine = new Machine();
+    machine.send({ type: 'want' });
+    const waits = Array.from({ length: 4 }, () => {
+      machine.send({ type: 'linkUp' }, init(), update);
+      const [, timer] = machine.send({ type: 'linkDown' });
+      expect(machine.send({ type: 'want' })).toEqual([]);
+      machine.send({ type: 'timer' });
+      return timer;
+    });
+    expect(waits).toEqual(['timer 1000', 'timer 2000', 'timer 4000', 'timer 8000']);
   });
 
   it('waits longer each time for a peer that takes the connection and refuses init', () => {
@@ -360,6 +381,6 @@ describe('a peer that the user keeps apart', () => {
     expect(machine.send({ type: 'admit' })).toEqual([]);
     machine.send({ type: 'linkUp' }, init());
     expect(machine.send({ type: 'admit' })).toEqual([]);
-    expect(machine.link).toEqual({ up: 'heard' });
+    expect(machine.link).toEqual({ up: 'fresh' });
   });
 });

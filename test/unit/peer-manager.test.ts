@@ -95,7 +95,8 @@ describe('a connection', () => {
     meet(bob);
     clock.advance(defaultPeerTiming.initTimeoutMs);
     expect(network.disconnects).toEqual([{ nodeId: alice, reason: 'the peer did not send init in time' }]);
-    clock.advance(defaultPeerTiming.pingIntervalMs + defaultPeerTiming.pongTimeoutMs - clock.now());
+    const { lastingMs, pingIntervalMs, pongTimeoutMs } = defaultPeerTiming;
+    clock.advance(lastingMs + pingIntervalMs + pongTimeoutMs - clock.now());
     expect(network.disconnects.at(-1)).toEqual({ nodeId: bob, reason: 'the peer did not answer a ping' });
   });
 

@@ -8,7 +8,7 @@ const peer = z
   .object({
     nodeId,
     alias: z.string().optional(),
-    address: z.string().optional().meta({ description: 'Multiaddr of the present or the last connection' }),
+    address: z.string().optional().meta({ description: 'host:port (Lightning) or multiaddr (the mesh) of the present or the last connection' }),
     connected: z.boolean(),
     inbound: z.boolean().optional().meta({ description: 'Whether the peer dialled us' }),
     connectedAt: unixSeconds.optional(),
@@ -23,13 +23,13 @@ const peer = z
 
 export const peersMethods = {
   connect: method({
-    summary: 'Connect to a node, at its address or where the mesh finds it',
+    summary: 'Connect to a node, at its address or where the mesh or gossip find it',
     description:
       'Returns once both sides have exchanged init. The node reconnects by itself to peers that it has channels with.',
     http: { method: 'POST', path: '/v1/peers' },
     input: z.strictObject({ nodeId, address: peerAddress.optional() }),
     output: peer,
-    cli: { args: ['nodeId', 'address'], example: `runnel connect ${BOB}@127.0.0.1:9736` },
+    cli: { args: ['nodeId', 'address'], example: `runnel connect ${BOB}@127.0.0.1:9735` },
     example: {
       input: { nodeId: BOB, address: '/ip4/127.0.0.1/tcp/9736' },
       output: {

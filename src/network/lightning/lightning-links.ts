@@ -210,7 +210,7 @@ export class LightningLinks {
 function publicKeyOf(nodeId: NodeId): Uint8Array {
   const publicKey = /^[0-9a-f]{66}$/.test(nodeId) ? fromString(nodeId, 'hex') : new Uint8Array();
   if (secp256k1.isPublicKey(publicKey)) return publicKey;
-  throw new NetworkError('invalid_address', `expected a node id of 66 lower-case hex digits (a compressed public key), got "${nodeId}"`, { nodeId });
+  throw new NetworkError('invalid_address', `expected a node id (the 66 lower-case hex digits of a point of the curve), got "${nodeId}": a digit may be wrong`, { nodeId });
 }
 
 function listening(server: Server, { host, port }: NodeAddress): Promise<void> {

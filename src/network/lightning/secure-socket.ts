@@ -46,7 +46,7 @@ export async function dial(nodeId: NodeId, publicKey: Uint8Array, address: NodeA
   } catch (error) {
     socket.destroy();
     // BOLT 8, "Act One": who has not the key that was dialled ends the connection without a word.
-    if (!(error instanceof NoiseError) || error.code !== 'act2_read_failed') throw unreachable(error);
+    if (!(error instanceof NoiseError)) throw unreachable(error);
     const message = `whoever answers at ${where} is not ${nodeId}, or does not speak BOLT 8`;
     throw new NetworkError('peer_identity_mismatch', message, { nodeId, address: where }, { cause: error });
   }

@@ -58,7 +58,7 @@ function nodeView(node: Node, nodeId: string): GraphNode {
   const { alias, rgbColor, features, timestamp } = gossip.message;
   return {
     nodeId,
-    alias: decodeAlias(alias),
+    ...(decodeAlias(alias) !== '' && { alias: decodeAlias(alias) }),
     color: `#${hexOf(rgbColor)}`,
     addresses: announcedAddresses(node.gossip.store, nodeId),
     features: hexOf(features),

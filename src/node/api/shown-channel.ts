@@ -72,9 +72,9 @@ function one<T>(matches: readonly T[], ref: string): T {
 /** What a node is called in a sentence: as it calls itself, else by the beginning of its id. */
 export const nodeName = (node: Node, nodeId: string): string => aliasOf(node, nodeId) ?? nodeId.slice(0, 12);
 
-/** What a node calls itself in its announcement. */
+/** What a node calls itself in its announcement; nothing, where that is empty (BOLT 7 lets it be). */
 export function aliasOf(node: Node, nodeId: string): string | undefined {
   const raw = node.gossip.store.nodeAnnouncement(nodeId);
   const gossip = raw && decodeGossip(raw);
-  return gossip && isGossip(gossip, 'node_announcement') ? decodeAlias(gossip.message.alias) : undefined;
+  return gossip && isGossip(gossip, 'node_announcement') ? decodeAlias(gossip.message.alias) || undefined : undefined;
 }
