@@ -5,6 +5,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 say() { printf '%s\n' "$*" >&2; }
 
+# Prints what the script says about itself at its beginning, for whoever asks for help.
+help_of() {
+  case " $* " in
+    *' --help '* | *' -h '*)
+      sed -n '2,/^[^#]/s/^# \{0,1\}//p' "scripts/$(basename "$0")"
+      exit 0
+      ;;
+  esac
+}
+
 require_node() {
   local wanted='Runnel needs Node.js 20.19 or later (with npm); see https://nodejs.org'
   if ! command -v node >/dev/null || ! command -v npm >/dev/null; then

@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { verifyAudit } from '../../src/audit/verify.ts';
+import { countArgument } from './arguments.ts';
 import { writeAudit } from './audit-file.ts';
 import { ChannelEnd, openChannel } from './channel-ends.ts';
 import { batch } from './traffic.ts';
@@ -18,7 +19,7 @@ const LIMITS = { checkpointEntries: 1_000, keepEntries: 0 };
 
 type Ends = readonly [ChannelEnd, ChannelEnd];
 
-const updates = Number(process.argv[2] ?? 100_000);
+const updates = countArgument(process.argv[2], 100_000, 'a number of updates');
 const kept = process.argv[3];
 const folder = kept ?? mkdtempSync(join(tmpdir(), 'runnel-bench-'));
 mkdirSync(folder, { recursive: true });

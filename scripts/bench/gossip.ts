@@ -7,13 +7,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { countArgument, refuseArgument } from './arguments.ts';
 import { Bench } from './gossip-bench.ts';
 import { measureFlood } from './gossip-flood.ts';
 import { measureSteadyState, startMesh } from './gossip-mesh.ts';
 import { measureLoad } from './gossip-load.ts';
 import { measureWholeGraph } from './gossip-whole.ts';
 
-const [, , what, channels, nodes] = process.argv;
+const [, , what, channelsText, nodesText] = process.argv;
+if (what !== undefined && !['load', 'whole', 'mesh'].includes(what)) refuseArgument('load, whole or mesh', what);
+const channels = (fallback: number): number => countArgument(channelsText, fallback, 'a number of channels');
+const nodes = (fallback: number): number => countArgument(nodesText, fallback, 'a number of nodes');
 
 async function inBench(measure: (bench: Bench) => Promise<void>): Promise<void> {
   const bench = new Bench(mkdtempSync(join(tmpdir(), 'runnel-bench-')));
@@ -27,11 +31,11 @@ async function inBench(measure: (bench: Bench) => Promise<void>): Promise<void> 
 
 const asked = (name: string): boolean => what === undefined || what === name;
 
-if (asked('load')) await inBench(async ({ folder }) => measureLoad(folder, Number(channels ?? 50_808)));
-if (asked('whole')) await inBench((bench) => measureWholeGraph(bench, Number(channels ?? 50_808), Number(nodes ?? 3)));
+if (asked('load')) await inBench(async ({ folder }) => measureLoad(folder, channels(50_808)));
+if (asked('whole')) await inBench((bench) => measureWholeGraph(bench, channels(50_808), nodes(3)));
 if (asked('mesh')) {
   await inBench(async (bench) => {
-    const mesh = await startMesh(bench, Number(nodes ?? 20), Number(channels ?? 2_000));
+    const mesh = await startMesh(bench, nodes(20), channels(2_000));
     await measureSteadyState(mesh);
     await measureFlood(mesh);
   });

@@ -12,13 +12,14 @@ import { Roads } from '../../src/routing/roads.ts';
 import { findSplit } from '../../src/routing/split.ts';
 import { DEFAULT_WEIGHTS, type Weights } from '../../src/routing/weights.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { countArgument } from './arguments.ts';
 import { memoryMB, percentile, plot, table } from './figures.ts';
 import { addRows, MAINNET, readGraphRows, withoutContradictions } from './graph-csv.ts';
 import { localChannelsOf, pairsOf, type Pair } from './graph-pairs.ts';
 import { largerGraph } from './larger-graph.ts';
 import { LdkRouter, type LdkRoute, type LdkScoring } from './ldk-router.ts';
 
-const count = Number(process.argv[2] ?? 500);
+const count = countArgument(process.argv[2], 500, 'a number of pairs');
 const AMOUNTS_SAT = [1_000n, 100_000n, 5_000_000n];
 const FEES: Weights = { attemptCostMsat: 0, attemptCostPpm: 0, timeValuePpb: 0 };
 const FINAL_CLTV_DELTA = 42;

@@ -14,6 +14,7 @@ import { SeededRandom } from '../../src/cluster/seeded-random.ts';
 import type { NodeId } from '../../src/network/network.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
 import { DEFAULT_WEIGHTS, type Weights } from '../../src/routing/weights.ts';
+import { countArgument, refuseArgument } from './arguments.ts';
 import { percentile, table } from './figures.ts';
 import { addRows, MAINNET, readGraphRows, withoutContradictions } from './graph-csv.ts';
 import { pairsOf, type Pair } from './graph-pairs.ts';
@@ -25,8 +26,9 @@ import { couldArrive } from './true-flow.ts';
 const { positionals, values } = parseArgs({
   allowPositionals: true, options: { json: { type: 'boolean', default: false }, ldk: { type: 'string', default: '150' } },
 });
-const count = Number(positionals[0] ?? 3_000);
+const count = countArgument(positionals[0], 3_000, 'a number of payments');
 const ldkCount = Math.min(count, Number(values.ldk));
+if (!Number.isInteger(ldkCount)) refuseArgument('--ldk with a number of payments', values.ldk);
 const AMOUNTS_SAT = [10_000n, 100_000n, 1_000_000n];
 const AIM_SAT = 100_000n;
 /** Nodes as large as one that pays often. */
