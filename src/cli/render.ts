@@ -15,6 +15,7 @@ import {
   renderPayments,
   renderRoutes,
 } from './render-payments.ts';
+import { isMultiaddr } from '../api/fields.ts';
 import { renderProbeOutcome, renderProbes } from './render-probes.ts';
 import { renderBalance, renderBump, renderUtxos, renderWithdrawal } from './render-wallet.ts';
 import { list, section, table, time } from './text.ts';
@@ -29,7 +30,8 @@ const renderers: Renderers = {
       version: info.version,
       network: info.network,
       'block height': `${info.blockHeight}${info.syncedToChain ? '' : ' (catching up)'}`,
-      addresses: info.addresses.map((address) => `${info.nodeId}@${address}`).join(' '),
+      'for the mesh': info.addresses.filter(isMultiaddr).map((address) => `${info.nodeId}@${address}`),
+      'for Lightning': info.addresses.filter((address) => !isMultiaddr(address)).map((address) => `${info.nodeId}@${address}`),
       peers: info.numPeers,
       'active channels': info.numActiveChannels,
       'inactive channels': info.numInactiveChannels,

@@ -36,11 +36,14 @@ export function table(titles: readonly string[], rows: readonly (readonly Cell[]
   return [line(titles), ...shown.map(line)].join('\n');
 }
 
-/** Names and values under each other; those without a value are left out. */
-export function list(pairs: Readonly<Record<string, Cell>>): string {
-  const shown = Object.entries(pairs).filter(([, value]) => value !== undefined && value !== '');
+/** Names and values under each other, of several values each on a line of its own; those without a value are left out. */
+export function list(pairs: Readonly<Record<string, Cell | readonly string[]>>): string {
+  const shown = Object.entries(pairs).flatMap(([name, value]) => {
+    const cells: readonly Cell[] = typeof value === 'object' ? value : [value];
+    return cells.filter((cell) => cell !== undefined && cell !== '').map((cell, index) => [index === 0 ? name : '', show(cell)] as const);
+  });
   const width = Math.max(0, ...shown.map(([name]) => name.length));
-  return shown.map(([name, value]) => `${name.padEnd(width)}  ${show(value)}`).join('\n');
+  return shown.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }
 
 /** A titled part of a longer answer. */

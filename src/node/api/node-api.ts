@@ -4,6 +4,7 @@ import type { NodeApi } from '../../api/contract.ts';
 import { ApiError } from '../../api/errors.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import type { Node } from '../node.ts';
+import { dialable } from './dialable.ts';
 import { auditApi } from './audit-api.ts';
 import { backupApi } from './backup-api.ts';
 import { channelsApi } from './channels-api.ts';
@@ -55,7 +56,7 @@ async function getinfo(node: Node): ReturnType<NodeApi['getinfo']> {
     blockHeight: node.height,
     blockHash: node.feed.tip?.hash ?? best.hash,
     syncedToChain: node.feed.tip?.hash === best.hash,
-    addresses: [...new Set([...profile.announce, ...network.listenAddresses()])],
+    addresses: [...new Set([...profile.announce, ...network.listenAddresses().flatMap(dialable)])],
     numPeers: node.peers.list().filter(({ isConnected }) => isConnected).length,
     numActiveChannels: active.length,
     numInactiveChannels: normal.length - active.length,
