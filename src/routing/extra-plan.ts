@@ -27,6 +27,8 @@ export function* plansOf(graph: ChannelGraph, self: NodeId, request: RouteReques
       const to = hint[index + 1]?.nodeId ?? request.payee;
       if (from === self || from === to) continue;
       const edge = { shortChannelId, direction: directionOf(from, to) };
+      // Some hint at announced channels too: gossip knows more of these, above all what they can hold.
+      if (isRoutable(graph, edge, from)) continue;
       const policy = overrides.get(directionKeyOf(edge))?.policy ?? policyOfHint(hop);
       yield { ...edge, from, to, policy, capacity: MAX_AMOUNT_MSAT };
     }
@@ -44,6 +46,13 @@ export function* plansOf(graph: ChannelGraph, self: NodeId, request: RouteReques
     const [from, to] = direction === 0 ? [channel.nodeId1, channel.nodeId2] : [channel.nodeId2, channel.nodeId1];
     yield { ...edge, from, to, policy, capacity: clampMsat(channel.capacityMsat), replaces: 2 * c + direction };
   }
+}
+
+/** Whether the graph itself has that direction of a channel, out of that node. */
+function isRoutable(graph: ChannelGraph, { shortChannelId, direction }: ChannelDirection, from: NodeId): boolean {
+  const channel = graph.channel(shortChannelId);
+  if (channel?.usable !== true || (direction === 0 ? channel.nodeId1 : channel.nodeId2) !== from) return false;
+  return graph.policy(shortChannelId, direction)?.disabled === false;
 }
 
 /** Nodes that a request may bring beside the graph's, with so many peers of ours: those of its hints and its exclusions, its payee and ourselves. */

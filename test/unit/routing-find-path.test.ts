@@ -264,6 +264,18 @@ describe('channels that gossip does not know', () => {
     expect(scids(ask(graph, [localChannel(1n, 'bob')], 'erin', request))).toEqual([1n, 78n]);
   });
 
+  it('are another thing than channels of the graph that are hinted at: those hold no more than gossip says', () => {
+    const graph = new ChannelGraph();
+    connect(graph, 77n, 'bob', 'erin', policy({ htlcMaximumMsat: 99_000n }), policy({ disabled: true }));
+    const local = [localChannel(1n, 'bob')];
+    expect(refusal(ask(graph, local, 'erin', { routeHints: [[hint('bob', 77n)]] })).found).toBe(false);
+    expect(scids(ask(graph, local, 'erin', { routeHints: [[hint('bob', 77n)], [hint('bob', 78n, 900)]] }))).toEqual([1n, 78n]);
+    // What gossip does not know as usable, the payee may know better.
+    const other = new ChannelGraph();
+    connect(other, 77n, 'bob', 'erin', policy({ disabled: true }), policy());
+    expect(scids(ask(other, local, 'erin', { routeHints: [[hint('bob', 77n)]] }))).toEqual([1n, 77n]);
+  });
+
   it('may lead in circles or to ourselves without doing harm', () => {
     const routeHints = [
       [hint('alice', 70n)],
