@@ -70,6 +70,16 @@ export function decodeMessage(bytes: Uint8Array): Message {
   }
 }
 
+/** The message that the bytes hold; undefined for what is none, or none that is known. */
+export function readMessage(bytes: Uint8Array): Message | undefined {
+  try {
+    return decodeMessage(bytes);
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}
+
 function requireMessageLength(length: number): void {
   if (length <= MAX_MESSAGE_LENGTH) return;
   throw new WireError('wire_too_long', `expected a message of at most ${MAX_MESSAGE_LENGTH} bytes, got ${length}`);

@@ -1,7 +1,6 @@
 import { toString } from 'uint8arrays';
 import { updateDirection } from '../../protocols/gossip/channel-update.ts';
-import { WireError } from '../../protocols/wire/errors.ts';
-import { decodeMessage, type Message } from '../../protocols/wire/messages.ts';
+import { readMessage } from '../../protocols/wire/messages.ts';
 import type { NodeId } from '../network/network.ts';
 import type { ChannelGraph } from '../routing/graph.ts';
 import { GossipSyncError } from './errors.ts';
@@ -41,7 +40,8 @@ export class ExpectedAnswers {
 
   /** Whether a message is to be judged. Throws `GossipSyncError` for one that no honest peer answers. */
   admit(bytes: Uint8Array): boolean {
-    const message = readKnown(bytes);
+    // What cannot be read is admitted: whether that is a lie, or later than our time, is for the validator to say.
+    const message = readMessage(bytes);
     switch (message?.type) {
       case 'channel_announcement':
         this.#take(`${message.shortChannelId}`, message.type);
@@ -68,15 +68,5 @@ export class ExpectedAnswers {
 
   #take(part: string, type: string): void {
     if (!this.#left.delete(part)) throw badReply(`the peer tells a ${type} that it was not asked for, or tells it twice`);
-  }
-}
-
-/** Undefined for what cannot be read: whether that is a lie, or later than our time, is for the validator to say. */
-function readKnown(bytes: Uint8Array): Message | undefined {
-  try {
-    return decodeMessage(bytes);
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
   }
 }

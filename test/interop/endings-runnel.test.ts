@@ -12,7 +12,7 @@ beforeAll(async () => {
 }, TIMEOUT_MS);
 afterAll(() => world?.interop.stop(), TIMEOUT_MS);
 
-/* LDK has but one HTLC of its own at a time that is worth an output: see interop-endings-ldk.test.ts. */
+/* LDK has but one HTLC of its own at a time that is worth an output: see endings-ldk.test.ts. */
 describe('Runnel closes by force', () => {
   it('a channel that it opened', async () => {
     await playForcedEnd(world, {

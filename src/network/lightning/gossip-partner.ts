@@ -2,13 +2,13 @@ import { equals } from 'uint8arrays/equals';
 import { fromString } from 'uint8arrays/from-string';
 import type { Gossip } from '../../../protocols/gossip/gossip-message.ts';
 import { ALL_CHANNELS } from '../../../protocols/wire/bolt1.ts';
-import { encodeMessage, MESSAGE_TYPE_NUMBERS } from '../../../protocols/wire/messages.ts';
+import { encodeMessage, MESSAGE_TYPE_NUMBERS, readMessage } from '../../../protocols/wire/messages.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { messageOf, NetworkError } from '../errors.ts';
 import type { NetworkLimits } from '../limits.ts';
 import type { PeerLink } from '../peer-link.ts';
 import { GossipOutbox } from './gossip-outbox.ts';
-import { GossipQuestion, isBroadcast, read, typeOf } from './gossip-question.ts';
+import { GossipQuestion, isBroadcast, typeOf } from './gossip-question.ts';
 
 export interface GossipPartnerOptions {
   readonly link: PeerLink;
@@ -118,7 +118,7 @@ export class GossipPartner {
   }
 
   #answer(message: Uint8Array): void {
-    const filter = read(message);
+    const filter = readMessage(message);
     if (filter?.type === 'gossip_timestamp_filter' && equals(filter.chainHash, this.#options.chainHash)) this.#outbox.setFilter(filter);
     if (this.#requests >= MAX_REQUESTS) return;
     this.#requests += 1;

@@ -1,4 +1,4 @@
-import { MESSAGE_TYPE_NUMBERS, decodeMessage, WireError, type Message } from '../../../protocols/wire/messages.ts';
+import { MESSAGE_TYPE_NUMBERS, decodeMessage, readMessage, type Message } from '../../../protocols/wire/messages.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { NetworkError } from '../errors.ts';
 import type { NetworkLimits } from '../limits.ts';
@@ -101,16 +101,6 @@ export class GossipQuestion {
 function isLast(message: Uint8Array): boolean {
   const type = typeOf(message);
   if (type === reply_short_channel_ids_end) return true;
-  const reply = type === reply_channel_range ? read(message) : undefined;
+  const reply = type === reply_channel_range ? readMessage(message) : undefined;
   return reply?.type === 'reply_channel_range' && reply.syncComplete !== 0;
-}
-
-/** Undefined for what is no message. */
-export function read(message: Uint8Array): Message | undefined {
-  try {
-    return decodeMessage(message);
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
-  }
 }

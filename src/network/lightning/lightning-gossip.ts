@@ -1,4 +1,4 @@
-import { equals } from 'uint8arrays/equals';
+import { toString } from 'uint8arrays/to-string';
 import { decodeGossip, isGossip, type Gossip, type GossipOf } from '../../../protocols/gossip/gossip-message.ts';
 import { BoundedMap } from '../../runtime/bounded-map.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -33,6 +33,8 @@ export class LightningGossip {
   readonly #options: LightningGossipOptions;
   readonly #partners = new Map<NodeId, GossipPartner>();
   readonly #waiting = new BoundedMap<bigint, Waiting>(MAX_UNUPDATED);
+  /** Of each node at the end of a channel that waits, the last such channel. */
+  readonly #waitingOf = new BoundedMap<string, bigint>(2 * MAX_UNUPDATED);
   readonly #turns: Turns;
   #cancelFlush: (() => void) | undefined;
 
@@ -79,14 +81,17 @@ export class LightningGossip {
     const gossip = decodeGossip(message);
     // BOLT 7: an announcement goes with the first update of its channel, counts as being as old, and comes before its nodes'.
     if (isGossip(gossip, 'channel_announcement')) {
-      this.#waiting.set(gossip.message.shortChannelId, { announcement: gossip, nodes: new Map() });
+      const { shortChannelId, nodeId1, nodeId2 } = gossip.message;
+      this.#waiting.set(shortChannelId, { announcement: gossip, nodes: new Map() });
+      for (const nodeId of [nodeId1, nodeId2]) this.#waitingOf.set(toString(nodeId, 'hex'), shortChannelId);
     } else if (isGossip(gossip, 'channel_update')) {
       const { announcement, nodes } = this.#takeWaiting(gossip.message.shortChannelId) ?? {};
       this.#tell(announcement === undefined ? [gossip] : [announcement, gossip], gossip.message.timestamp, from);
       for (const node of nodes?.values() ?? []) this.#tell([node.gossip], node.gossip.message.timestamp, node.from);
     } else if (isGossip(gossip, 'node_announcement')) {
-      const waiting = this.#waitingOf(gossip.message.nodeId);
-      if (waiting !== undefined) waiting.nodes.set(String(gossip.message.nodeId), { gossip, from });
+      const nodeId = toString(gossip.message.nodeId, 'hex');
+      const waiting = this.#waiting.get(this.#waitingOf.get(nodeId) ?? -1n);
+      if (waiting !== undefined) waiting.nodes.set(nodeId, { gossip, from });
       else this.#tell([gossip], gossip.message.timestamp, from);
     }
   }
@@ -114,16 +119,6 @@ export class LightningGossip {
     const waiting = this.#waiting.get(shortChannelId);
     this.#waiting.delete(shortChannelId);
     return waiting;
-  }
-
-  /** A channel of the node whose announcement waits for an update. */
-  #waitingOf(nodeId: Uint8Array): Waiting | undefined {
-    for (const scid of this.#waiting.keys()) {
-      const waiting = this.#waiting.get(scid);
-      const ends = waiting && [waiting.announcement.message.nodeId1, waiting.announcement.message.nodeId2];
-      if (ends?.some((end) => equals(end, nodeId)) === true) return waiting;
-    }
-    return undefined;
   }
 
   /** BOLT 7, "Rebroadcasting": at regular times, whenever it arrived. */
