@@ -8,7 +8,7 @@ import type { Network, NodeId } from '../network/network.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { asProblem, GossipStoppedError, GossipSyncError } from './errors.ts';
 import type { GossipLimits } from './limits.ts';
-import { RateLimiter } from './rate-limiter.ts';
+import { RateLimiter } from '../runtime/rate-limiter.ts';
 import { isAnnounced } from './rules.ts';
 import type { GossipStore } from './store.ts';
 import { isEnd, WANT } from './sync-messages.ts';

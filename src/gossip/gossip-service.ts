@@ -18,7 +18,7 @@ import { SyncResponder } from './sync-responder.ts';
 import { updatedChannel } from './sync-messages.ts';
 import { GossipSync, type SyncReport } from './sync.ts';
 import { GossipTally } from './tally.ts';
-import { RateLimiter } from './rate-limiter.ts';
+import { RateLimiter } from '../runtime/rate-limiter.ts';
 import type { SignatureChecker } from './signature-checker.ts';
 import { GossipValidator, type Provenance } from './validator.ts';
 

@@ -1,4 +1,4 @@
-import type { Rate } from './rate-limiter.ts';
+import type { Rate } from '../runtime/rate-limiter.ts';
 
 /** Bounds on what gossip may cost, and the times that BOLT 7 leaves to each node. */
 export interface GossipLimits {

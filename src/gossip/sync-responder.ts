@@ -6,7 +6,7 @@ import type { Direction } from '../routing/channel.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { GossipSyncError } from './errors.ts';
 import type { GossipLimits } from './limits.ts';
-import { RateLimiter } from './rate-limiter.ts';
+import { RateLimiter } from '../runtime/rate-limiter.ts';
 import type { GossipStore } from './store.ts';
 import { readMessage, WANT, WANT_EVERYTHING } from './sync-messages.ts';
 import { WANT_CHECKSUMS, WANT_TIMESTAMPS } from './sync-offer.ts';

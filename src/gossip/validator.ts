@@ -12,7 +12,7 @@ import type { FundingCheck, FundingFault, FundingOutput } from './funding-check.
 import type { GossipLimits } from './limits.ts';
 import { ACCEPT, ignore, later, REJECT_MALFORMED, REJECT_SIGNATURE, type GossipOutcome } from './outcome.ts';
 import { PendingGossip } from './pending.ts';
-import { RateLimiter } from './rate-limiter.ts';
+import { RateLimiter } from '../runtime/rate-limiter.ts';
 import { areAddressesSound, isAnnounced, knownUpdateFault, nodeFault, updateFault, type Known } from './rules.ts';
 import type { SignatureChecker } from './signature-checker.ts';
 import type { GossipStore } from './store.ts';

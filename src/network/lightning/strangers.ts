@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { RateLimiter } from '../../gossip/rate-limiter.ts';
+import { RateLimiter } from '../../runtime/rate-limiter.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
 /** Connections of strangers whose handshake is under way. */

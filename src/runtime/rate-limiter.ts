@@ -1,5 +1,5 @@
-import type { Clock } from '../runtime/clock.ts';
-import { BoundedMap } from '../runtime/bounded-map.ts';
+import type { Clock } from './clock.ts';
+import { BoundedMap } from './bounded-map.ts';
 
 /** A bucket of `burst` tokens that fills up again at `perSecond`. */
 export interface Rate {
