@@ -7,7 +7,7 @@ export interface DirectGossipOptions {
   readonly mayForward: (peer: NodeId) => boolean;
   /** Never rejects. */
   readonly judge: (message: Uint8Array, peer: NodeId) => Promise<GossipVerdict>;
-  readonly onTrue: (message: Uint8Array, peer: NodeId) => void;
+  readonly onTrue: (message: Uint8Array) => void;
   readonly onLie: (peer: NodeId) => void;
 }
 
@@ -52,7 +52,7 @@ export class DirectGossip {
     const verdict = queue.isForgotten ? 'ignore' : await this.#options.judge(message, peer);
     if (--queue.length === 0) this.#queues.delete(peer);
     // Of what it brings, gossipsub passes on and counts by itself.
-    if (verdict === 'accept') this.#options.onTrue(message, peer);
+    if (verdict === 'accept') this.#options.onTrue(message);
     if (verdict === 'reject') this.#options.onLie(peer);
   }
 }

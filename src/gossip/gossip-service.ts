@@ -27,7 +27,7 @@ export interface GossipServiceOptions {
   readonly chainHash: Uint8Array;
   readonly chain: Pick<Chain, 'outputAt' | 'tip'>;
   readonly database: Database;
-  readonly network: Pick<Network, 'startGossip' | 'publishGossip' | 'requestSync' | 'distrustGossip'>;
+  readonly network: Pick<Network, 'startGossip' | 'publishGossip' | 'tellGossip' | 'requestSync' | 'distrustGossip'>;
   /** Read by this service; what changes goes through `apply` (`Router.applyGossip`). */
   readonly graph: ChannelGraph;
   readonly apply: (change: GraphChange) => void;
@@ -79,6 +79,7 @@ export class GossipService {
       limits,
       funding: this.#funding,
       store: this.store,
+      onAccepted: (gossip, from) => options.network.tellGossip(gossip, from),
       onOutcome: (outcome, from) => {
         this.tally.judged(outcome.reason);
         options.onOutcome?.(outcome, from);
@@ -94,7 +95,7 @@ export class GossipService {
       limits,
       mayForward: (peer) => this.#validator.mayForward(peer),
       judge: (message, peer) => this.#judge(message, { from: peer, solicited: true }),
-      onTrue: (message, peer) => void this.#passOn([message], peer),
+      onTrue: (message) => void this.#passOn([message]),
       onLie: (peer) => options.network.distrustGossip(peer),
     });
     this.#unfounded = new RateLimiter(options.clock, limits.unfounded, limits.maxRateKeys);
@@ -206,7 +207,7 @@ export class GossipService {
         if (outcome.verdict === 'later' && !this.#isStopped) this.#after(RETRY_MS, () => this.publish(message));
         return;
       }
-      await this.#passOn([message], self);
+      await this.#passOn([message]);
       await this.#passOn(outcome.released);
     } catch (error) {
       onProblem(asProblem(error));
@@ -232,10 +233,10 @@ export class GossipService {
     this.#timers.add(cancel);
   }
 
-  async #passOn(messages: readonly Uint8Array[], from?: NodeId): Promise<void> {
+  async #passOn(messages: readonly Uint8Array[]): Promise<void> {
     for (const message of messages) {
       try {
-        await this.#options.network.publishGossip(message, from);
+        await this.#options.network.publishGossip(message);
       } catch (error) {
         this.#options.onProblem(asProblem(error));
       }

@@ -1,11 +1,18 @@
 import { toString } from 'uint8arrays';
-import type { GossipOf } from '../../protocols/gossip/gossip-message.ts';
+import type { Gossip, GossipOf } from '../../protocols/gossip/gossip-message.ts';
 import { scidToParts } from '../../protocols/gossip/short-channel-id.ts';
 import type { MessageOf } from '../../protocols/wire/messages.ts';
+import type { NodeId } from '../network/network.ts';
 import { BoundedMap } from '../runtime/bounded-map.ts';
 
 /** Several, since any of them may be forged; with more, the oldest goes. */
 const MAX_PER_KEY = 4;
+
+export interface Held<G extends Gossip = Gossip> {
+  readonly gossip: G;
+  /** Who told it. */
+  readonly from: NodeId;
+}
 
 /**
  * Messages that came too early: before the channel that they speak of was announced, or before it was deep enough. They
@@ -13,9 +20,9 @@ const MAX_PER_KEY = 4;
  * sync.
  */
 export class PendingGossip {
-  readonly #updates: BoundedMap<bigint, readonly Uint8Array[]>;
-  readonly #nodes: BoundedMap<string, readonly Uint8Array[]>;
-  readonly #announcements: BoundedMap<bigint, readonly GossipOf<'channel_announcement'>[]>;
+  readonly #updates: BoundedMap<bigint, readonly Held[]>;
+  readonly #nodes: BoundedMap<string, readonly Held[]>;
+  readonly #announcements: BoundedMap<bigint, readonly Held<GossipOf<'channel_announcement'>>[]>;
 
   /** `maxKeys` channels, nodes and announcements each. */
   constructor(maxKeys: number) {
@@ -25,22 +32,22 @@ export class PendingGossip {
   }
 
   /** Until its channel is announced. */
-  holdUpdate({ raw, message }: GossipOf<'channel_update'>): void {
-    hold(this.#updates, message.shortChannelId, raw);
+  holdUpdate(gossip: GossipOf<'channel_update'>, from: NodeId): void {
+    hold(this.#updates, gossip.message.shortChannelId, { gossip, from });
   }
 
   /** Until a channel of its node is announced. */
-  holdNode({ raw, message }: GossipOf<'node_announcement'>): void {
-    hold(this.#nodes, toString(message.nodeId, 'hex'), raw);
+  holdNode(gossip: GossipOf<'node_announcement'>, from: NodeId): void {
+    hold(this.#nodes, toString(gossip.message.nodeId, 'hex'), { gossip, from });
   }
 
   /** Until its output is deep enough. */
-  holdAnnouncement(gossip: GossipOf<'channel_announcement'>): void {
-    hold(this.#announcements, gossip.message.shortChannelId, gossip);
+  holdAnnouncement(gossip: GossipOf<'channel_announcement'>, from: NodeId): void {
+    hold(this.#announcements, gossip.message.shortChannelId, { gossip, from });
   }
 
   /** Takes out what waited for the announcement of this channel, in the order in which it came. */
-  takeFor({ shortChannelId, nodeId1, nodeId2 }: MessageOf<'channel_announcement'>): Uint8Array[] {
+  takeFor({ shortChannelId, nodeId1, nodeId2 }: MessageOf<'channel_announcement'>): Held[] {
     return [
       ...take(this.#updates, shortChannelId),
       ...take(this.#nodes, toString(nodeId1, 'hex')),
@@ -49,7 +56,7 @@ export class PendingGossip {
   }
 
   /** Takes out the announcements whose output has at least this depth when the tip has this height. */
-  takeDeepEnough(tipHeight: number, minConfirmations: number): GossipOf<'channel_announcement'>[] {
+  takeDeepEnough(tipHeight: number, minConfirmations: number): Held<GossipOf<'channel_announcement'>>[] {
     const scids = [...this.#announcements.keys()].filter(
       (scid) => scidToParts(scid).blockHeight + minConfirmations - 1 <= tipHeight,
     );

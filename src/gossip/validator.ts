@@ -25,6 +25,8 @@ export interface GossipValidatorOptions {
   readonly clock: Clock;
   readonly limits: GossipLimits;
   readonly signatures: SignatureChecker;
+  /** A message is in the store, and is told while no other is: what speaks of a channel comes after its announcement. */
+  readonly onAccepted: (gossip: Gossip, from: NodeId) => void;
   readonly onOutcome: (outcome: GossipOutcome, from: NodeId) => void;
 }
 
@@ -80,13 +82,12 @@ export class GossipValidator {
   /** A block has come: judges the announcements that are deep enough now, and gives back those that are accepted. */
   async heightReached(height: number): Promise<Uint8Array[]> {
     this.#blocks++;
-    const { limits, self } = this.#options;
     const accepted: Uint8Array[] = [];
-    for (const gossip of this.#pending.takeDeepEnough(height, limits.minConfirmations)) {
-      const { verdict, released } = await this.validate(gossip.raw, { from: self, solicited: true });
+    for (const { gossip, from } of this.#pending.takeDeepEnough(height, this.#options.limits.minConfirmations)) {
+      const { verdict, released } = await this.validate(gossip.raw, { from, solicited: true });
       if (verdict === 'accept') accepted.push(gossip.raw, ...released);
       // With the next block, then.
-      if (verdict === 'later') this.#pending.holdAnnouncement(gossip);
+      if (verdict === 'later') this.#pending.holdAnnouncement(gossip, from);
     }
     return accepted;
   }
@@ -147,7 +148,7 @@ export class GossipValidator {
     }
     if (output === 'bad_signature') return REJECT_SIGNATURE;
     if (typeof output === 'string') {
-      if (output === 'unconfirmed') this.#pending.holdAnnouncement(gossip);
+      if (output === 'unconfirmed') this.#pending.holdAnnouncement(gossip, provenance.from);
       return output === 'chain_unavailable' ? later(output) : ignore(output);
     }
     const known = store.channel(scid);
@@ -160,7 +161,8 @@ export class GossipValidator {
     store.addChannel(
       gossip, { capacitySat: output.amountSat, fundingTxid: output.txid, addedAt, spentHeight: undefined },
     );
-    return { verdict: 'accept', reason: 'new', released: await this.#release(gossip, provenance) };
+    this.#options.onAccepted(gossip, provenance.from);
+    return { verdict: 'accept', reason: 'new', released: await this.#release(gossip) };
   }
 
   /** Each peer has one place in the queue for a channel: no liar can fill it, or have others wait for ever. */
@@ -209,7 +211,7 @@ export class GossipValidator {
     if (announcing !== undefined) await announcing.done;
 
     const early = knownUpdateFault(gossip, this.#known);
-    if (early === 'unknown_channel') this.#pending.holdUpdate(gossip);
+    if (early === 'unknown_channel') this.#pending.holdUpdate(gossip, provenance.from);
     const channel = store.graph.channel(scid);
     if (early !== undefined || channel === undefined) return ignore(early ?? 'unknown_channel');
     if (!this.#mayForward(provenance)) return later('rate_limited');
@@ -227,6 +229,7 @@ export class GossipValidator {
     // Only now: a forger must not use up what its victim may send.
     if (!this.#mayPublish(`${scid}/${direction}`, provenance)) return ignore('origin_limited');
     store.addUpdate(gossip);
+    this.#options.onAccepted(gossip, provenance.from);
     return ACCEPT;
   }
 
@@ -239,7 +242,7 @@ export class GossipValidator {
     if (announcing !== undefined) await announcing;
 
     const early = nodeFault(gossip, this.#known);
-    if (early === 'unknown_node') this.#pending.holdNode(gossip);
+    if (early === 'unknown_node') this.#pending.holdNode(gossip, provenance.from);
     if (early !== undefined) return ignore(early);
     if (!this.#mayForward(provenance)) return later('rate_limited');
     if (!(await signatures.areValid(nodeAnnouncementClaims(gossip)))) return REJECT_SIGNATURE;
@@ -248,14 +251,15 @@ export class GossipValidator {
     if (late !== undefined) return ignore(late);
     if (!this.#mayPublish(toString(nodeId, 'hex'), provenance)) return ignore('origin_limited');
     store.addNode(gossip);
+    this.#options.onAccepted(gossip, provenance.from);
     return ACCEPT;
   }
 
   /** Judges what had waited for this channel; what is accepted had not been passed on. */
-  async #release({ message }: Announcement, provenance: Provenance): Promise<Uint8Array[]> {
+  async #release({ message }: Announcement): Promise<Uint8Array[]> {
     const accepted: Uint8Array[] = [];
-    for (const raw of this.#pending.takeFor(message)) {
-      const { verdict } = await this.validate(raw, { ...provenance, solicited: true });
+    for (const { gossip: { raw }, from } of this.#pending.takeFor(message)) {
+      const { verdict } = await this.validate(raw, { from, solicited: true });
       if (verdict === 'accept') accepted.push(raw);
     }
     return accepted;

@@ -1,3 +1,4 @@
+import type { Gossip } from '../../protocols/gossip/gossip-message.ts';
 import { NetworkError } from './errors.ts';
 import type { Network, NetworkHandlers, NodeId } from './network.ts';
 
@@ -26,14 +27,7 @@ class JoinedNetwork implements Network {
   }
 
   async start(handlers: NetworkHandlers): Promise<void> {
-    await this.#mesh.start({
-      ...this.#handlersOf(this.#mesh, handlers),
-      onGossip: async (message, from) => {
-        const verdict = await handlers.onGossip(message, from);
-        if (verdict === 'accept') await this.#lightning.publishGossip(message, from);
-        return verdict;
-      },
-    });
+    await this.#mesh.start(this.#handlersOf(this.#mesh, handlers));
     try {
       await this.#lightning.start(this.#handlersOf(this.#lightning, handlers));
     } catch (error) {
@@ -72,8 +66,12 @@ class JoinedNetwork implements Network {
     this.#linked.get(nodeId)?.startGossip(nodeId, sinceSeconds);
   }
 
-  async publishGossip(message: Uint8Array, from?: NodeId): Promise<void> {
-    await Promise.all([this.#mesh.publishGossip(message, from), this.#lightning.publishGossip(message, from)]);
+  async publishGossip(message: Uint8Array): Promise<void> {
+    await Promise.all([this.#mesh.publishGossip(message), this.#lightning.publishGossip(message)]);
+  }
+
+  tellGossip(gossip: Gossip, from: NodeId): void {
+    for (const network of [this.#mesh, this.#lightning]) network.tellGossip(gossip, from);
   }
 
   distrustGossip(nodeId: NodeId): void {

@@ -187,6 +187,9 @@ class Libp2pNetwork implements Network {
     await this.#require().gossip.publish(message);
   }
 
+  /** Peers are told by broadcast. */
+  tellGossip(): void {}
+
   distrustGossip(nodeId: NodeId): void {
     this.#liars.lied(nodeId);
   }

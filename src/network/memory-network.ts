@@ -175,6 +175,9 @@ class MemoryNetwork implements Network, LinkOwner {
   /** All that is published arrives. */
   startGossip(): void {}
 
+  /** Peers are told by broadcast. */
+  tellGossip(): void {}
+
   async publishGossip(message: Uint8Array): Promise<void> {
     if (!this.#running) throw stopped(this.nodeId);
     if (message.length > MAX_BOLT_MESSAGE_BYTES) {

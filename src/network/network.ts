@@ -1,3 +1,5 @@
+import type { Gossip } from '../../protocols/gossip/gossip-message.ts';
+
 /** A node id is its 33-byte compressed public key in lower-case hex. */
 export type NodeId = string;
 
@@ -58,8 +60,13 @@ export interface Network {
    * hears, if it has anything to tell.
    */
   startGossip(nodeId: NodeId, sinceSeconds?: number): void;
-  /** Tells others what is true. `from`: who told us, or this node for what it says itself; undefined if that is not known any more. */
-  publishGossip(message: Uint8Array, from?: NodeId): Promise<void>;
+  /** Broadcasts what is true and did not come by broadcast, which passes on by itself what `onGossip` accepts. */
+  publishGossip(message: Uint8Array): Promise<void>;
+  /**
+   * This node believes something from now on: peers that are told over their links hear of it, in the order of the calls.
+   * `from`: who told it, or this node for what it says itself.
+   */
+  tellGossip(gossip: Gossip, from: NodeId): void;
   /** A peer told what it must know to be false: counts against it like a message that was rejected. */
   distrustGossip(nodeId: NodeId): void;
   /**

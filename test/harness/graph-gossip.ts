@@ -5,6 +5,7 @@ import {
   assembleChannelAnnouncement, signChannelAnnouncement, unsignedChannelAnnouncement,
 } from '../../protocols/gossip/channel-announcement.ts';
 import { signChannelUpdate, type ChannelPolicy } from '../../protocols/gossip/channel-update.ts';
+import type { Gossip } from '../../protocols/gossip/gossip-message.ts';
 import { signNodeAnnouncement, type NodeDescription } from '../../protocols/gossip/node-announcement.ts';
 import { scidFromParts, scidToParts } from '../../protocols/gossip/short-channel-id.ts';
 import { RunnelError } from '../../protocols/errors.ts';
@@ -124,6 +125,8 @@ export class GossipNode {
   /** Whom the network was told not to believe, once for each lie. */
   readonly distrusted: NodeId[] = [];
   readonly outcomes: GossipOutcome[] = [];
+  /** What the network was given for peers that are told over their links. */
+  readonly told: { readonly gossip: Gossip; readonly from: NodeId }[] = [];
   readonly problems: RunnelError[] = [];
   readonly service: GossipService;
   /** Whom `requestSync` asks. */
@@ -138,6 +141,7 @@ export class GossipNode {
     const network: GossipServiceOptions['network'] = {
       distrustGossip: (nodeId) => void this.distrusted.push(nodeId),
       startGossip: () => {},
+      tellGossip: (gossip, from) => void this.told.push({ gossip, from }),
       publishGossip: async (message) => {
         this.published.push(message);
       },

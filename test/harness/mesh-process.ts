@@ -129,7 +129,10 @@ export class MeshProcess {
         if (this.#passes()) network.send(nodeId, messages);
       },
       startGossip: (nodeId, sinceSeconds) => network.startGossip(nodeId, sinceSeconds),
-      publishGossip: (message, from) => (this.#passes() ? this.#promise(network.publishGossip(message, from)) : never),
+      publishGossip: (message) => (this.#passes() ? this.#promise(network.publishGossip(message)) : never),
+      tellGossip: (gossip, from) => {
+        if (this.#passes()) network.tellGossip(gossip, from);
+      },
       distrustGossip: (nodeId) => network.distrustGossip(nodeId),
       requestSync: (nodeId, request) => network.requestSync(nodeId, request),
     };

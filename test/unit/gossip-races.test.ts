@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Transaction } from 'bitcoinjs-lib';
-import { fromString } from 'uint8arrays';
+import { equals, fromString } from 'uint8arrays';
 import type { SignatureClaim } from '../../protocols/gossip/gossip-message.ts';
 import type { Block } from '../../src/chain/chain.ts';
 import { inlineSignatures } from '../../src/gossip/signature-checker.ts';
@@ -47,6 +47,27 @@ it('an update is not taken for that of nodes who announced the channel while its
   release();
   expect(await judged).toBe('ignore');
   expect(node.service.store.update(CHANNEL, 0) ?? node.service.store.update(CHANNEL, 1)).toBeUndefined();
+});
+
+it('peers are told of a channel before what is said of it, though an update comes while older ones are judged that had waited', async () => {
+  const gate = { open: (): void => {} };
+  const isOld = (claim: SignatureClaim): boolean => equals(claim.key, alice.publicKey);
+  const signatures = {
+    stop: () => {},
+    async areValid(claims: readonly SignatureClaim[]) {
+      if (claims.length === 1 && claims.some(isOld)) await new Promise<void>((resolve) => (gate.open = resolve));
+      return inlineSignatures.areValid(claims);
+    },
+  };
+  const node = new GossipNode(9, { signatures });
+  node.chain.fund(CHANNEL, alice, bob);
+  await node.hear(update(CHANNEL, alice, bob), dave.nodeId);
+  const announced = node.hear(announcement(CHANNEL, alice, bob), carol.nodeId);
+  expect(await node.hear(update(CHANNEL, bob, alice), bob.nodeId)).toBe('accept new');
+  gate.open();
+  await announced;
+  const told = node.told.map(({ gossip, from }) => [gossip.message.type, from]);
+  expect(told).toEqual([['channel_announcement', carol.nodeId], ['channel_update', bob.nodeId], ['channel_update', dave.nodeId]]);
 });
 
 it('a channel that is spent while the chain is asked about it is not taken for one that stands', async () => {

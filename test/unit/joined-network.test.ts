@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { toString } from 'uint8arrays';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
+import { decodeGossip } from '../../protocols/gossip/gossip-message.ts';
 import { NetworkError } from '../../src/network/errors.ts';
 import { joinNetworks } from '../../src/network/joined-network.ts';
 import { LightningNetwork } from '../../src/network/lightning/lightning-network.ts';
@@ -37,6 +38,7 @@ class Scripted implements Network {
   send = (): unknown => this.calls.push('send');
   startGossip = (): void => {};
   publishGossip = (): Promise<void> => Promise.resolve();
+  tellGossip = (): unknown => this.calls.push('tell');
   distrustGossip = (): unknown => this.calls.push('distrust');
   async *requestSync(): AsyncGenerator<Uint8Array> {}
 }
@@ -109,6 +111,6 @@ it('what the mesh tells before Lightning runs, or after it has stopped, is judge
   await hear();
   await both.stop();
   await hear();
-  await both.publishGossip(nodeAnnouncement(self));
+  both.tellGossip(decodeGossip(nodeAnnouncement(self)), peer);
   expect(verdicts).toEqual(['accept', 'accept', 'accept']);
 });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { decodeGossip } from '../../protocols/gossip/gossip-message.ts';
 import { decodeMessage, encodeMessage } from '../../protocols/wire/messages.ts';
 import type { BytePipe } from '../../src/network/byte-pipe.ts';
 import { FrameCodec } from '../../src/network/framing.ts';
@@ -7,7 +8,7 @@ import { LightningGossip } from '../../src/network/lightning/lightning-gossip.ts
 import { defaultNetworkLimits } from '../../src/network/limits.ts';
 import { PeerLink } from '../../src/network/peer-link.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
-import { announcement, CHAIN_HASH, keysOf, nodeAnnouncement, scid, START, update } from '../harness/graph-gossip.ts';
+import { announcement, CHAIN_HASH, keysOf, nodeAnnouncement, scid, START, update, type Keys } from '../harness/graph-gossip.ts';
 
 const [alice, bob, self, peer] = [keysOf(1), keysOf(2), keysOf(3), keysOf(4)];
 const channel = scid(100);
@@ -41,14 +42,20 @@ beforeEach(() => {
   start(peer.nodeId);
 });
 
+const tell = (message: Uint8Array, from: Keys): void => gossip.tell(decodeGossip(message), from.nodeId);
+
 const ask = (): boolean =>
   gossip.take(peer.nodeId, encodeMessage({ type: 'gossip_timestamp_filter', chainHash: CHAIN_HASH, firstTimestamp: START, timestampRange: 100 }));
 
 /** What the peer is told with the next flush. */
-async function told(): Promise<string[]> {
+const told = (): Promise<string[]> => toldAfter(defaultNetworkLimits.gossipFlushMs);
+/** What does not wait for it. */
+const toldAtOnce = (): Promise<string[]> => toldAfter(1);
+
+async function toldAfter(ms: number): Promise<string[]> {
   for (let i = 0; i < 4; i++) {
     await new Promise((resolve) => setImmediate(resolve));
-    clock.advance(i === 1 ? defaultNetworkLimits.gossipFlushMs : 1);
+    clock.advance(i === 1 ? ms : 1);
   }
   const types: string[] = [];
   for (let bytes = codec.next(); bytes !== undefined; bytes = codec.next()) types.push(decodeMessage(bytes).type);
@@ -57,35 +64,53 @@ async function told(): Promise<string[]> {
 
 describe('what a peer is told of others (BOLT 7)', () => {
   it('is nothing until it sends a filter, and nothing of what it told itself', async () => {
-    gossip.publish(update(channel, alice, bob), alice.nodeId);
+    tell(update(channel, alice, bob), alice);
     expect(await told()).toEqual([]);
     ask();
-    gossip.publish(update(channel, alice, bob), peer.nodeId);
-    gossip.publish(update(channel, bob, alice, { timestamp: START - 1 }), alice.nodeId);
-    gossip.publish(update(channel, bob, alice, { timestamp: START + 100 }), alice.nodeId);
+    tell(update(channel, alice, bob), peer);
+    tell(update(channel, bob, alice, { timestamp: START - 1 }), alice);
+    tell(update(channel, bob, alice, { timestamp: START + 100 }), alice);
     expect(await told()).toEqual([]);
-    gossip.publish(update(channel, alice, bob), alice.nodeId);
+    tell(update(channel, alice, bob), alice);
     expect(await told()).toEqual(['channel_update']);
   });
 
   it('is an announcement with its first update only, and before its nodes', async () => {
     ask();
-    gossip.publish(announcement(channel, alice, bob), alice.nodeId);
-    gossip.publish(nodeAnnouncement(alice), alice.nodeId);
-    gossip.publish(nodeAnnouncement(keysOf(9)), alice.nodeId);
+    tell(announcement(channel, alice, bob), alice);
+    tell(nodeAnnouncement(alice), alice);
+    tell(nodeAnnouncement(keysOf(9)), alice);
     expect(await told()).toEqual(['node_announcement']);
-    gossip.publish(update(channel, alice, bob), alice.nodeId);
+    tell(update(channel, alice, bob), alice);
     expect(await told()).toEqual(['channel_announcement', 'channel_update', 'node_announcement']);
-    gossip.publish(nodeAnnouncement(alice, { timestamp: START + 1 }), alice.nodeId);
-    gossip.publish(update(channel, bob, alice), alice.nodeId);
+    tell(nodeAnnouncement(alice, { timestamp: START + 1 }), alice);
+    tell(update(channel, bob, alice), alice);
     expect(await told()).toEqual(['node_announcement', 'channel_update']);
   });
 
   it('is what the node says itself at once, filter or not', async () => {
-    gossip.publish(announcement(channel, self, bob), self.nodeId);
-    gossip.publish(nodeAnnouncement(self), self.nodeId);
-    gossip.publish(update(channel, self, bob), self.nodeId);
+    tell(announcement(channel, self, bob), self);
+    tell(nodeAnnouncement(self), self);
+    tell(update(channel, self, bob), self);
     expect(await told()).toEqual(['channel_announcement', 'channel_update', 'node_announcement']);
+  });
+
+  it('is what the node says of its channel only after the announcement, though the other node told of it first', async () => {
+    ask();
+    tell(announcement(channel, self, bob), bob);
+    tell(update(channel, bob, self), bob);
+    tell(update(channel, self, bob), self);
+    expect(await toldAtOnce()).toEqual(['channel_announcement', 'channel_update', 'channel_update']);
+    tell(update(channel, self, bob, { timestamp: START + 1 }), self);
+    expect(await toldAtOnce()).toEqual(['channel_update']);
+  });
+
+  it('is the announcement of our channel, which another told us first, with our update where there is no filter', async () => {
+    tell(announcement(channel, self, bob), bob);
+    tell(update(channel, bob, self), bob);
+    expect(await told()).toEqual([]);
+    tell(update(channel, self, bob), self);
+    expect(await toldAtOnce()).toEqual(['channel_announcement', 'channel_update']);
   });
 });
 

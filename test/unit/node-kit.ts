@@ -64,6 +64,8 @@ export class FakeNetwork implements Network {
 
   async publishGossip(): Promise<void> {}
 
+  tellGossip(): void {}
+
   distrustGossip(): void {}
 
   async *requestSync(): AsyncIterable<Uint8Array> {}

@@ -100,7 +100,8 @@ export class GossipPartner {
 
   /** BOLT 7: what a node says itself it tells whatever the filter. */
   tellNow(messages: readonly Gossip[]): void {
-    this.#options.link.send(messages.map(({ raw }) => raw));
+    this.#outbox.addOwn(messages);
+    this.flush();
   }
 
   /** Tells what waits, unless the peer has not taken yet what it was told the last time. */
@@ -108,7 +109,10 @@ export class GossipPartner {
     const messages = this.#isFlushing ? [] : this.#outbox.take();
     if (messages.length === 0) return;
     this.#isFlushing = true;
-    this.#sendAll(messages, () => (this.#isFlushing = false));
+    this.#sendAll(messages, () => {
+      this.#isFlushing = false;
+      if (this.#outbox.hasOwn) this.flush();
+    });
   }
 
   /** The link has ended. */

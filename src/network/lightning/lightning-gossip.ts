@@ -1,5 +1,5 @@
 import { toString } from 'uint8arrays/to-string';
-import { decodeGossip, isGossip, type Gossip, type GossipOf } from '../../../protocols/gossip/gossip-message.ts';
+import { isGossip, type Gossip, type GossipOf } from '../../../protocols/gossip/gossip-message.ts';
 import { BoundedMap } from '../../runtime/bounded-map.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { NetworkError } from '../errors.ts';
@@ -24,8 +24,10 @@ const MAX_UNUPDATED = 10_000;
 
 interface Waiting {
   readonly announcement: GossipOf<'channel_announcement'>;
+  /** It is a channel of this node. */
+  readonly isOurs: boolean;
   /** Of its two nodes: they must not be told of before it. */
-  readonly nodes: Map<string, { readonly gossip: GossipOf<'node_announcement'>; readonly from: NodeId | undefined }>;
+  readonly nodes: Map<string, { readonly gossip: GossipOf<'node_announcement'>; readonly from: NodeId }>;
 }
 
 /** Gossip over Lightning's links, by BOLT 7: filters and queries both ways, and what is passed on in flushes. */
@@ -76,23 +78,23 @@ export class LightningGossip {
     return this.#partners.get(nodeId)?.take(message) ?? false;
   }
 
-  /** Passes on what was judged to be true, or is our own (`from` ourselves). */
-  publish(message: Uint8Array, from: NodeId | undefined): void {
-    const gossip = decodeGossip(message);
+  /** Passes on what is true, or is our own (`from` ourselves), in the order in which it became so. */
+  tell(gossip: Gossip, from: NodeId): void {
     // BOLT 7: an announcement goes with the first update of its channel, counts as being as old, and comes before its nodes'.
     if (isGossip(gossip, 'channel_announcement')) {
       const { shortChannelId, nodeId1, nodeId2 } = gossip.message;
-      this.#waiting.set(shortChannelId, { announcement: gossip, nodes: new Map() });
-      for (const nodeId of [nodeId1, nodeId2]) this.#waitingOf.set(toString(nodeId, 'hex'), shortChannelId);
+      const nodeIds = [nodeId1, nodeId2].map((nodeId) => toString(nodeId, 'hex'));
+      this.#waiting.set(shortChannelId, { announcement: gossip, isOurs: nodeIds.includes(this.#options.self), nodes: new Map() });
+      for (const nodeId of nodeIds) this.#waitingOf.set(nodeId, shortChannelId);
     } else if (isGossip(gossip, 'channel_update')) {
-      const { announcement, nodes } = this.#takeWaiting(gossip.message.shortChannelId) ?? {};
-      this.#tell(announcement === undefined ? [gossip] : [announcement, gossip], gossip.message.timestamp, from);
-      for (const node of nodes?.values() ?? []) this.#tell([node.gossip], node.gossip.message.timestamp, node.from);
+      const { announcement, nodes } = this.#waitsFor(gossip.message.shortChannelId, from) ?? {};
+      this.#pass(announcement === undefined ? [gossip] : [announcement, gossip], gossip.message.timestamp, from);
+      for (const node of nodes?.values() ?? []) this.#pass([node.gossip], node.gossip.message.timestamp, node.from);
     } else if (isGossip(gossip, 'node_announcement')) {
       const nodeId = toString(gossip.message.nodeId, 'hex');
       const waiting = this.#waiting.get(this.#waitingOf.get(nodeId) ?? -1n);
       if (waiting !== undefined) waiting.nodes.set(nodeId, { gossip, from });
-      else this.#tell([gossip], gossip.message.timestamp, from);
+      else this.#pass([gossip], gossip.message.timestamp, from);
     }
   }
 
@@ -108,16 +110,17 @@ export class LightningGossip {
     this.#options.liars.lied(nodeId);
   }
 
-  #tell(messages: readonly Gossip[], timestamp: number, from: NodeId | undefined): void {
+  #pass(messages: readonly Gossip[], timestamp: number, from: NodeId): void {
     for (const [nodeId, partner] of this.#partners) {
       if (from === this.#options.self) partner.tellNow(messages);
       else if (nodeId !== from) partner.tellLater(messages, timestamp);
     }
   }
 
-  #takeWaiting(shortChannelId: bigint): Waiting | undefined {
+  /** What waits for an update of that channel by that node: the first, but of our own channels ours, which all are told. */
+  #waitsFor(shortChannelId: bigint, from: NodeId): Waiting | undefined {
     const waiting = this.#waiting.get(shortChannelId);
-    this.#waiting.delete(shortChannelId);
+    if (waiting?.isOurs !== true || from === this.#options.self) this.#waiting.delete(shortChannelId);
     return waiting;
   }
 

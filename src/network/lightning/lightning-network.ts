@@ -1,4 +1,5 @@
 import { fromHostPort, type NodeAddress } from '../../../protocols/gossip/node-address.ts';
+import type { Gossip } from '../../../protocols/gossip/gossip-message.ts';
 import type { StaticKey } from '../../../protocols/noise/handshake.ts';
 import { systemClock, type Clock } from '../../runtime/clock.ts';
 import { NetworkError } from '../errors.ts';
@@ -117,10 +118,14 @@ export class LightningNetwork implements Network {
     if (link !== undefined) this.#running?.gossip.start(nodeId, link, sinceSeconds);
   }
 
-  /** Where nobody is connected it is told nobody: while it does not run, too. */
-  publishGossip(message: Uint8Array, from?: NodeId): Promise<void> {
-    this.#running?.gossip.publish(message, from);
+  /** Nothing is broadcast: peers are told over their links. */
+  publishGossip(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** Where nobody is connected it is told nobody: while it does not run, too. */
+  tellGossip(gossip: Gossip, from: NodeId): void {
+    this.#running?.gossip.tell(gossip, from);
   }
 
   distrustGossip(nodeId: NodeId): void {
