@@ -16,53 +16,65 @@ import { GossipPeer, keyOf, type GossipNode } from './gossip-peer.ts';
 import type { LiarTask } from './liar.ts';
 import { lies, liesUnpunished } from './lies.ts';
 
-/** Phases take turns, so that what changes with time changes all of them. */
-const NUM_ROUNDS = 2;
-const PHASE_SECONDS = 25;
+/** All kinds of phases take turns, each round in another order, so that what changes with time changes all of them. */
+const NUM_ROUNDS = 3;
+const PHASE_SECONDS = 30;
+/** Code that runs for the first time is slow, and nodes that have just met have much to tell each other. */
+const WARM_UP_SECONDS = 60;
 const NUM_LIARS = 3;
 const NODES_PER_LIAR = 3;
 /** Of each liar, to each of its nodes: as many as a node would check of one peer. */
 const LIES_PER_SECOND = 100;
 const LIES_PER_PHASE = NUM_LIARS * LIES_PER_SECOND * PHASE_SECONDS;
 
-/** Payments without liars, with liars that lie to others on the same machine, with liars among the peers, and after it. */
+interface Kind {
+  readonly name: string;
+  /** What is told meanwhile; none: there are no liars. */
+  readonly lies: readonly Uint8Array[];
+  /** To whom each liar tells it. */
+  readonly nodesOf: (liar: number) => readonly GossipNode[];
+  readonly phases: Phase[];
+}
+
+/** Payments without liars, with liars that lie to others on the same machine, and with liars among the peers. */
 export async function measureFlood({ cluster: { nodes }, told }: Mesh): Promise<void> {
   const random = new SeededRandom('flood');
   const listener = await GossipPeer.join('flood listener', [nodes[0] as NodeProcess]);
   const channelsBefore = await Promise.all(nodes.map(channelsKnown));
   note('signing lies ...');
-  const allLies = lies(told, NUM_ROUNDS * LIES_PER_PHASE);
-  const unpunished = liesUnpunished(told, NUM_ROUNDS * LIES_PER_PHASE);
-  const share = (of: readonly Uint8Array[], round: number): readonly Uint8Array[] => of.slice(round * LIES_PER_PHASE, (round + 1) * LIES_PER_PHASE);
-  const phases = { none: [], others: [], mesh: [], unpunished: [], after: [] } as Record<'none' | 'others' | 'mesh' | 'unpunished' | 'after', Phase[]>;
-  const measure = (liars: readonly Liar[] = []): Promise<Phase> => payFor(nodes, random, liars);
-  const someNodes = (liar: number): readonly GossipNode[] => range(0, NODES_PER_LIAR).map((i) => nodes[(liar * NODES_PER_LIAR + i) % nodes.length] as NodeProcess);
-  note(`payments for ${PHASE_SECONDS} s ...`);
-  phases.none.push(await measure());
+  const [every, unpunished] = [lies(told, NUM_ROUNDS * LIES_PER_PHASE), liesUnpunished(told, NUM_ROUNDS * LIES_PER_PHASE)];
   // All share the machine: so much is lost to the liars' own work alone.
   const sinks = await Promise.all(range(0, NODES_PER_LIAR).map((sink) => startLiar({ name: `sink ${sink}`, listen: ['/ip4/127.0.0.1/tcp/0'], nodes: [], messages: [], perSecond: 0, seconds: 0 })));
+  const someNodes = (liar: number): readonly GossipNode[] => range(0, NODES_PER_LIAR).map((i) => nodes[(liar * NODES_PER_LIAR + i) % nodes.length] as NodeProcess);
+  const kinds: readonly Kind[] = [
+    { name: 'no liars', lies: [], nodesOf: () => [], phases: [] },
+    { name: 'liars that lie to others', lies: every, nodesOf: () => sinks, phases: [] },
+    { name: 'liars among the peers', lies: every, nodesOf: someNodes, phases: [] },
+    { name: 'liars found out later', lies: unpunished, nodesOf: someNodes, phases: [] },
+  ];
+  note(`payments for ${WARM_UP_SECONDS} s, to warm up ...`);
+  await payFor(nodes, random, [], WARM_UP_SECONDS);
   for (const round of range(0, NUM_ROUNDS)) {
-    note(`round ${round + 1}: ${NUM_LIARS} liars that tell ${LIES_PER_SECOND} lies a second each to others ...`);
-    phases.others.push(await lieWhile(`others ${round}`, share(allLies, round), () => sinks, measure));
-    note('liars among the peers ...');
-    phases.mesh.push(await lieWhile(`mesh ${round}`, share(allLies, round), someNodes, measure));
-    note('liars among the peers, which tell only what is not punished ...');
-    phases.unpunished.push(await lieWhile(`unpunished ${round}`, share(unpunished, round), someNodes, measure));
+    for (const kind of inOrderOf(round, kinds)) {
+      note(`round ${round + 1} of ${NUM_ROUNDS}: ${kind.name} ...`);
+      kind.phases.push(await lieWhile(kind, round, (liars) => payFor(nodes, random, liars, PHASE_SECONDS)));
+    }
   }
   for (const { end } of sinks) end();
-  note('and after it ...');
-  phases.after.push(await measure());
   const channelsAfter = await Promise.all(nodes.map(channelsKnown));
-  const passedOn = [...allLies, ...unpunished].filter((message) => listener.heard.has(keyOf(message))).length;
+  const passedOn = [...every, ...unpunished].filter((message) => listener.heard.has(keyOf(message))).length;
   process.stdout.write(`${table([
-    ['', 'payments/s', 'failed', 'p50 ms', 'p99 ms', 'CPU ms a node and s', 'CPU ms a liar and s', 'judged', 'MB a node', 'MB at most'],
-    row('no liars', phases.none), row('others flooded', phases.others), row('flooded', phases.mesh), row('with lies unpunished', phases.unpunished), row('after', phases.after),
+    ['', 'payments/s', 'in each phase', 'failed', 'p50 ms', 'p99 ms', 'CPU ms a node and s', 'CPU ms a liar and s', 'judged', 'MB a node', 'MB at most'],
+    ...kinds.map(row),
   ])}\n`);
-  process.stdout.write(`${LIES_PER_PHASE} lies told in a phase, ${NUM_ROUNDS} phases of each kind; payments/s of each: ${Object.entries(phases).map(([name, each]) => `${name} ${each.map(perSecond).map((rate) => rate.toFixed(1)).join(', ')}`).join('; ')}\n`);
+  process.stdout.write(`${LIES_PER_PHASE} lies told in a phase of ${PHASE_SECONDS} s\n`);
   process.stdout.write(`${channelsAfter.filter((count, i) => count !== channelsBefore[i]).length} nodes with another number of channels than before; ${passedOn} lies passed on to an honest peer\n`);
   process.stdout.write(`what became of messages at all nodes: ${[...await outcomesOf(nodes)].map(([name, count]) => `${name} ${count}`).join(', ')}\n`);
   await listener.stop();
 }
+
+/** From another one on in each round. */
+const inOrderOf = (round: number, kinds: readonly Kind[]): readonly Kind[] => [...kinds.slice(round), ...kinds.slice(0, round)];
 
 interface Phase {
   readonly timesMs: readonly number[];
@@ -76,21 +88,23 @@ interface Phase {
 
 const perSecond = ({ timesMs, seconds }: Phase): number => timesMs.length / seconds;
 
-function row(name: string, phases: readonly Phase[]): string[] {
+function row({ name, phases }: Kind): string[] {
   const timesMs = phases.flatMap((phase) => phase.timesMs);
   const mean = (of: (phase: Phase) => number): number => phases.reduce((sum, phase) => sum + of(phase), 0) / phases.length;
   return [
-    name, mean(perSecond).toFixed(1), String(phases.reduce((sum, { failed }) => sum + failed, 0)), percentile(timesMs, 50).toFixed(0), percentile(timesMs, 99).toFixed(0),
+    name, mean(perSecond).toFixed(1), phases.map((phase) => perSecond(phase).toFixed(1)).join(' '), String(phases.reduce((sum, { failed }) => sum + failed, 0)),
+    percentile(timesMs, 50).toFixed(0), percentile(timesMs, 99).toFixed(0),
     mean(({ cost }) => cost.cpuMs).toFixed(0), mean(({ liarCpuMs }) => liarCpuMs).toFixed(0), mean(({ judged }) => judged).toFixed(0),
     mean(({ cost }) => cost.rssMb).toFixed(0), Math.max(...phases.map(({ cost }) => cost.maxRssMb)).toFixed(0),
   ];
 }
 
 /** Has liars, of whom nobody has heard before, each linked to some nodes, tell their share while something is measured. */
-async function lieWhile(name: string, lying: readonly Uint8Array[], nodesOf: (liar: number) => readonly GossipNode[], measure: (liars: readonly Liar[]) => Promise<Phase>): Promise<Phase> {
+async function lieWhile({ name, lies: all, nodesOf }: Kind, round: number, measure: (liars: readonly Liar[]) => Promise<Phase>): Promise<Phase> {
+  const lying = all.slice(round * LIES_PER_PHASE, (round + 1) * LIES_PER_PHASE);
   const each = lying.length / NUM_LIARS;
-  const liars = await Promise.all(range(0, NUM_LIARS).map((liar) => startLiar({
-    name: `liar ${liar} to ${name}`,
+  const liars = await Promise.all(range(0, lying.length === 0 ? 0 : NUM_LIARS).map((liar) => startLiar({
+    name: `${liar} of ${name}, ${round}`,
     listen: [],
     nodes: nodesOf(liar).map(({ id, address }) => ({ id, address })),
     messages: lying.slice(liar * each, (liar + 1) * each).map((message) => toString(message, 'hex')),
@@ -121,13 +135,13 @@ async function startLiar(task: LiarTask): Promise<Liar> {
 }
 
 /** Payments between random nodes, one after the other, as fast as they go. */
-async function payFor(nodes: readonly NodeProcess[], random: SeededRandom, liars: readonly Liar[]): Promise<Phase> {
+async function payFor(nodes: readonly NodeProcess[], random: SeededRandom, liars: readonly Liar[], seconds: number): Promise<Phase> {
   const timesMs: number[] = [];
   let failed = 0;
   const liarCpu = (): number => liars.reduce((sum, { pid }) => sum + usageOf(pid).cpuSeconds, 0);
   const [judgedBefore, liarCpuBefore, started] = [await judgedBy(nodes), liarCpu(), performance.now()];
   let liarCpuMs = 0;
-  const cost = await costOf(nodes, PHASE_SECONDS, async (until) => {
+  const cost = await costOf(nodes, seconds, async (until) => {
     while (performance.now() < until) {
       const from = random.pick(nodes) as NodeProcess;
       const to = random.pick(nodes.filter((node) => node !== from)) as NodeProcess;

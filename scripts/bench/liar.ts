@@ -18,6 +18,7 @@ export interface LiarTask {
 }
 
 const TICKS_PER_SECOND = 10;
+const COMES_BACK_MS = 1_000;
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const next = async (): Promise<string> => String((await lines.next()).value);
 
@@ -25,6 +26,8 @@ const { name, listen, nodes, messages, perSecond, seconds } = JSON.parse(await n
 const peer = await GossipPeer.join(name, nodes, listen);
 process.stdout.write(`${JSON.stringify({ id: peer.network.nodeId, address: peer.network.listenAddresses()[0] ?? '' })}\n`);
 await next();
+// Whoever is hung up on comes back.
+setInterval(() => nodes.forEach(({ id, address }) => void peer.network.connect(id, address).catch(() => {})), COMES_BACK_MS);
 const until = performance.now() + seconds * 1000;
 let told = 0;
 while (performance.now() < until) {

@@ -1,4 +1,4 @@
-import type { PeerId } from '@libp2p/interface';
+import { KEEP_ALIVE, type PeerId, type PeerStore } from '@libp2p/interface';
 import { kadDHT, passthroughMapper } from '@libp2p/kad-dht';
 import type { KadDHT, KadDHTComponents } from '@libp2p/kad-dht';
 import type { Multiaddr } from '@multiformats/multiaddr';
@@ -16,7 +16,7 @@ export function dhtService(components: KadDHTComponents): KadDHT {
     privateKey,
     registrar,
     addressManager,
-    peerStore,
+    peerStore: keepingNobody(peerStore),
     connectionManager,
     events,
     logger,
@@ -35,6 +35,23 @@ export async function findAddresses(dht: KadDHT, peerId: PeerId, signal: AbortSi
     // Not found, or not in time: both mean that there is no address to try.
   }
   return [];
+}
+
+/**
+ * A peer store in which kad-dht marks nobody to be kept connected. libp2p dials whoever is marked at once, each time it is lost: one that
+ * hangs up as soon as it has been dialled is dialled some 25 times a second, without end. Coming back to a peer is the peer machine's business.
+ */
+function keepingNobody(peerStore: PeerStore): PeerStore {
+  const merge: PeerStore['merge'] = (peerId, data, options) => {
+    const tags = Object.entries(data.tags ?? {}).filter(([name]) => !name.startsWith(KEEP_ALIVE));
+    return peerStore.merge(peerId, { ...data, ...(data.tags && { tags: Object.fromEntries(tags) }) }, options);
+  };
+  return new Proxy(peerStore, {
+    get: (target, name) => {
+      const value: unknown = name === 'merge' ? merge : Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Libp2p } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import { toString as bytesToString } from 'uint8arrays/to-string';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { CHANNEL_PROTOCOL, GOSSIP_SYNC_PROTOCOL, gossipTopic } from '../../protocols/ids.ts';
 import { createNode, nodeKey } from '../../src/network/create-node.ts';
 import type { NodeServices } from '../../src/network/create-node.ts';
@@ -9,6 +9,7 @@ import { NetworkError } from '../../src/network/errors.ts';
 import { encodeFrames } from '../../src/network/framing.ts';
 import { defaultNetworkLimits } from '../../src/network/limits.ts';
 import { encodeHello } from '../../src/network/link-handshake.ts';
+import { nodeIdOf } from '../../src/network/node-ids.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
 import { bytes, chainHash, code, nobody, nodes, numberOf, numbered, stopAll, until } from './network-node.ts';
 import type { TestNode } from './network-node.ts';
@@ -150,6 +151,21 @@ describe('gossip over libp2p', () => {
     }
     await publishUntil((message) => carol.network.publishGossip(message), () => bob.gossip.length > 0);
     expect(bob.gossip.filter((entry) => entry.startsWith('8.'))).toEqual([]);
+  });
+
+  it('does not storm a peer that hangs up on it with new connections, though kad-dht counts it among the closest', async () => {
+    const [node] = (await nodes(1)) as [TestNode];
+    node.handlers.onGossipDistrusted = () => false;
+    const raw = await rawPeer(node);
+    const peerId = raw.getPeers()[0]!;
+    // kad-dht looks who is closest every five seconds.
+    await vi.waitFor(async () => expect([...(await raw.peerStore.get(peerId)).tags.keys()]).toContain('kad-close'), { timeout: 15_000, interval: 100 });
+    let connections = 0;
+    raw.addEventListener('connection:open', () => connections++);
+    for (let lies = 0; lies < 3; lies++) node.network.distrustGossip(nodeIdOf(raw.peerId.toString())!);
+    await vi.waitFor(() => expect(raw.getConnections()).toEqual([]), { timeout: 5_000, interval: 5 });
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(connections).toBe(0);
   });
 
   it('hangs up on a liar that is nothing else to it, and lets it in only by its own will', async () => {
