@@ -160,12 +160,13 @@ class Libp2pNetwork implements Network {
     this.#liars.refuse(nodeId, false);
     await this.#inTime(async (signal) => {
       for (let attempt = 1; ; attempt++) {
+        const standing = node.getConnections(peerId);
         const connection = await this.#dial(node, peerId, address, signal);
         try {
           return await links.open(nodeId, connection, signal);
         } catch (error) {
-          // The connection that stood was about to end, as happens when a peer has just hung up: dial a new one.
-          const lost = error instanceof NetworkError && error.details['lost'] === true;
+          // The connection that stood was about to end, as happens when a peer has just hung up: dial a new one. One that was made for this was refused.
+          const lost = error instanceof NetworkError && error.details['lost'] === true && standing.includes(connection);
           if (!lost || signal.aborted || attempt === MAX_LINK_ATTEMPTS) throw error;
         }
       }

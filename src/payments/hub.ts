@@ -87,7 +87,7 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
       circuits: new CircuitStore(database),
     };
     const common = { ...options, outlet: this.#outlet };
-    this.#payments = new Payments({ ...common, store: this.#stores.payments });
+    this.#payments = new Payments({ ...common, store: this.#stores.payments, onCircleFailed: (paymentHash) => this.#invoices.withdraw(paymentHash) });
     this.#circuits = new Circuits({ ...common, store: this.#stores.circuits });
     this.#invoices = new Invoices({ ...common, store: this.#stores.invoices, later: (work) => this.#later(work) });
     this.#onionsSeen = new OnionsSeen(database);

@@ -86,7 +86,7 @@ export class Invoices {
     const key = hashKey(paymentHash);
     if (invoice === undefined)
       throw new PaymentError('invoice_unknown', `no invoice has the payment hash ${key}`, { paymentHash: key });
-    if (invoice.actor.state !== 'open' && invoice.actor.state !== 'collecting') {
+    if (!mayBePaid(invoice)) {
       const { status } = invoiceRecord(storedInvoice(invoice));
       throw new PaymentError('invoice_not_open', `expected an open invoice, got one that is ${status}`, {
         paymentHash: key,
@@ -95,6 +95,12 @@ export class Invoices {
     }
     this.#send(invoice, { type: 'cancel', blockHeight: this.#options.directory.blockHeight() });
     return invoiceRecord(storedInvoice(invoice));
+  }
+
+  /** Takes an invoice back if it can still be paid. */
+  withdraw(paymentHash: Uint8Array): void {
+    const invoice = this.#find(paymentHash);
+    if (invoice !== undefined && mayBePaid(invoice)) this.cancel(paymentHash);
   }
 
   /** An HTLC has come to its end here: it pays an invoice, or it is a spontaneous payment, or it is refused. */
@@ -301,3 +307,5 @@ export class Invoices {
     for (const key of now) this.#byPart.set(key, invoice);
   }
 }
+
+const mayBePaid = ({ actor }: LiveInvoice): boolean => actor.state === 'open' || actor.state === 'collecting';

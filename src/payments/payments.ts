@@ -44,6 +44,8 @@ export interface PaymentsOptions {
   readonly router: PaymentRouter;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
+  /** This node will not pay itself after all; may be told more than once. */
+  readonly onCircleFailed: (paymentHash: Uint8Array) => void;
   readonly publish: (notice: PaymentsNotice) => void;
   readonly onUnexpected: (unexpected: UnexpectedEvent) => void;
 }
@@ -182,6 +184,8 @@ export class Payments {
     this.#touch(payment);
     for (const effect of payment.actor.send(event)) this.#perform(payment, effect);
     this.#index(payment);
+    const { state, data } = payment.actor;
+    if (state === 'failed' && payment.search.request.circular === true) this.#options.onCircleFailed(data.paymentHash);
   }
 
   #touch(payment: LivePayment): void {

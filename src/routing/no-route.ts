@@ -97,7 +97,7 @@ const EXPLANATIONS: Readonly<Record<Constraint, string>> = {
   local_offline: 'of our own channels are offline',
   local_balance: 'of our own channels hold too little that can be sent',
   local_htlc_limits: 'of our own channels take no HTLC of this amount',
-  excluded: 'are excluded, mostly since they failed in this payment already',
+  excluded: 'are not to be used, by the request or since they failed in this payment already',
   features: 'ask for features that we do not know, or are closing',
   no_update: 'have announced no policy',
   contradictory_update: 'announce a policy that contradicts itself',

@@ -7,6 +7,7 @@ import { createNode, nodeKey } from '../../src/network/create-node.ts';
 import type { NodeServices } from '../../src/network/create-node.ts';
 import { NetworkError } from '../../src/network/errors.ts';
 import { encodeFrames } from '../../src/network/framing.ts';
+import { Liars } from '../../src/network/liars.ts';
 import { defaultNetworkLimits } from '../../src/network/limits.ts';
 import { encodeHello } from '../../src/network/link-handshake.ts';
 import { nodeIdOf } from '../../src/network/node-ids.ts';
@@ -166,6 +167,17 @@ describe('gossip over libp2p', () => {
     await vi.waitFor(() => expect(raw.getConnections()).toEqual([]), { timeout: 5_000, interval: 5 });
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     expect(connections).toBe(0);
+  });
+
+  it('is tried once by whoever is refused', async () => {
+    const [alice, bob] = (await nodes(2)) as [TestNode, TestNode];
+    bob.handlers.onGossipDistrusted = () => false;
+    await alice.network.connect(bob.id, bob.address);
+    for (let lies = 0; lies < 3; lies++) bob.network.distrustGossip(alice.id);
+    await until(() => expect(alice.events.at(-1)).toMatch(`-${bob.id}`));
+    const refusals = vi.spyOn(Liars.prototype, 'isRefused');
+    await expect(alice.network.connect(bob.id, bob.address)).rejects.toBeInstanceOf(NetworkError);
+    expect(refusals.mock.results.filter(({ value }) => value === true)).toHaveLength(1);
   });
 
   it('hangs up on a liar that is nothing else to it, and lets it in only by its own will', async () => {

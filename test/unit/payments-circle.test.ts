@@ -11,11 +11,11 @@ afterEach(() => {
 });
 
 /** alice - bob - carol - alice. */
-function triangle(): FakeNet {
+function triangle(bobsBalanceMsat = BALANCE): FakeNet {
   const net = new FakeNet();
   nets.push(net);
   net.open('alice', 'bob', BALANCE, BALANCE);
-  net.open('bob', 'carol', BALANCE, BALANCE);
+  net.open('bob', 'carol', bobsBalanceMsat, BALANCE);
   net.open('carol', 'alice', BALANCE, BALANCE);
   return net.boot();
 }
@@ -50,6 +50,17 @@ describe('a circle', () => {
   it('keeps to its limit on fees', async () => {
     const payment = await rebalance(triangle(), { amountMsat: 20_000_000n, from: TO_BOB, to: TO_CAROL, maxFeeMsat: 1n });
     expect(payment).toMatchObject({ status: 'failed', attempts: [], failure: { code: 'no_route' } });
+  });
+
+  it.each([
+    ['before it was tried', 1n, BALANCE, 0],
+    ['on its way', 100_000n, 0n, 1],
+  ])('takes its invoice back where it fails %s', async (_, maxFeeMsat, bobsBalanceMsat, attempts) => {
+    const net = triangle(bobsBalanceMsat);
+    const payment = await rebalance(net, { amountMsat: 20_000_000n, from: TO_BOB, to: TO_CAROL, maxFeeMsat });
+    expect(payment.status).toBe('failed');
+    expect(payment.attempts).toHaveLength(attempts);
+    expect(net.node('alice').hub.getInvoice(payment.paymentHash).status).toBe('canceled');
   });
 
   it.each([
