@@ -13,9 +13,11 @@ import { tcp } from '@libp2p/tcp';
 import { multiaddr } from '@multiformats/multiaddr';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
+import { systemClock, type Clock } from '../runtime/clock.ts';
 import { dhtService } from './dht.ts';
 import { NetworkError } from './errors.ts';
 import { gossipService } from './gossip-topic.ts';
+import { InboundRate } from './inbound-rate.ts';
 import type { Liars } from './liars.ts';
 import type { NetworkLimits } from './limits.ts';
 import { nodeIdOf } from './node-ids.ts';
@@ -34,6 +36,7 @@ export interface NodeOptions {
   readonly topic: string;
   readonly limits: NetworkLimits;
   readonly liars: Pick<Liars, 'isDistrusted' | 'isRefused'>;
+  readonly clock?: Clock;
 }
 
 /** What a slow reader can have waiting in memory for one stream; below it the stream is never reset for being full. */
@@ -54,6 +57,7 @@ export async function createNode(options: NodeOptions): Promise<Libp2p<NodeServi
     const nodeId = nodeIdOf(peer.toString());
     return nodeId === undefined || liars.isRefused(nodeId);
   };
+  const rate = new InboundRate(options.clock ?? systemClock, limits);
   const listen = options.listen.map(configuredAddress);
   const announce = options.announce.map(configuredAddress);
   const node: Libp2p<NodeServices> = await createLibp2p({
@@ -74,6 +78,8 @@ export async function createNode(options: NodeOptions): Promise<Libp2p<NodeServi
       maxConnections: limits.maxConnections,
       maxIncomingPendingConnections: MAX_PENDING_INBOUND,
       inboundConnectionThreshold: limits.maxInboundPerSecond,
+      // Or silent connections would keep their places, of which there are so few, twice as long.
+      inboundUpgradeTimeout: limits.handshakeTimeoutMs,
       dialTimeout: limits.connectTimeoutMs,
       addressDialTimeout: limits.connectTimeoutMs,
       // Coming back to a peer is the peer machine's business, and it gives up less soon.
@@ -85,6 +91,7 @@ export async function createNode(options: NodeOptions): Promise<Libp2p<NodeServi
     },
     connectionGater: {
       denyDialPeer: isRefused,
+      denyInboundConnection: ({ remoteAddr }) => !rate.admits(remoteAddr.getComponents()[0]?.value ?? ''),
       // Nodes are known by secp256k1 keys; one of them does not get to use up all connections.
       denyInboundEncryptedConnection: (peerId) => isRefused(peerId) || node.getConnections(peerId).length >= limits.maxConnectionsPerPeer,
     },

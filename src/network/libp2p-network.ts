@@ -96,7 +96,7 @@ class Libp2pNetwork implements Network {
     const { listen, announce = [], chainHash } = this.#options;
     const limits = this.#limits;
     const topic = gossipTopic(chainHash);
-    const node = await createNode({ privateKey: this.#privateKey, listen, announce, topic, limits, liars: this.#liars });
+    const node = await createNode({ privateKey: this.#privateKey, listen, announce, topic, limits, liars: this.#liars, clock: this.#clock });
     const links = new LinkTable({
       nodeId: this.nodeId,
       handlers,
@@ -160,7 +160,8 @@ class Libp2pNetwork implements Network {
     this.#liars.refuse(nodeId, false);
     await this.#inTime(async (signal) => {
       for (let attempt = 1; ; attempt++) {
-        const standing = node.getConnections(peerId);
+        // A copy: libp2p's own list grows with what is dialled.
+        const standing = [...node.getConnections(peerId)];
         const connection = await this.#dial(node, peerId, address, signal);
         try {
           return await links.open(nodeId, connection, signal);

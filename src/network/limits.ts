@@ -1,11 +1,15 @@
+import type { Rate } from '../runtime/rate-limiter.ts';
+
 /** Bounds on what peers can make a node hold, do or wait for. */
 export interface NetworkLimits {
   /** Connections in all; inbound ones beyond it are refused. */
   readonly maxConnections: number;
   /** Connections of one peer: two after simultaneous dials, one more while a dead one is still being noticed. */
   readonly maxConnectionsPerPeer: number;
-  /** New inbound connections of one host in a second; a cluster on one machine comes from one host. */
+  /** New inbound connections of this machine in a second: a cluster on it comes from one host. */
   readonly maxInboundPerSecond: number;
+  /** New inbound connections of any other host, or network of IPv6. */
+  readonly inboundPerHost: Rate;
   /** Bytes queued to one peer before it is disconnected. */
   readonly maxQueuedBytes: number;
   /** How long a connect may take in all, and finding the peer's addresses within it. */
@@ -37,6 +41,7 @@ export const defaultNetworkLimits: NetworkLimits = {
   maxConnections: 300,
   maxConnectionsPerPeer: 4,
   maxInboundPerSecond: 64,
+  inboundPerHost: { burst: 32, perSecond: 4 },
   maxQueuedBytes: 8 * 1024 * 1024,
   connectTimeoutMs: 10_000,
   lookupTimeoutMs: 5_000,

@@ -7,6 +7,7 @@ import type { StaticKey } from '../../../protocols/noise/handshake.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { deadline } from '../deadline.ts';
 import { messageOf, NetworkError } from '../errors.ts';
+import { InboundRate } from '../inbound-rate.ts';
 import type { NetworkLimits } from '../limits.ts';
 import { listenError } from '../listen-error.ts';
 import type { NetworkHandlers, NodeId } from '../network.ts';
@@ -49,7 +50,7 @@ export class LightningLinks {
   constructor(options: LightningLinksOptions) {
     const { clock, limits } = options;
     this.#options = options;
-    this.#strangers = new Strangers(clock, limits.maxInboundPerSecond);
+    this.#strangers = new Strangers(new InboundRate(clock, limits));
     setMaxListeners(0, this.#stopping.signal);
   }
 

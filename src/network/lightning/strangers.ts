@@ -1,11 +1,8 @@
 import type { Socket } from 'node:net';
-import { RateLimiter } from '../../runtime/rate-limiter.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { hostOf, type InboundRate } from '../inbound-rate.ts';
 
 /** Connections of strangers whose handshake is under way. */
 const MAX_STRANGERS = 64;
-/** Hosts whose rate is watched. */
-const MAX_HOSTS = 4_096;
 
 /**
  * Connections whose other end has not said who it is: so many of one host in a second, and so many in all. Where these are too many, the oldest of the host
@@ -14,16 +11,16 @@ const MAX_HOSTS = 4_096;
 export class Strangers {
   /** In the order in which they came. */
   readonly #hosts = new Map<Socket, string>();
-  readonly #perHost: RateLimiter;
+  readonly #rate: InboundRate;
 
-  constructor(clock: Clock, perSecond: number) {
-    this.#perHost = new RateLimiter(clock, { burst: perSecond, perSecond }, MAX_HOSTS);
+  constructor(rate: InboundRate) {
+    this.#rate = rate;
   }
 
   /** Whether there is room for one more, which is made if need be; until `leaves` it counts. */
   comes(socket: Socket, address: string): boolean {
     const host = hostOf(address);
-    if (!this.#perHost.take(host) || (this.#hosts.size >= MAX_STRANGERS && !this.#makeRoom(host))) return false;
+    if (!this.#rate.admits(address) || (this.#hosts.size >= MAX_STRANGERS && !this.#makeRoom(host))) return false;
     this.#hosts.set(socket, host);
     return true;
   }
@@ -48,16 +45,4 @@ export class Strangers {
     this.leaves(oldest);
     return true;
   }
-}
-
-/** What one machine has at its disposal: an IPv4 address, however it is written, or the 64 bits of IPv6 that name a network. */
-export function hostOf(address: string): string {
-  const mapped = /^::ffff:([0-9.]+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = address.replace(/%.*$/, '').split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - groups.length - after.length) }, () => '0');
-  return [...groups, ...zeros, ...after].slice(0, 4).join(':');
 }
