@@ -12,6 +12,7 @@ import { asProblem, GossipStoppedError, GossipSyncError } from './errors.ts';
 import { FundingCheck } from './funding-check.ts';
 import { defaultGossipLimits, type GossipLimits } from './limits.ts';
 import type { GossipOutcome } from './outcome.ts';
+import { newsOf } from './news.ts';
 import { GossipStore } from './store.ts';
 import { SyncScheduler } from './sync-scheduler.ts';
 import { SyncResponder } from './sync-responder.ts';
@@ -79,7 +80,10 @@ export class GossipService {
       limits,
       funding: this.#funding,
       store: this.store,
-      onAccepted: (gossip, from) => options.network.tellGossip(gossip, from),
+      onAccepted: (gossip, from) => {
+        const news = newsOf(gossip, from, this.store);
+        if (news !== undefined) options.network.tellGossip(news);
+      },
       onOutcome: (outcome, from) => {
         this.tally.judged(outcome.reason);
         options.onOutcome?.(outcome, from);

@@ -1,6 +1,5 @@
-import type { Gossip } from '../../protocols/gossip/gossip-message.ts';
 import { NetworkError } from './errors.ts';
-import type { Network, NetworkHandlers, NodeId } from './network.ts';
+import type { GossipNews, Network, NetworkHandlers, NodeId } from './network.ts';
 
 /**
  * The mesh and the Lightning Network as one: a peer has one link, by whichever of the two, and what one hears and is found to be true
@@ -70,8 +69,8 @@ class JoinedNetwork implements Network {
     await Promise.all([this.#mesh.publishGossip(message), this.#lightning.publishGossip(message)]);
   }
 
-  tellGossip(gossip: Gossip, from: NodeId): void {
-    for (const network of [this.#mesh, this.#lightning]) network.tellGossip(gossip, from);
+  tellGossip(news: GossipNews): void {
+    for (const network of [this.#mesh, this.#lightning]) network.tellGossip(news);
   }
 
   distrustGossip(nodeId: NodeId): void {

@@ -1,4 +1,4 @@
-import type { Gossip } from '../../protocols/gossip/gossip-message.ts';
+import type { GossipOf } from '../../protocols/gossip/gossip-message.ts';
 
 /** A node id is its 33-byte compressed public key in lower-case hex. */
 export type NodeId = string;
@@ -8,6 +8,23 @@ export type NodeId = string;
  * that comes from anyone else is to be judged.
  */
 export type GossipVerdict = 'accept' | 'reject' | 'ignore' | 'later';
+
+/** What comes before an update, to whoever does not know its channel: the announcement. And after it, those of its nodes. */
+export interface Introduction {
+  readonly announcement: GossipOf<'channel_announcement'>;
+  readonly nodes: readonly GossipOf<'node_announcement'>[];
+}
+
+/** What this node believes from now on: an update, or an announcement of a node that has a channel with one. */
+export interface GossipNews {
+  readonly gossip: GossipOf<'channel_update'> | GossipOf<'node_announcement'>;
+  /** Who told it, or this node for what it says itself. */
+  readonly from: NodeId;
+  /** Nobody may have been told of the channel before. */
+  readonly isFirst: boolean;
+  /** Of the channel that an update is of; undefined where there is none. Costs a look at the disk. */
+  introduction(): Introduction | undefined;
+}
 
 /** What the network tells the node. All are called in the order in which things happened to one peer. */
 export interface NetworkHandlers {
@@ -62,11 +79,8 @@ export interface Network {
   startGossip(nodeId: NodeId, sinceSeconds?: number): void;
   /** Broadcasts what is true and did not come by broadcast, which passes on by itself what `onGossip` accepts. */
   publishGossip(message: Uint8Array): Promise<void>;
-  /**
-   * This node believes something from now on: peers that are told over their links hear of it, in the order of the calls.
-   * `from`: who told it, or this node for what it says itself.
-   */
-  tellGossip(gossip: Gossip, from: NodeId): void;
+  /** Peers that are told over their links hear of it, in the order of the calls. */
+  tellGossip(news: GossipNews): void;
   /** A peer told what it must know to be false: counts against it like a message that was rejected. */
   distrustGossip(nodeId: NodeId): void;
   /**

@@ -5,7 +5,6 @@ import {
   assembleChannelAnnouncement, signChannelAnnouncement, unsignedChannelAnnouncement,
 } from '../../protocols/gossip/channel-announcement.ts';
 import { signChannelUpdate, type ChannelPolicy } from '../../protocols/gossip/channel-update.ts';
-import type { Gossip } from '../../protocols/gossip/gossip-message.ts';
 import { signNodeAnnouncement, type NodeDescription } from '../../protocols/gossip/node-announcement.ts';
 import { scidFromParts, scidToParts } from '../../protocols/gossip/short-channel-id.ts';
 import { RunnelError } from '../../protocols/errors.ts';
@@ -13,7 +12,7 @@ import { GossipService, type GossipServiceOptions } from '../../src/gossip/gossi
 import type { GossipOutcome } from '../../src/gossip/outcome.ts';
 import { inlineSignatures } from '../../src/gossip/signature-checker.ts';
 import { NetworkError } from '../../src/network/errors.ts';
-import type { NodeId } from '../../src/network/network.ts';
+import type { GossipNews, NodeId } from '../../src/network/network.ts';
 import { ChannelGraph } from '../../src/routing/graph.ts';
 import { applyGraphChange } from '../../src/routing/graph-change.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
@@ -126,7 +125,7 @@ export class GossipNode {
   readonly distrusted: NodeId[] = [];
   readonly outcomes: GossipOutcome[] = [];
   /** What the network was given for peers that are told over their links. */
-  readonly told: { readonly gossip: Gossip; readonly from: NodeId }[] = [];
+  readonly told: GossipNews[] = [];
   readonly problems: RunnelError[] = [];
   readonly service: GossipService;
   /** Whom `requestSync` asks. */
@@ -141,7 +140,7 @@ export class GossipNode {
     const network: GossipServiceOptions['network'] = {
       distrustGossip: (nodeId) => void this.distrusted.push(nodeId),
       startGossip: () => {},
-      tellGossip: (gossip, from) => void this.told.push({ gossip, from }),
+      tellGossip: (news) => void this.told.push(news),
       publishGossip: async (message) => {
         this.published.push(message);
       },

@@ -130,8 +130,8 @@ export class MeshProcess {
       },
       startGossip: (nodeId, sinceSeconds) => network.startGossip(nodeId, sinceSeconds),
       publishGossip: (message) => (this.#passes() ? this.#promise(network.publishGossip(message)) : never),
-      tellGossip: (gossip, from) => {
-        if (this.#passes()) network.tellGossip(gossip, from);
+      tellGossip: (news) => {
+        if (this.#passes()) network.tellGossip(news);
       },
       distrustGossip: (nodeId) => network.distrustGossip(nodeId),
       requestSync: (nodeId, request) => network.requestSync(nodeId, request),

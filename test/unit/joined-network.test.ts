@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { toString } from 'uint8arrays';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
-import { decodeGossip } from '../../protocols/gossip/gossip-message.ts';
+import { decodeGossip, type GossipOf } from '../../protocols/gossip/gossip-message.ts';
 import { NetworkError } from '../../src/network/errors.ts';
 import { joinNetworks } from '../../src/network/joined-network.ts';
 import { LightningNetwork } from '../../src/network/lightning/lightning-network.ts';
@@ -111,6 +111,8 @@ it('what the mesh tells before Lightning runs, or after it has stopped, is judge
   await hear();
   await both.stop();
   await hear();
-  both.tellGossip(decodeGossip(nodeAnnouncement(self)), peer);
+  both.tellGossip({
+    gossip: decodeGossip(nodeAnnouncement(self)) as GossipOf<'node_announcement'>, from: peer, isFirst: false, introduction: () => undefined,
+  });
   expect(verdicts).toEqual(['accept', 'accept', 'accept']);
 });

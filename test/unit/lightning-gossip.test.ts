@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { decodeGossip } from '../../protocols/gossip/gossip-message.ts';
 import { decodeMessage, encodeMessage } from '../../protocols/wire/messages.ts';
 import type { BytePipe } from '../../src/network/byte-pipe.ts';
 import { FrameCodec } from '../../src/network/framing.ts';
@@ -8,13 +7,14 @@ import { LightningGossip } from '../../src/network/lightning/lightning-gossip.ts
 import { defaultNetworkLimits } from '../../src/network/limits.ts';
 import { PeerLink } from '../../src/network/peer-link.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
-import { announcement, CHAIN_HASH, keysOf, nodeAnnouncement, scid, START, update, type Keys } from '../harness/graph-gossip.ts';
+import { announcement, CHAIN_HASH, GossipNode, keysOf, nodeAnnouncement, scid, START, update, type Keys } from '../harness/graph-gossip.ts';
 
 const [alice, bob, self, peer] = [keysOf(1), keysOf(2), keysOf(3), keysOf(4)];
-const channel = scid(100);
+const [channel, ourChannel] = [scid(100), scid(101)];
 
 let clock: VirtualClock;
 let gossip: LightningGossip;
+let node: GossipNode;
 let codec: FrameCodec;
 let answer: Uint8Array[];
 let start: (nodeId: string) => void;
@@ -22,6 +22,8 @@ let start: (nodeId: string) => void;
 beforeEach(() => {
   clock = new VirtualClock(START * 1_000);
   codec = new FrameCodec();
+  node = new GossipNode(3);
+  for (const other of [alice, self]) node.chain.fund(other === self ? ourChannel : channel, other, bob);
   answer = [];
   const pipe: BytePipe = {
     queuedBytes: 0, isFull: false, listen() {}, send: (data) => codec.push(data), pause() {}, resume() {}, close: () => Promise.resolve(), abort() {},
@@ -42,7 +44,12 @@ beforeEach(() => {
   start(peer.nodeId);
 });
 
-const tell = (message: Uint8Array, from: Keys): void => gossip.tell(decodeGossip(message), from.nodeId);
+/** Has a node judge it, which gives what it believes to its network. */
+async function tell(message: Uint8Array, from: Keys): Promise<void> {
+  const before = node.told.length;
+  await node.hear(message, from.nodeId);
+  for (const news of node.told.slice(before)) gossip.tell(news);
+}
 
 const ask = (): boolean =>
   gossip.take(peer.nodeId, encodeMessage({ type: 'gossip_timestamp_filter', chainHash: CHAIN_HASH, firstTimestamp: START, timestampRange: 100 }));
@@ -63,53 +70,67 @@ async function toldAfter(ms: number): Promise<string[]> {
 }
 
 describe('what a peer is told of others (BOLT 7)', () => {
-  it('is nothing until it sends a filter, and nothing of what it told itself', async () => {
-    tell(update(channel, alice, bob), alice);
+  it('is nothing until it sends a filter, and nothing of what it told itself, or does not want', async () => {
+    await tell(announcement(channel, alice, bob), alice);
+    await tell(update(channel, alice, bob, { timestamp: START - 2 }), alice);
     expect(await told()).toEqual([]);
     ask();
-    tell(update(channel, alice, bob), peer);
-    tell(update(channel, bob, alice, { timestamp: START - 1 }), alice);
-    tell(update(channel, bob, alice, { timestamp: START + 100 }), alice);
+    await tell(update(channel, alice, bob), peer);
+    await tell(update(channel, bob, alice, { timestamp: START - 1 }), alice);
+    await tell(update(channel, bob, alice, { timestamp: START + 100 }), alice);
     expect(await told()).toEqual([]);
-    tell(update(channel, alice, bob), alice);
-    expect(await told()).toEqual(['channel_update']);
+    await tell(update(channel, alice, bob, { timestamp: START + 99 }), alice);
+    expect(await told()).toEqual(['channel_announcement', 'channel_update']);
+    await tell(update(channel, alice, bob, { timestamp: START + 100 }), alice);
+    expect(await told()).toEqual([]);
   });
 
   it('is an announcement with its first update only, and before its nodes', async () => {
     ask();
-    tell(announcement(channel, alice, bob), alice);
-    tell(nodeAnnouncement(alice), alice);
-    tell(nodeAnnouncement(keysOf(9)), alice);
-    expect(await told()).toEqual(['node_announcement']);
-    tell(update(channel, alice, bob), alice);
+    await tell(announcement(channel, alice, bob), alice);
+    await tell(nodeAnnouncement(alice), alice);
+    expect(await told()).toEqual([]);
+    await tell(update(channel, alice, bob), alice);
     expect(await told()).toEqual(['channel_announcement', 'channel_update', 'node_announcement']);
-    tell(nodeAnnouncement(alice, { timestamp: START + 1 }), alice);
-    tell(update(channel, bob, alice), alice);
-    expect(await told()).toEqual(['node_announcement', 'channel_update']);
+    await tell(nodeAnnouncement(alice, { timestamp: START + 1 }), alice);
+    await tell(update(channel, bob, alice), alice);
+    await tell(update(channel, alice, bob, { timestamp: START + 1 }), alice);
+    expect(await told()).toEqual(['node_announcement', 'channel_update', 'channel_update']);
+  });
+
+  it('is an update with the announcement again while the other node has said nothing: it may have been told before a restart', async () => {
+    ask();
+    await tell(announcement(channel, alice, bob), alice);
+    for (const timestamp of [START, START + 1]) {
+      await tell(update(channel, alice, bob, { timestamp }), alice);
+      expect(await told()).toEqual(['channel_announcement', 'channel_update']);
+    }
   });
 
   it('is what the node says itself at once, filter or not', async () => {
-    tell(announcement(channel, self, bob), self);
-    tell(nodeAnnouncement(self), self);
-    tell(update(channel, self, bob), self);
-    expect(await told()).toEqual(['channel_announcement', 'channel_update', 'node_announcement']);
+    await tell(announcement(ourChannel, self, bob), self);
+    await tell(nodeAnnouncement(self), self);
+    await tell(update(ourChannel, self, bob), self);
+    expect(await toldAtOnce()).toEqual(['channel_announcement', 'channel_update', 'node_announcement']);
+    await tell(nodeAnnouncement(self, { timestamp: START + 1 }), self);
+    expect(await toldAtOnce()).toEqual(['node_announcement']);
   });
 
   it('is what the node says of its channel only after the announcement, though the other node told of it first', async () => {
     ask();
-    tell(announcement(channel, self, bob), bob);
-    tell(update(channel, bob, self), bob);
-    tell(update(channel, self, bob), self);
+    await tell(announcement(ourChannel, self, bob), bob);
+    await tell(update(ourChannel, bob, self), bob);
+    await tell(update(ourChannel, self, bob), self);
     expect(await toldAtOnce()).toEqual(['channel_announcement', 'channel_update', 'channel_update']);
-    tell(update(channel, self, bob, { timestamp: START + 1 }), self);
+    await tell(update(ourChannel, self, bob, { timestamp: START + 1 }), self);
     expect(await toldAtOnce()).toEqual(['channel_update']);
   });
 
   it('is the announcement of our channel, which another told us first, with our update where there is no filter', async () => {
-    tell(announcement(channel, self, bob), bob);
-    tell(update(channel, bob, self), bob);
+    await tell(announcement(ourChannel, self, bob), bob);
+    await tell(update(ourChannel, bob, self), bob);
     expect(await told()).toEqual([]);
-    tell(update(channel, self, bob), self);
+    await tell(update(ourChannel, self, bob), self);
     expect(await toldAtOnce()).toEqual(['channel_announcement', 'channel_update']);
   });
 });

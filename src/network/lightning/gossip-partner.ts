@@ -1,11 +1,11 @@
 import { equals } from 'uint8arrays/equals';
 import { fromString } from 'uint8arrays/from-string';
-import type { Gossip } from '../../../protocols/gossip/gossip-message.ts';
 import { ALL_CHANNELS } from '../../../protocols/wire/bolt1.ts';
 import { encodeMessage, MESSAGE_TYPE_NUMBERS, readMessage } from '../../../protocols/wire/messages.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { messageOf, NetworkError } from '../errors.ts';
 import type { NetworkLimits } from '../limits.ts';
+import type { GossipNews } from '../network.ts';
 import type { PeerLink } from '../peer-link.ts';
 import { GossipOutbox } from './gossip-outbox.ts';
 import { GossipQuestion, isBroadcast, typeOf } from './gossip-question.ts';
@@ -93,14 +93,14 @@ export class GossipPartner {
     link.send([encodeMessage({ type: 'gossip_timestamp_filter', chainHash, firstTimestamp, timestampRange: 0xffff_ffff - firstTimestamp })]);
   }
 
-  /** Tells it of messages with the next flush, if it wants what is as new as that. */
-  tellLater(messages: readonly Gossip[], timestamp: number): void {
-    this.#outbox.add(messages, timestamp);
+  /** Tells it with the next flush, if it wants what is as new as that. */
+  tellLater(news: GossipNews): void {
+    this.#outbox.add(news);
   }
 
-  /** BOLT 7: what a node says itself it tells whatever the filter. */
-  tellNow(messages: readonly Gossip[]): void {
-    this.#outbox.addOwn(messages);
+  /** BOLT 7: what a node says itself it tells whatever the filter. It comes behind what the peer is being told already. */
+  tellNow(news: GossipNews): void {
+    this.#outbox.addOwn(news);
     this.flush();
   }
 

@@ -1,11 +1,10 @@
 import { fromHostPort, type NodeAddress } from '../../../protocols/gossip/node-address.ts';
-import type { Gossip } from '../../../protocols/gossip/gossip-message.ts';
 import type { StaticKey } from '../../../protocols/noise/handshake.ts';
 import { systemClock, type Clock } from '../../runtime/clock.ts';
 import { NetworkError } from '../errors.ts';
 import { Liars } from '../liars.ts';
 import { defaultNetworkLimits, type NetworkLimits } from '../limits.ts';
-import type { Network, NetworkHandlers, NodeId } from '../network.ts';
+import type { GossipNews, Network, NetworkHandlers, NodeId } from '../network.ts';
 import { LightningGossip } from './lightning-gossip.ts';
 import { LightningLinks } from './lightning-links.ts';
 
@@ -124,8 +123,8 @@ export class LightningNetwork implements Network {
   }
 
   /** Where nobody is connected it is told nobody: while it does not run, too. */
-  tellGossip(gossip: Gossip, from: NodeId): void {
-    this.#running?.gossip.tell(gossip, from);
+  tellGossip(news: GossipNews): void {
+    this.#running?.gossip.tell(news);
   }
 
   distrustGossip(nodeId: NodeId): void {
