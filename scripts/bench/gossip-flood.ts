@@ -22,7 +22,7 @@ const PHASE_SECONDS = 30;
 /** Code that runs for the first time is slow, and nodes that have just met have much to tell each other. */
 const WARM_UP_SECONDS = 60;
 /**
- * A third of what two cores can do for 20 nodes without anything else: how long a payment takes tells of the nodes then. At full load it
+ * About a quarter of what two cores can do for 20 nodes without anything else: how long a payment takes tells of the nodes then. At full load it
  * would tell of who gets how much of a machine that the liars share.
  */
 const PAYMENTS_PER_SECOND = 2;

@@ -107,6 +107,19 @@ describe('what a peer is told of others (BOLT 7)', () => {
     }
   });
 
+  it('is the newest announcement of a node, after the first update of any of its channels, whatever became of the others', async () => {
+    ask();
+    const silent = scid(102);
+    node.chain.fund(silent, alice, bob);
+    await tell(announcement(channel, alice, bob), alice);
+    for (const timestamp of [START, START + 1]) await tell(nodeAnnouncement(alice, { timestamp }), alice);
+    await tell(update(channel, alice, bob), alice);
+    expect(await told()).toEqual(['channel_announcement', 'channel_update', 'node_announcement']);
+    await tell(announcement(silent, alice, bob), alice);
+    await tell(nodeAnnouncement(alice, { timestamp: START + 2 }), alice);
+    expect(await told()).toEqual(['node_announcement']);
+  });
+
   it('is what the node says itself at once, filter or not', async () => {
     await tell(announcement(ourChannel, self, bob), self);
     await tell(nodeAnnouncement(self), self);
