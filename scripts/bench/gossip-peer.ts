@@ -31,7 +31,8 @@ export class GossipPeer {
     const peer = new GossipPeer(createLibp2pNetwork({ privateKey, listen, chainHash: REGTEST }));
     await peer.network.start({
       onPeerConnected: (nodeId) => peer.network.send(nodeId, [encodeMessage({ type: 'init', globalfeatures: new Uint8Array(), features: initFeatures })]),
-      onPeerDisconnected: () => {},
+      onPeerAddress: () => {},
+    onPeerDisconnected: () => {},
       onMessage: () => {},
       onGossip: async (message) => {
         const key = keyOf(message);

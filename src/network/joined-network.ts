@@ -121,6 +121,7 @@ class JoinedNetwork implements Network {
         this.#linked.delete(nodeId);
         handlers.onPeerDisconnected(nodeId, reason);
       },
+      onPeerAddress: (nodeId, address) => (isHeard(nodeId) ? handlers.onPeerAddress(nodeId, address) : undefined),
       onMessage: (nodeId, message) => (isHeard(nodeId) ? handlers.onMessage(nodeId, message) : undefined),
     };
   }

@@ -1,6 +1,6 @@
 import './polyfill.ts';
 import { setMaxListeners } from 'node:events';
-import type { Connection, Libp2p, PeerId, PrivateKey, Stream } from '@libp2p/interface';
+import type { Connection, IdentifyResult, Libp2p, PeerId, PrivateKey, Stream } from '@libp2p/interface';
 import { CODE_P2P } from '@multiformats/multiaddr';
 import { toString as bytesToString } from 'uint8arrays/to-string';
 import { CHANNEL_PROTOCOL, GOSSIP_SYNC_PROTOCOL, gossipTopic } from '../../protocols/ids.ts';
@@ -20,6 +20,7 @@ import { LinkTable } from './link-table.ts';
 import { listenError } from './listen-error.ts';
 import type { Network, NetworkHandlers, NodeId } from './network.ts';
 import { nodeIdOf, peerIdOf } from './node-ids.ts';
+import { saidAddress } from './said-address.ts';
 import { answerSync, requestSync } from './sync-stream.ts';
 
 export interface Libp2pNetworkOptions {
@@ -99,7 +100,13 @@ class Libp2pNetwork implements Network {
     const node = await createNode({ privateKey: this.#privateKey, listen, announce, topic, limits, liars: this.#liars, clock: this.#clock });
     const links = new LinkTable({
       nodeId: this.nodeId,
-      handlers,
+      handlers: {
+        ...handlers,
+        onPeerConnected: (nodeId, info) => {
+          handlers.onPeerConnected(nodeId, info);
+          void tellAddress(running, nodeId);
+        },
+      },
       limits,
       clock: this.#clock,
       hangUp: (nodeId, gently) => hangUp(node, nodeId, gently),
@@ -112,6 +119,11 @@ class Libp2pNetwork implements Network {
       onGossip: (message, from) => handlers.onGossip(message, from),
     });
     const running: Running = { node, links, gossip, handlers };
+    // It may come before the link or after it.
+    node.addEventListener('peer:identify', ({ detail }: CustomEvent<IdentifyResult>) => {
+      const nodeId = nodeIdOf(detail.peerId.toString());
+      if (nodeId !== undefined) void tellAddress(running, nodeId);
+    });
     await node.handle(CHANNEL_PROTOCOL, (stream, connection) => this.#acceptLink(running, stream, connection), {
       maxInboundStreams: MAX_CHANNEL_STREAMS,
       maxOutboundStreams: MAX_CHANNEL_STREAMS,
@@ -263,6 +275,14 @@ class Libp2pNetwork implements Network {
       limit.clear();
     }
   }
+}
+
+/** Tells where a peer that has dialled us can be dialled, once that is known and while it has a link. */
+async function tellAddress({ node, links, handlers }: Running, nodeId: NodeId): Promise<void> {
+  const connection = links.connection(nodeId);
+  if (connection?.direction !== 'inbound') return;
+  const address = await saidAddress(node.peerStore, connection);
+  if (address !== undefined && links.connection(nodeId) === connection) handlers.onPeerAddress(nodeId, address);
 }
 
 /**

@@ -31,6 +31,8 @@ export interface NetworkHandlers {
   /** The pair's one channel-message link stands. `inbound` says who dialled. */
   onPeerConnected(nodeId: NodeId, info: { readonly inbound: boolean; readonly address: string }): void;
   onPeerDisconnected(nodeId: NodeId, reason: string): void;
+  /** Where a linked peer that has dialled us says that it can be dialled itself. Its word, no more; may come again. */
+  onPeerAddress(nodeId: NodeId, address: string): void;
   /**
    * One whole BOLT message (2-byte type and payload, at most 65,535 bytes), as bytes: the node decodes. Gossip that a peer tells over
    * its link of its own accord comes this way too. Whoever cannot

@@ -56,6 +56,7 @@ export function networkHandlers(node: Node): NetworkHandlers {
   const { peers, gossip } = node;
   return {
     onPeerConnected: (nodeId, info) => peers.linkUp(nodeId, info),
+    onPeerAddress: (nodeId, address) => peers.addressSaid(nodeId, address),
     onPeerDisconnected: (nodeId, reason) => peers.linkDown(nodeId, reason),
     onMessage: (nodeId, bytes) => peers.message(nodeId, bytes),
     onGossip: (message, from) => gossip.onGossip(message, from),

@@ -51,7 +51,10 @@ interface Peer {
   readonly actor: ActorRefFrom<typeof peerMachine>;
   cancelTimer: () => void;
   inbound: boolean;
+  /** Where it was reached last. */
   address: string | undefined;
+  /** Where it says that it is. */
+  saidAddress: string | undefined;
   /** The end of the last connection that the machine wanted ended. */
   hangingUp: Promise<void>;
   /** Callers of `connect` who wait for the exchange of `init`. */
@@ -103,9 +106,11 @@ export class PeerManager {
     return this.#peers.get(nodeId)?.actor.getSnapshot().context.theirFeatures ?? new Uint8Array();
   }
 
-  /** Where the peer was reached last. */
+  /** Where the peer was reached last, or else where it says that it is. */
   address(nodeId: NodeId): string | undefined {
-    return this.#peers.get(nodeId)?.address ?? this.#options.store.address(nodeId);
+    const { store } = this.#options;
+    const peer = this.#peers.get(nodeId);
+    return peer?.address ?? store.address(nodeId) ?? peer?.saidAddress ?? store.saidAddress(nodeId);
   }
 
   /** Where a peer that was never reached may be. */
@@ -117,7 +122,9 @@ export class PeerManager {
 
   /** Keeps a connection to the peer from now on, for its channels. */
   want(nodeId: NodeId): void {
-    this.#peer(nodeId).actor.send({ type: 'want' });
+    const peer = this.#peer(nodeId);
+    peer.actor.send({ type: 'want' });
+    this.#saveSaidAddress(peer);
   }
 
   unwant(nodeId: NodeId): void {
@@ -135,7 +142,7 @@ export class PeerManager {
     const { up, giveUp } = this.#waitUntilUp(peer);
     try {
       // Either may fail first, and the other is not to be left without anyone who listens.
-      await Promise.all([network.connect(nodeId, address ?? peer.address), up]);
+      await Promise.all([address === undefined ? this.#dial(peer) : network.connect(nodeId, address), up]);
     } catch (error) {
       giveUp();
       this.#forgetIfIdle(peer);
@@ -185,6 +192,14 @@ export class PeerManager {
     this.#send(peer, { type: 'linkUp' });
   }
 
+  /** Where a peer that dialled us says that it is: from now on this node can dial it, and need not wait for it, after a restart neither. */
+  addressSaid(nodeId: NodeId, address: string): void {
+    const peer = this.#peers.get(nodeId);
+    if (peer === undefined) return;
+    peer.saidAddress = address;
+    this.#saveSaidAddress(peer);
+  }
+
   linkDown(nodeId: NodeId, reason: string): void {
     const peer = this.#peers.get(nodeId);
     if (peer === undefined) return;
@@ -230,8 +245,16 @@ export class PeerManager {
     const emit = (effect: PeerEffect): void => void effects.push(effect);
     const input = { features, chainHash, timing: { ...defaultPeerTiming, ...timing }, emit };
     const actor = createActor(peerMachine, { input });
-    const address = store.address(nodeId);
-    const peer: Peer = { nodeId, actor, cancelTimer: () => {}, inbound: false, address, hangingUp: Promise.resolve(), waiting: new Set() };
+    const peer: Peer = {
+      nodeId,
+      actor,
+      cancelTimer: () => {},
+      inbound: false,
+      address: store.address(nodeId),
+      saidAddress: store.saidAddress(nodeId),
+      hangingUp: Promise.resolve(),
+      waiting: new Set(),
+    };
     actor.subscribe(() => {
       for (const effect of effects.splice(0)) this.#perform(peer, effect);
     });
@@ -298,12 +321,20 @@ export class PeerManager {
     }
   }
 
-  /** Where it was last, or, since it may have moved, where others find it. */
-  async #dial({ nodeId, address }: Peer): Promise<void> {
+  /** Of those alone that this node comes back to: there may be any number of others. */
+  #saveSaidAddress({ nodeId, saidAddress, actor }: Peer): void {
+    const { store } = this.#options;
+    const isWanted = actor.getSnapshot().value.interest === 'wanted';
+    if (isWanted && saidAddress !== undefined && store.saidAddress(nodeId) !== saidAddress) store.saveSaidAddress(nodeId, saidAddress);
+  }
+
+  /** Where it was last, where it says that it is, or, since it may have moved, where others find it. */
+  async #dial({ nodeId, address, saidAddress }: Peer): Promise<void> {
     const { network } = this.#options;
-    if (address !== undefined) {
+    for (const known of new Set([address, saidAddress])) {
+      if (known === undefined) continue;
       try {
-        return await network.connect(nodeId, address);
+        return await network.connect(nodeId, known);
       } catch {
         // Asked for by id below, whose error says as much.
       }

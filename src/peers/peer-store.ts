@@ -1,7 +1,9 @@
 import { fromString } from 'uint8arrays';
 import type { Database } from '../storage/database.ts';
 
-/** Where peers were last reached, so that channels find them again after a restart. */
+type Table = 'peers' | 'peers_said';
+
+/** Where peers were last reached, and where they say that they are, so that channels find them again after a restart. */
 export class PeerStore {
   readonly #database: Database;
 
@@ -9,16 +11,35 @@ export class PeerStore {
     this.#database = database;
     database.migrate('peers', [
       { name: 'addresses', sql: 'CREATE TABLE peers (node_id BLOB PRIMARY KEY, address TEXT NOT NULL) STRICT, WITHOUT ROWID;' },
+      { name: 'said addresses', sql: 'CREATE TABLE peers_said (node_id BLOB PRIMARY KEY, address TEXT NOT NULL) STRICT, WITHOUT ROWID;' },
     ]);
   }
 
+  /** Where it was reached last. */
   address(nodeId: string): string | undefined {
-    return this.#database.get<{ address: string }>('SELECT address FROM peers WHERE node_id = ?', fromString(nodeId, 'base16'))?.address;
+    return this.#read('peers', nodeId);
   }
 
   saveAddress(nodeId: string, address: string): void {
+    this.#write('peers', nodeId, address);
+  }
+
+  /** Where it says that it is. */
+  saidAddress(nodeId: string): string | undefined {
+    return this.#read('peers_said', nodeId);
+  }
+
+  saveSaidAddress(nodeId: string, address: string): void {
+    this.#write('peers_said', nodeId, address);
+  }
+
+  #read(table: Table, nodeId: string): string | undefined {
+    return this.#database.get<{ address: string }>(`SELECT address FROM ${table} WHERE node_id = ?`, fromString(nodeId, 'base16'))?.address;
+  }
+
+  #write(table: Table, nodeId: string, address: string): void {
     this.#database.run(
-      'INSERT INTO peers (node_id, address) VALUES (?, ?) ON CONFLICT (node_id) DO UPDATE SET address = excluded.address',
+      `INSERT INTO ${table} (node_id, address) VALUES (?, ?) ON CONFLICT (node_id) DO UPDATE SET address = excluded.address`,
       fromString(nodeId, 'base16'),
       address,
     );

@@ -14,6 +14,7 @@ const say = (value: unknown): void => void process.stdout.write(`${JSON.stringif
 
 await network.start({
   onPeerConnected: (nodeId) => say({ connected: nodeId }),
+  onPeerAddress: () => {},
   onPeerDisconnected: (nodeId, reason) => say({ disconnected: nodeId, reason }),
   onMessage: (nodeId, message) => network.send(nodeId, [message]),
   onGossip: async () => 'accept',

@@ -28,6 +28,8 @@ export const newKey = (): Uint8Array => new Uint8Array(32).fill(nextKey++);
 export class TestNode {
   readonly network: Network;
   readonly events: string[] = [];
+  /** Where peers that dialled this one say that they are. */
+  readonly said = new Map<string, string>();
   readonly messages: Uint8Array[] = [];
   readonly gossip: string[] = [];
   verdict: GossipVerdict = 'accept';
@@ -48,6 +50,7 @@ export class TestNode {
   async start(): Promise<this> {
     await this.network.start({
       onPeerConnected: (peer, { inbound }) => this.events.push(`+${peer} ${inbound ? 'in' : 'out'}`),
+      onPeerAddress: (peer, address) => void this.said.set(peer, address),
       onPeerDisconnected: (peer, reason) => this.events.push(`-${peer} ${reason}`),
       onMessage: (peer, message) => {
         this.messages.push(message);

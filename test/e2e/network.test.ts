@@ -102,6 +102,16 @@ describe.each(Object.entries(transports))('links over %s', (_, network) => {
 });
 
 describe('a network over libp2p', () => {
+  it('is told by those who dial it where they can be dialled', async () => {
+    const [alice, bob, carol] = (await nodes(3, (index) =>
+      index === 2 ? { announce: ['/dns4/carol.example/tcp/9736', '/ip4/127.0.0.1/tcp/9736'] } : {},
+    )) as [TestNode, TestNode, TestNode];
+    await alice.network.connect(bob.id, bob.address);
+    await carol.network.connect(bob.id, bob.address);
+    await until(() => expect([bob.said.get(alice.id), bob.said.get(carol.id)]).toEqual([alice.address, '/ip4/127.0.0.1/tcp/9736']));
+    expect(alice.said.size + carol.said.size).toBe(0);
+  });
+
   it('makes one link of dials that cross, without a word of the other', async () => {
     const pairs = await nodes(8);
     for (let i = 0; i < pairs.length; i += 2) {

@@ -141,6 +141,7 @@ export class MeshProcess {
   #handlers(handlers: NetworkHandlers): NetworkHandlers {
     return {
       onPeerConnected: (nodeId, info) => this.run(() => handlers.onPeerConnected(nodeId, info)),
+      onPeerAddress: (nodeId, address) => this.run(() => handlers.onPeerAddress(nodeId, address)),
       onPeerDisconnected: (nodeId, reason) => this.run(() => handlers.onPeerDisconnected(nodeId, reason)),
       onMessage: (nodeId, message) => {
         let busy: void | Promise<void> = undefined;

@@ -50,6 +50,7 @@ let told: string[];
 
 const handlers: NetworkHandlers = {
   onPeerConnected: () => void told.push('+'),
+  onPeerAddress: (_, address) => void told.push(address),
   onPeerDisconnected: () => void told.push('-'),
   onMessage: (_, message) => void told.push(message.join('.')),
   onGossip: () => Promise.resolve('accept'),
@@ -73,12 +74,14 @@ describe('a peer with links over both networks', () => {
     await mesh.handlers.onMessage(peer, Uint8Array.of(3));
     lightning.handlers.onPeerConnected(peer, info);
     await lightning.handlers.onMessage(peer, Uint8Array.of(4));
+    mesh.handlers.onPeerAddress(peer, '/said');
+    lightning.handlers.onPeerAddress(peer, 'not heard');
     joined.send(peer, []);
-    expect(told).toEqual(['+', '1', '-', '+', '3']);
+    expect(told).toEqual(['+', '1', '-', '+', '3', '/said']);
     expect([mesh.calls, lightning.calls]).toEqual([['send'], ['disconnect', 'disconnect']]);
     mesh.handlers.onPeerDisconnected(peer, 'gone');
     lightning.handlers.onPeerConnected(peer, info);
-    expect(told.slice(5)).toEqual(['-', '+']);
+    expect(told.slice(6)).toEqual(['-', '+']);
   });
 
   it('is connected where the one that was dialled has lost to the other', async () => {

@@ -36,6 +36,7 @@ class Mesh {
     };
     await network.start({
       onPeerConnected: (peer, { inbound }) => note(`+${peer} ${inbound ? 'in' : 'out'}`),
+      onPeerAddress: () => {},
       onPeerDisconnected: (peer, reason) => note(`-${peer} ${reason}`),
       onMessage: (peer, message) => note(`<${peer} ${message.join('.')}`),
       onGossip: async (message, from) => {

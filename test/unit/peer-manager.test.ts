@@ -312,6 +312,47 @@ describe('a wanted peer', () => {
     expect(network.dials.at(-1)).toMatchObject({ address: '/memory/old' });
   });
 
+  it('that has only ever dialled us is dialled where it says that it is, after a restart too', async () => {
+    const database = openDatabase({ path: ':memory:' });
+    const before = setUp(database);
+    before.meet(alice);
+    before.manager.addressSaid(alice, '/memory/said');
+    // Of a stranger nothing is kept.
+    expect(before.store.saidAddress(alice)).toBeUndefined();
+    before.manager.want(alice);
+    expect(before.store.saidAddress(alice)).toBe('/memory/said');
+    before.manager.addressSaid(alice, '/memory/moved');
+    before.manager.addressSaid(bob, '/memory/nobody');
+
+    const { manager, network } = setUp(database);
+    manager.want(alice);
+    expect(manager.address(alice)).toBe('/memory/moved');
+    expect(network.dials.at(-1)).toMatchObject({ nodeId: alice, address: '/memory/moved' });
+    network.dials.at(-1)!.reject(new Error('nobody there'));
+    await settled();
+    expect(network.dials.at(-1)).toMatchObject({ nodeId: alice, address: undefined });
+    manager.want(bob);
+    expect(network.dials.at(-1)).toMatchObject({ nodeId: bob, address: undefined });
+  });
+
+  it('is dialled where it was reached rather than where it says that it is, which may be the inside of its own network', async () => {
+    const { manager, network, store, meet } = setUp();
+    store.saveAddress(alice, '/memory/reached');
+    meet(alice);
+    manager.addressSaid(alice, '/memory/said');
+    manager.want(alice);
+    manager.linkDown(alice, 'gone');
+    expect(manager.address(alice)).toBe('/memory/reached');
+    const connecting = manager.connect(alice);
+    expect(network.dials.map(({ address }) => address)).toEqual(['/memory/reached']);
+    network.dials[0]!.reject(new Error('moved'));
+    await settled();
+    expect(network.dials[1]).toMatchObject({ nodeId: alice, address: '/memory/said' });
+    meet(alice, false);
+    network.dials[1]!.resolve();
+    await connecting;
+  });
+
   it('is not dialled by one who has hung up on it for good', async () => {
     const { manager, network, meet } = setUp();
     meet(alice);
