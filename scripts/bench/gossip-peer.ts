@@ -32,7 +32,7 @@ export class GossipPeer {
     await peer.network.start({
       onPeerConnected: (nodeId) => peer.network.send(nodeId, [encodeMessage({ type: 'init', globalfeatures: new Uint8Array(), features: initFeatures })]),
       onPeerAddress: () => {},
-    onPeerDisconnected: () => {},
+      onPeerDisconnected: () => {},
       onMessage: () => {},
       onGossip: async (message) => {
         const key = keyOf(message);
