@@ -17,7 +17,7 @@ import type { LiarTask } from './liar.ts';
 import { lies, liesUnpunished } from './lies.ts';
 
 /** All kinds of phases take turns, each round in another order, so that what changes with time changes all of them. */
-const NUM_ROUNDS = 3;
+const NUM_ROUNDS = 4;
 const PHASE_SECONDS = 30;
 /** Code that runs for the first time is slow, and nodes that have just met have much to tell each other. */
 const WARM_UP_SECONDS = 60;

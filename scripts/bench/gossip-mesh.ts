@@ -37,7 +37,7 @@ export async function startMesh(bench: Bench, numNodes: number, numChannels: num
     const name = nameOf(index);
     mkdirSync(bench.dataDir(name), { recursive: true, mode: 0o700 });
     fillStore(bench.dataDir(name), told);
-    nodes[index] = await bench.startNode(name, ['--chain-poll-interval-ms', '400']);
+    nodes[index] = await bench.startNode(name, ['--chain-poll-interval-ms', '1000']);
   });
   const cluster = { chain, nodes };
   const edges = channelsOf('small-world', numNodes, new SeededRandom('bench'));

@@ -21,6 +21,7 @@ import { InboundRate } from './inbound-rate.ts';
 import type { Liars } from './liars.ts';
 import type { NetworkLimits } from './limits.ts';
 import { nodeIdOf } from './node-ids.ts';
+import { noiseCrypto } from './noise-crypto.ts';
 
 export type NodeServices = {
   identify: Identify;
@@ -66,7 +67,7 @@ export async function createNode(options: NodeOptions): Promise<Libp2p<NodeServi
     nodeInfo: { name: 'runnel', userAgent: 'runnel' },
     addresses: { listen: listen.map(String), announce: announce.map(String) },
     transports: [tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise({ crypto: noiseCrypto })],
     streamMuxers: [
       yamux({
         maxInboundStreams: MAX_STREAMS_PER_CONNECTION,
