@@ -10,7 +10,7 @@ import type { KadDHT } from '@libp2p/kad-dht';
 import { ping } from '@libp2p/ping';
 import type { Ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
-import { multiaddr } from '@multiformats/multiaddr';
+import { CODE_UNIX, multiaddr } from '@multiformats/multiaddr';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { systemClock, type Clock } from '../runtime/clock.ts';
@@ -92,6 +92,8 @@ export async function createNode(options: NodeOptions): Promise<Libp2p<NodeServi
     },
     connectionGater: {
       denyDialPeer: isRefused,
+      // The transport would open sockets of this machine, and whoever says where a peer is may say such a thing.
+      denyDialMultiaddr: (address) => address.getComponents().some(({ code }) => code === CODE_UNIX),
       denyInboundConnection: ({ remoteAddr }) => !rate.admits(remoteAddr.getComponents()[0]?.value ?? ''),
       // Nodes are known by secp256k1 keys; one of them does not get to use up all connections.
       denyInboundEncryptedConnection: (peerId) => isRefused(peerId) || node.getConnections(peerId).length >= limits.maxConnectionsPerPeer,

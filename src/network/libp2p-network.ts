@@ -74,6 +74,8 @@ class Libp2pNetwork implements Network {
   #started = false;
   #cancelUpkeep = (): void => {};
   #syncStreams = 0;
+  /** Where the peers at the other ends say that they can be dialled. */
+  readonly #said = new WeakMap<Connection, string>();
   readonly #liars: Liars;
 
   constructor(options: Libp2pNetworkOptions) {
@@ -104,7 +106,7 @@ class Libp2pNetwork implements Network {
         ...handlers,
         onPeerConnected: (nodeId, info) => {
           handlers.onPeerConnected(nodeId, info);
-          void tellAddress(running, nodeId);
+          this.#tellAddress(running, nodeId);
         },
       },
       limits,
@@ -121,8 +123,10 @@ class Libp2pNetwork implements Network {
     const running: Running = { node, links, gossip, handlers };
     // It may come before the link or after it.
     node.addEventListener('peer:identify', ({ detail }: CustomEvent<IdentifyResult>) => {
-      const nodeId = nodeIdOf(detail.peerId.toString());
-      if (nodeId !== undefined) void tellAddress(running, nodeId);
+      const [nodeId, address] = [nodeIdOf(detail.peerId.toString()), saidAddress(detail)];
+      if (nodeId === undefined || address === undefined) return;
+      this.#said.set(detail.connection, address);
+      this.#tellAddress(running, nodeId);
     });
     await node.handle(CHANNEL_PROTOCOL, (stream, connection) => this.#acceptLink(running, stream, connection), {
       maxInboundStreams: MAX_CHANNEL_STREAMS,
@@ -252,6 +256,13 @@ class Libp2pNetwork implements Network {
     this.#cancelUpkeep = this.#clock.setTimer(UPKEEP_INTERVAL_MS, () => this.#upkeep(running));
   }
 
+  /** Tells where a peer that has dialled us can be dialled, once it has said so and has a link. */
+  #tellAddress({ links, handlers }: Running, nodeId: NodeId): void {
+    const connection = links.connection(nodeId);
+    const address = connection?.direction === 'inbound' ? this.#said.get(connection) : undefined;
+    if (address !== undefined) handlers.onPeerAddress(nodeId, address);
+  }
+
   #onDistrusted(nodeId: NodeId): void {
     if (this.#running === undefined) return;
     const { node, links, handlers } = this.#running;
@@ -275,14 +286,6 @@ class Libp2pNetwork implements Network {
       limit.clear();
     }
   }
-}
-
-/** Tells where a peer that has dialled us can be dialled, once that is known and while it has a link. */
-async function tellAddress({ node, links, handlers }: Running, nodeId: NodeId): Promise<void> {
-  const connection = links.connection(nodeId);
-  if (connection?.direction !== 'inbound') return;
-  const address = await saidAddress(node.peerStore, connection);
-  if (address !== undefined && links.connection(nodeId) === connection) handlers.onPeerAddress(nodeId, address);
 }
 
 /**

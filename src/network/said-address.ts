@@ -1,31 +1,26 @@
-import type { Connection, PeerStore } from '@libp2p/interface';
-import { CODE_P2P, CODE_TCP } from '@multiformats/multiaddr';
+import type { IdentifyResult } from '@libp2p/interface';
+import { CODE_DNS, CODE_DNS4, CODE_DNS6, CODE_IP4, CODE_IP6, CODE_P2P, CODE_TCP } from '@multiformats/multiaddr';
 import type { Multiaddr } from '@multiformats/multiaddr';
 
+const NAMES: ReadonlySet<number> = new Set([CODE_DNS, CODE_DNS4, CODE_DNS6]);
+const HOSTS: ReadonlySet<number> = new Set([...NAMES, CODE_IP4, CODE_IP6]);
+
 /**
- * Where the peer at the other end of a connection says, over its own signature, that it can be dialled: without its id. Of several, the one on the
- * host that it comes from, since that host is known to be it; undefined where it has said none.
+ * Where a peer says, over its own signature, that it can be dialled: a host and a port, without its id; undefined where it says nothing that is of
+ * use. That is the host that it comes from, which is known to be it, or else a name: any other number may be of the inside of its own network, and
+ * lead to a stranger in ours.
  */
-export async function saidAddress(peerStore: Pick<PeerStore, 'get'>, connection: Connection): Promise<string | undefined> {
-  const said = await certified(peerStore, connection);
-  const host = hostOf(connection.remoteAddr);
-  const chosen = said.find((address) => hostOf(address) === host) ?? said[0];
-  return chosen?.decapsulateCode(CODE_P2P).toString();
+export function saidAddress({ connection, signedPeerRecord }: Pick<IdentifyResult, 'connection' | 'signedPeerRecord'>): string | undefined {
+  const said = (signedPeerRecord?.addresses ?? []).map((address) => withoutPeer(address)).filter(isHostAndPort);
+  const from = hostOf(connection.remoteAddr);
+  return (said.find((address) => hostOf(address) === from) ?? said.find((address) => NAMES.has(codesOf(address)[0] ?? 0)))?.toString();
 }
 
-async function certified(peerStore: Pick<PeerStore, 'get'>, { remotePeer }: Connection): Promise<Multiaddr[]> {
-  try {
-    const { addresses } = await peerStore.get(remotePeer);
-    return addresses.filter(({ isCertified }) => isCertified).map(({ multiaddr }) => multiaddr).filter(isTcp);
-  } catch {
-    // Not in the store.
-    return [];
-  }
-}
-
+const codesOf = (address: Multiaddr): number[] => address.getComponents().map(({ code }) => code);
 const hostOf = (address: Multiaddr): string | undefined => address.getComponents()[0]?.value;
-/** A host and a port, which is all that this node can dial. */
-const isTcp = (address: Multiaddr): boolean => {
-  const components = address.getComponents().filter(({ code }) => code !== CODE_P2P);
-  return components.length === 2 && components[1]?.code === CODE_TCP;
-};
+const withoutPeer = (address: Multiaddr): Multiaddr => (codesOf(address).at(-1) === CODE_P2P ? address.decapsulateCode(CODE_P2P) : address);
+
+function isHostAndPort(address: Multiaddr): boolean {
+  const [host = 0, port, ...rest] = codesOf(address);
+  return HOSTS.has(host) && port === CODE_TCP && rest.length === 0;
+}

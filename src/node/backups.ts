@@ -223,7 +223,8 @@ export class Backups {
 
   #addressesOf(nodeId: NodeId): string[] {
     const { peers, gossip } = this.#options;
-    const address = peers().address(nodeId);
-    return [...(address === undefined ? [] : [address]), ...announcedAddresses(gossip.store, nodeId)];
+    const [reached, said] = [peers().address(nodeId), peers().saidAddress(nodeId)];
+    // Only the first is known to be right.
+    return [reached, ...announcedAddresses(gossip.store, nodeId), said].filter((address) => address !== undefined);
   }
 }

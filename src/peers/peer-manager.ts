@@ -7,6 +7,7 @@ import { decodeMessage, encodeMessage, UnknownMessageError, WireError, type Mess
 import type { Logger } from '../logging.ts';
 import type { Network, NodeId } from '../network/network.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { PeerAddresses } from './peer-addresses.ts';
 import type { PeerStore } from './peer-store.ts';
 
 /** Whom the peers' messages and comings and goings concern. Called in the order in which they happened to one peer. */
@@ -51,10 +52,7 @@ interface Peer {
   readonly actor: ActorRefFrom<typeof peerMachine>;
   cancelTimer: () => void;
   inbound: boolean;
-  /** Where it was reached last. */
-  address: string | undefined;
-  /** Where it says that it is. */
-  saidAddress: string | undefined;
+  readonly addresses: PeerAddresses;
   /** The end of the last connection that the machine wanted ended. */
   hangingUp: Promise<void>;
   /** Callers of `connect` who wait for the exchange of `init`. */
@@ -96,7 +94,7 @@ export class PeerManager {
       isConnected: isUp(peer),
       isApart: peer.actor.getSnapshot().value.link === 'apart',
       inbound: peer.inbound,
-      address: peer.address,
+      address: peer.addresses.reached,
       features: peer.actor.getSnapshot().context.theirFeatures,
     }));
   }
@@ -106,11 +104,14 @@ export class PeerManager {
     return this.#peers.get(nodeId)?.actor.getSnapshot().context.theirFeatures ?? new Uint8Array();
   }
 
-  /** Where the peer was reached last, or else where it says that it is. */
+  /** Where the peer was reached last. */
   address(nodeId: NodeId): string | undefined {
-    const { store } = this.#options;
-    const peer = this.#peers.get(nodeId);
-    return peer?.address ?? store.address(nodeId) ?? peer?.saidAddress ?? store.saidAddress(nodeId);
+    return this.#peers.get(nodeId)?.addresses.reached ?? this.#options.store.address(nodeId);
+  }
+
+  /** Where a peer with channels that has dialled this node says that it is. */
+  saidAddress(nodeId: NodeId): string | undefined {
+    return this.#peers.get(nodeId)?.addresses.said ?? this.#options.store.saidAddress(nodeId);
   }
 
   /** Where a peer that was never reached may be. */
@@ -124,25 +125,26 @@ export class PeerManager {
   want(nodeId: NodeId): void {
     const peer = this.#peer(nodeId);
     peer.actor.send({ type: 'want' });
-    this.#saveSaidAddress(peer);
+    this.#saveAddresses(peer);
   }
 
   unwant(nodeId: NodeId): void {
     const peer = this.#peers.get(nodeId);
     if (peer === undefined) return;
     this.#send(peer, { type: 'unwant' });
+    this.#store(peer, (addresses) => addresses.forgetSaid());
     this.#forgetIfIdle(peer);
   }
 
   /** Connects, at the address if one is given, and resolves once both `init`s are exchanged. Throws `PeerError`. */
   async connect(nodeId: NodeId, address?: string): Promise<void> {
-    const { network, store } = this.#options;
+    const { network } = this.#options;
     const peer = this.#peer(nodeId);
     if (isUp(peer)) return;
     const { up, giveUp } = this.#waitUntilUp(peer);
     try {
       // Either may fail first, and the other is not to be left without anyone who listens.
-      await Promise.all([address === undefined ? this.#dial(peer) : network.connect(nodeId, address), up]);
+      await Promise.all([network.connect(nodeId, address ?? peer.addresses.all()[0]), up]);
     } catch (error) {
       giveUp();
       this.#forgetIfIdle(peer);
@@ -150,7 +152,7 @@ export class PeerManager {
       throw new PeerError('peer_unreachable', `could not connect to ${nodeId}: ${text(error)}`, {}, { cause: error });
     }
     // Only where the peer did answer, which may be elsewhere than was asked, takes the place of the address before.
-    if (!peer.inbound && peer.address !== undefined) store.saveAddress(nodeId, peer.address);
+    if (!peer.inbound) this.#store(peer, (addresses) => addresses.save());
   }
 
   /** Ends the connection and takes or makes no other until `admit`; resolves when the peer is gone. Not kept over a restart. */
@@ -188,7 +190,10 @@ export class PeerManager {
     if (this.#stopping) return;
     const peer = this.#peer(nodeId);
     peer.inbound = info.inbound;
-    if (!info.inbound) peer.address = info.address;
+    if (!info.inbound) {
+      peer.addresses.reached = info.address;
+      this.#saveAddresses(peer);
+    }
     this.#send(peer, { type: 'linkUp' });
   }
 
@@ -196,8 +201,8 @@ export class PeerManager {
   addressSaid(nodeId: NodeId, address: string): void {
     const peer = this.#peers.get(nodeId);
     if (peer === undefined) return;
-    peer.saidAddress = address;
-    this.#saveSaidAddress(peer);
+    peer.addresses.noteSaid(address);
+    this.#saveAddresses(peer);
   }
 
   linkDown(nodeId: NodeId, reason: string): void {
@@ -245,16 +250,8 @@ export class PeerManager {
     const emit = (effect: PeerEffect): void => void effects.push(effect);
     const input = { features, chainHash, timing: { ...defaultPeerTiming, ...timing }, emit };
     const actor = createActor(peerMachine, { input });
-    const peer: Peer = {
-      nodeId,
-      actor,
-      cancelTimer: () => {},
-      inbound: false,
-      address: store.address(nodeId),
-      saidAddress: store.saidAddress(nodeId),
-      hangingUp: Promise.resolve(),
-      waiting: new Set(),
-    };
+    const addresses = new PeerAddresses(nodeId, store);
+    const peer: Peer = { nodeId, actor, addresses, cancelTimer: () => {}, inbound: false, hangingUp: Promise.resolve(), waiting: new Set() };
     actor.subscribe(() => {
       for (const effect of effects.splice(0)) this.#perform(peer, effect);
     });
@@ -322,19 +319,25 @@ export class PeerManager {
   }
 
   /** Of those alone that this node comes back to: there may be any number of others. */
-  #saveSaidAddress({ nodeId, saidAddress, actor }: Peer): void {
-    const { store } = this.#options;
-    const isWanted = actor.getSnapshot().value.interest === 'wanted';
-    if (isWanted && saidAddress !== undefined && store.saidAddress(nodeId) !== saidAddress) store.saveSaidAddress(nodeId, saidAddress);
+  #saveAddresses(peer: Peer): void {
+    if (peer.actor.getSnapshot().value.interest === 'wanted') this.#store(peer, (addresses) => addresses.save());
+  }
+
+  /** Whatever happens to channels goes on without it. */
+  #store({ nodeId, addresses }: Peer, change: (addresses: PeerAddresses) => void): void {
+    try {
+      change(addresses);
+    } catch (error) {
+      this.#options.logger.warn({ peer: nodeId, err: error }, 'where a peer is was not stored');
+    }
   }
 
   /** Where it was last, where it says that it is, or, since it may have moved, where others find it. */
-  async #dial({ nodeId, address, saidAddress }: Peer): Promise<void> {
+  async #dial({ nodeId, addresses }: Peer): Promise<void> {
     const { network } = this.#options;
-    for (const known of new Set([address, saidAddress])) {
-      if (known === undefined) continue;
+    for (const address of addresses.all()) {
       try {
-        return await network.connect(nodeId, known);
+        return await network.connect(nodeId, address);
       } catch {
         // Asked for by id below, whose error says as much.
       }

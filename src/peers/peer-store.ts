@@ -33,6 +33,10 @@ export class PeerStore {
     this.#write('peers_said', nodeId, address);
   }
 
+  forgetSaidAddress(nodeId: string): void {
+    this.#database.run('DELETE FROM peers_said WHERE node_id = ?', fromString(nodeId, 'base16'));
+  }
+
   #read(table: Table, nodeId: string): string | undefined {
     return this.#database.get<{ address: string }>(`SELECT address FROM ${table} WHERE node_id = ?`, fromString(nodeId, 'base16'))?.address;
   }

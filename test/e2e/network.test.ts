@@ -1,3 +1,8 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fromString } from 'uint8arrays/from-string';
 import { afterEach, describe, expect, it } from 'vitest';
 import { peerIdFromNodeId } from '../../protocols/ids.ts';
@@ -141,6 +146,15 @@ describe('a network over libp2p', () => {
     await expect(connect(carol.id, named)).rejects.toMatchObject(code('peer_identity_mismatch'));
     await expect(connect(bob.id, '/ip4/127.0.0.1/tcp/1')).rejects.toMatchObject(code('peer_unreachable'));
     await expect(connect(bob.id, 'localhost:9735')).rejects.toMatchObject(code('invalid_address'));
+    // Sockets of this machine are not for peers to name.
+    const path = join(mkdtempSync(join(tmpdir(), 'runnel-unix-')), 'socket');
+    let opened = 0;
+    const local = createServer(() => opened++).listen(path);
+    await once(local, 'listening');
+    await expect(connect(bob.id, `/unix/${encodeURIComponent(path)}`)).rejects.toMatchObject(code('peer_unreachable'));
+    expect(opened).toBe(0);
+    local.close();
+    rmSync(dirname(path), { recursive: true });
     await expect(connect(bob.id.toUpperCase(), bob.address)).rejects.toMatchObject(code('invalid_address'));
     await expect(connect('02abcd', bob.address)).rejects.toMatchObject(code('invalid_address'));
     await expect(connect(alice.id, bob.address)).rejects.toMatchObject(code('peer_is_self'));

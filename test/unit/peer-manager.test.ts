@@ -326,7 +326,7 @@ describe('a wanted peer', () => {
 
     const { manager, network } = setUp(database);
     manager.want(alice);
-    expect(manager.address(alice)).toBe('/memory/moved');
+    expect([manager.address(alice), manager.saidAddress(alice)]).toEqual([undefined, '/memory/moved']);
     expect(network.dials.at(-1)).toMatchObject({ nodeId: alice, address: '/memory/moved' });
     network.dials.at(-1)!.reject(new Error('nobody there'));
     await settled();
@@ -336,21 +336,47 @@ describe('a wanted peer', () => {
   });
 
   it('is dialled where it was reached rather than where it says that it is, which may be the inside of its own network', async () => {
-    const { manager, network, store, meet } = setUp();
+    const { manager, network, clock, store, meet } = setUp();
     store.saveAddress(alice, '/memory/reached');
     meet(alice);
     manager.addressSaid(alice, '/memory/said');
     manager.want(alice);
     manager.linkDown(alice, 'gone');
     expect(manager.address(alice)).toBe('/memory/reached');
-    const connecting = manager.connect(alice);
+    clock.advance(defaultPeerTiming.firstRetryMs);
     expect(network.dials.map(({ address }) => address)).toEqual(['/memory/reached']);
     network.dials[0]!.reject(new Error('moved'));
     await settled();
     expect(network.dials[1]).toMatchObject({ nodeId: alice, address: '/memory/said' });
-    meet(alice, false);
+    manager.linkUp(alice, { inbound: false, address: '/memory/said' });
     network.dials[1]!.resolve();
-    await connecting;
+    expect(store.address(alice)).toBe('/memory/said');
+  });
+
+  it('is asked by the user where it was reached, or else where it says that it is; what is no address is not kept, and nothing of who is wanted no more', async () => {
+    const { manager, network, store, meet } = setUp();
+    meet(alice);
+    manager.addressSaid(alice, '/memory/said');
+    manager.addressSaid(alice, `/dns4/${'x'.repeat(600)}/tcp/9736`);
+    manager.want(alice);
+    expect(store.saidAddress(alice)).toBe('/memory/said');
+    manager.unwant(alice);
+    expect(store.saidAddress(alice)).toBeUndefined();
+    manager.want(alice);
+    expect(store.saidAddress(alice)).toBe('/memory/said');
+    manager.linkDown(alice, 'gone');
+    void manager.connect(alice).catch(() => {});
+    expect(network.dials.at(-1)).toMatchObject({ nodeId: alice, address: '/memory/said' });
+  });
+
+  it('is not lost where its address cannot be saved', () => {
+    const { manager, database, meet, lines, log } = setUp();
+    meet(alice);
+    manager.addressSaid(alice, '/memory/said');
+    database.close();
+    manager.want(alice);
+    expect(lines.some((line) => line.includes('where a peer is was not stored'))).toBe(true);
+    expect(log).toEqual(['up a']);
   });
 
   it('is not dialled by one who has hung up on it for good', async () => {
