@@ -55,6 +55,8 @@ export async function measureFlood({ cluster: { nodes }, told }: Mesh): Promise<
     { name: 'no liars', lies: [], nodesOf: () => [], phases: [] },
     { name: 'liars that lie to others', lies: every, nodesOf: () => sinks, phases: [] },
     { name: 'liars among the peers', lies: every, nodesOf: someNodes, phases: [] },
+    // What the same thing twice differs by.
+    { name: 'no liars, again', lies: [], nodesOf: () => [], phases: [] },
     { name: 'liars found out later', lies: unpunished, nodesOf: someNodes, phases: [] },
   ];
   note(`payments for ${WARM_UP_SECONDS} s, to warm up ...`);
