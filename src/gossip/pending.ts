@@ -17,15 +17,17 @@ export interface Held<G extends Gossip = Gossip> {
 /**
  * Messages that came too early: before the channel that they speak of was announced, or before it was deep enough. They
  * may be forged, and there are at most so many: a flood pushes out what is older, and what is lost comes with the next
- * sync.
+ * sync. What this node says itself comes with none, and others do not push it out.
  */
 export class PendingGossip {
+  readonly #self: NodeId;
   readonly #updates: BoundedMap<bigint, readonly Held[]>;
   readonly #nodes: BoundedMap<string, readonly Held[]>;
   readonly #announcements: BoundedMap<bigint, readonly Held<GossipOf<'channel_announcement'>>[]>;
 
   /** `maxKeys` channels, nodes and announcements each. */
-  constructor(maxKeys: number) {
+  constructor(self: NodeId, maxKeys: number) {
+    this.#self = self;
     this.#updates = new BoundedMap(maxKeys);
     this.#nodes = new BoundedMap(maxKeys);
     this.#announcements = new BoundedMap(maxKeys);
@@ -33,17 +35,17 @@ export class PendingGossip {
 
   /** Until its channel is announced. */
   holdUpdate(gossip: GossipOf<'channel_update'>, from: NodeId): void {
-    hold(this.#updates, gossip.message.shortChannelId, { gossip, from });
+    this.#hold(this.#updates, gossip.message.shortChannelId, { gossip, from });
   }
 
   /** Until a channel of its node is announced. */
   holdNode(gossip: GossipOf<'node_announcement'>, from: NodeId): void {
-    hold(this.#nodes, toString(gossip.message.nodeId, 'hex'), { gossip, from });
+    this.#hold(this.#nodes, toString(gossip.message.nodeId, 'hex'), { gossip, from });
   }
 
   /** Until its output is deep enough. */
   holdAnnouncement(gossip: GossipOf<'channel_announcement'>, from: NodeId): void {
-    hold(this.#announcements, gossip.message.shortChannelId, { gossip, from });
+    this.#hold(this.#announcements, gossip.message.shortChannelId, { gossip, from });
   }
 
   /** Takes out what waited for the announcement of this channel, in the order in which it came. */
@@ -62,10 +64,12 @@ export class PendingGossip {
     );
     return scids.flatMap((scid) => [...take(this.#announcements, scid)]);
   }
-}
 
-function hold<K, V>(map: BoundedMap<K, readonly V[]>, key: K, value: V): void {
-  map.set(key, [...(map.get(key) ?? []), value].slice(-MAX_PER_KEY));
+  #hold<K, G extends Gossip>(map: BoundedMap<K, readonly Held<G>[]>, key: K, held: Held<G>): void {
+    const all = [...(map.get(key) ?? []), held];
+    const oldest = Math.max(0, all.findIndex(({ from }) => from !== this.#self));
+    map.set(key, all.length > MAX_PER_KEY ? all.toSpliced(oldest, 1) : all);
+  }
 }
 
 function take<K, V>(map: BoundedMap<K, readonly V[]>, key: K): readonly V[] {

@@ -66,7 +66,7 @@ export class GossipValidator {
   constructor(options: GossipValidatorOptions) {
     const { clock, limits } = options;
     this.#options = options;
-    this.#pending = new PendingGossip(limits.maxPending);
+    this.#pending = new PendingGossip(options.self, limits.maxPending);
     this.#perForwarder = new RateLimiter(clock, limits.perForwarder, limits.maxRateKeys);
     this.#perOrigin = new RateLimiter(clock, limits.perOrigin, limits.maxRateKeys);
     this.#blacklist = new BoundedMap(limits.maxBlacklisted);

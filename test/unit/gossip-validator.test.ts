@@ -181,6 +181,19 @@ describe('a channel_update', () => {
     expect(node.published).toEqual(early);
   });
 
+  it('of our own that came before its announcement is not pushed out by what anyone makes up', async () => {
+    const node = new GossipNode(9, {});
+    const self = keysOf(9);
+    node.chain.fund(CHANNEL, alice, self);
+    const own = update(CHANNEL, self, alice);
+    node.service.publish(own);
+    await node.service.published();
+    for (let fee = 0; fee < 10; fee++) await node.hear(update(CHANNEL, { ...self, sign: carol.sign }, alice, { feeBaseMsat: fee }));
+    await node.hear(announcement(CHANNEL, alice, self));
+    await node.clock.run({ untilMs: START * 1000 + 20 });
+    expect(node.published).toEqual([own]);
+  });
+
   it('is of no interest once the channel is spent, unless it disables it', async () => {
     const node = await withChannel();
     node.service.store.setSpent(CHANNEL, 150);
