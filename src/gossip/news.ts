@@ -1,7 +1,8 @@
 import { toString } from 'uint8arrays';
 import { updateDirection } from '../../protocols/gossip/channel-update.ts';
-import { decodeGossip, isGossip, type Gossip, type GossipOf } from '../../protocols/gossip/gossip-message.ts';
+import { decodeGossip, isGossip, type Gossip } from '../../protocols/gossip/gossip-message.ts';
 import type { GossipNews, Introduction, NodeId } from '../network/network.ts';
+import { knownNode } from './known-node.ts';
 import type { GossipStore } from './store.ts';
 
 type Known = Pick<GossipStore, 'graph' | 'announcement' | 'nodeAnnouncement'>;
@@ -28,16 +29,11 @@ function isToldOf(nodeId: NodeId, { graph }: Known): boolean {
 }
 
 function introductionOf(shortChannelId: bigint, store: Known): Introduction | undefined {
-  const announcement = decoded(store.announcement(shortChannelId), 'channel_announcement');
-  if (announcement === undefined) return undefined;
+  const raw = store.announcement(shortChannelId);
+  const announcement = raw && decodeGossip(raw);
+  if (announcement === undefined || !isGossip(announcement, 'channel_announcement')) return undefined;
   const { nodeId1, nodeId2 } = announcement.message;
-  const nodes = [nodeId1, nodeId2].flatMap((nodeId) => decoded(store.nodeAnnouncement(toString(nodeId, 'hex')), 'node_announcement') ?? []);
-  return { announcement, nodes };
-}
-
-function decoded<N extends 'channel_announcement' | 'node_announcement'>(raw: Uint8Array | undefined, name: N): GossipOf<N> | undefined {
-  const gossip = raw && decodeGossip(raw);
-  return gossip !== undefined && isGossip(gossip, name) ? gossip : undefined;
+  return { announcement, nodes: [nodeId1, nodeId2].flatMap((nodeId) => knownNode(store, toString(nodeId, 'hex')) ?? []) };
 }
 
 function once<T>(make: () => T): () => T {

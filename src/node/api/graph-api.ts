@@ -1,10 +1,10 @@
-import { decodeGossip, isGossip } from '../../../protocols/gossip/gossip-message.ts';
 import { decodeAlias } from '../../../protocols/gossip/node-announcement.ts';
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import type { NodeApi, Output } from '../../api/contract.ts';
 import { hexOf } from '../../channels/channel-store.ts';
 import type { EdgePolicy } from '../../routing/channel.ts';
 import { announcedAddresses } from '../../gossip/announced-addresses.ts';
+import { knownNode } from '../../gossip/known-node.ts';
 import type { Node } from '../node.ts';
 
 type GraphNode = Output<'graph'>['nodes'][number];
@@ -52,9 +52,8 @@ function policyView(policy: EdgePolicy): NonNullable<GraphChannel['policy1']> {
 }
 
 function nodeView(node: Node, nodeId: string): GraphNode {
-  const raw = node.gossip.store.nodeAnnouncement(nodeId);
-  const gossip = raw && decodeGossip(raw);
-  if (gossip === undefined || !isGossip(gossip, 'node_announcement')) return { nodeId, addresses: [] };
+  const gossip = knownNode(node.gossip.store, nodeId);
+  if (gossip === undefined) return { nodeId, addresses: [] };
   const { alias, rgbColor, features, timestamp } = gossip.message;
   return {
     nodeId,

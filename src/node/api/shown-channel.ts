@@ -2,13 +2,13 @@ import { channelIdOf } from '../../../machines/channel/context.ts';
 import type { ChannelSnapshot } from '../../../machines/channel/channel.ts';
 import type { ChannelData } from '../../../machines/channel/data.ts';
 import { HtlcTable, type HtlcRows } from '../../../machines/htlc/htlc-table.ts';
-import { decodeGossip, isGossip } from '../../../protocols/gossip/gossip-message.ts';
 import { formatScid } from '../../../protocols/gossip/short-channel-id.ts';
 import { decodeAlias } from '../../../protocols/gossip/node-announcement.ts';
 import { ApiError } from '../../api/errors.ts';
 import { parseChannelRef, type ChannelRef } from '../../api/fields.ts';
 import { hexOf, mustLoad } from '../../channels/channel-store.ts';
 import type { LiveChannel } from '../../channels/live-channel.ts';
+import { knownNode } from '../../gossip/known-node.ts';
 import { displayTxid } from '../../sweep/sweep.ts';
 import type { Node } from '../node.ts';
 
@@ -74,7 +74,6 @@ export const nodeName = (node: Node, nodeId: string): string => aliasOf(node, no
 
 /** What a node calls itself in its announcement; nothing, where that is empty (BOLT 7 lets it be). */
 export function aliasOf(node: Node, nodeId: string): string | undefined {
-  const raw = node.gossip.store.nodeAnnouncement(nodeId);
-  const gossip = raw && decodeGossip(raw);
-  return gossip && isGossip(gossip, 'node_announcement') ? decodeAlias(gossip.message.alias) || undefined : undefined;
+  const gossip = knownNode(node.gossip.store, nodeId);
+  return gossip && (decodeAlias(gossip.message.alias) || undefined);
 }
