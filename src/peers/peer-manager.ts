@@ -7,6 +7,7 @@ import { decodeMessage, encodeMessage, UnknownMessageError, WireError, type Mess
 import type { Logger } from '../logging.ts';
 import type { Network, NodeId } from '../network/network.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Callers } from './callers.ts';
 import { PeerAddresses } from './peer-addresses.ts';
 import type { PeerStore } from './peer-store.ts';
 
@@ -56,12 +57,7 @@ interface Peer {
   /** The end of the last connection that the machine wanted ended. */
   hangingUp: Promise<void>;
   /** Callers of `connect` who wait for the exchange of `init`. */
-  readonly waiting: Set<Waiting>;
-}
-
-interface Waiting {
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
+  readonly callers: Callers;
 }
 
 const MAX_WARNING_BYTES = 1_000;
@@ -141,7 +137,9 @@ export class PeerManager {
     const { network } = this.#options;
     const peer = this.#peer(nodeId);
     if (isUp(peer)) return;
-    const { up, giveUp } = this.#waitUntilUp(peer);
+    const { done: up, giveUp } = peer.callers.wait(
+      CONNECT_TIMEOUT_MS, () => new PeerError('peer_unreachable', `${nodeId} did not answer in time`),
+    );
     try {
       // Either may fail first, and the other is not to be left without anyone who listens.
       await Promise.all([network.connect(nodeId, address ?? peer.addresses.all()[0]), up]);
@@ -158,7 +156,7 @@ export class PeerManager {
   /** Ends the connection and takes or makes no other until `admit`; resolves when the peer is gone. Not kept over a restart. */
   async keepApart(nodeId: NodeId): Promise<void> {
     const peer = this.#peer(nodeId);
-    this.#rejectWaiting(peer, new PeerError('peer_refused', `${nodeId} is kept apart`));
+    peer.callers.rejectAll(new PeerError('peer_refused', `${nodeId} is kept apart`));
     this.#send(peer, { type: 'keepApart' });
     await peer.hangingUp;
   }
@@ -208,7 +206,7 @@ export class PeerManager {
   linkDown(nodeId: NodeId, reason: string): void {
     const peer = this.#peers.get(nodeId);
     if (peer === undefined) return;
-    this.#rejectWaiting(peer, new PeerError('peer_refused', `${nodeId} closed the connection: ${reason}`));
+    peer.callers.rejectAll(new PeerError('peer_refused', `${nodeId} closed the connection: ${reason}`));
     this.#send(peer, { type: 'linkDown' });
     this.#forgetIfIdle(peer);
   }
@@ -245,13 +243,13 @@ export class PeerManager {
   #peer(nodeId: NodeId): Peer {
     const known = this.#peers.get(nodeId);
     if (known !== undefined) return known;
-    const { features, chainHash, timing, store } = this.#options;
+    const { features, chainHash, timing, store, clock } = this.#options;
     const effects: PeerEffect[] = [];
     const emit = (effect: PeerEffect): void => void effects.push(effect);
     const input = { features, chainHash, timing: { ...defaultPeerTiming, ...timing }, emit };
     const actor = createActor(peerMachine, { input });
     const addresses = new PeerAddresses(nodeId, store);
-    const peer: Peer = { nodeId, actor, addresses, cancelTimer: () => {}, inbound: false, hangingUp: Promise.resolve(), waiting: new Set() };
+    const peer: Peer = { nodeId, actor, addresses, cancelTimer: () => {}, inbound: false, hangingUp: Promise.resolve(), callers: new Callers(clock) };
     actor.subscribe(() => {
       for (const effect of effects.splice(0)) this.#perform(peer, effect);
     });
@@ -263,28 +261,6 @@ export class PeerManager {
   #send(peer: Peer, event: PeerEvent): void {
     // One that was forgotten meanwhile is told nothing more.
     if (this.#peers.get(peer.nodeId) === peer) peer.actor.send(event);
-  }
-
-  #rejectWaiting({ waiting }: Peer, error: PeerError): void {
-    for (const { reject } of waiting) reject(error);
-    waiting.clear();
-  }
-
-  /** `up` settles with the exchange of `init`, with the end of the connection, or in time. */
-  #waitUntilUp(peer: Peer): { readonly up: Promise<void>; readonly giveUp: () => void } {
-    let giveUp = (): void => {};
-    const up = new Promise<void>((resolve, reject) => {
-      const cancel = this.#options.clock.setTimer(CONNECT_TIMEOUT_MS, () => {
-        reject(new PeerError('peer_unreachable', `${peer.nodeId} did not answer in time`));
-      });
-      const waiting: Waiting = { resolve: () => (cancel(), resolve()), reject: (error) => (cancel(), reject(error)) };
-      peer.waiting.add(waiting);
-      giveUp = () => {
-        cancel();
-        peer.waiting.delete(waiting);
-      };
-    });
-    return { up, giveUp };
   }
 
   #perform(peer: Peer, effect: PeerEffect): void {
@@ -304,8 +280,7 @@ export class PeerManager {
         peer.hangingUp = this.disconnect(nodeId, effect.reason);
         return;
       case 'peerUp':
-        for (const { resolve } of peer.waiting) resolve();
-        peer.waiting.clear();
+        peer.callers.resolveAll();
         handlers.onPeerUp(nodeId);
         return;
       case 'peerDown':
@@ -348,7 +323,7 @@ export class PeerManager {
   /** A stranger who came and went leaves nothing behind. */
   #forgetIfIdle(peer: Peer): void {
     const { value } = peer.actor.getSnapshot();
-    if (value.link !== 'down' || value.interest !== 'unwanted' || peer.waiting.size > 0) return;
+    if (value.link !== 'down' || value.interest !== 'unwanted' || peer.callers.count > 0) return;
     if (this.#peers.get(peer.nodeId) !== peer) return;
     peer.cancelTimer();
     peer.actor.stop();
