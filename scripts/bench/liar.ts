@@ -1,6 +1,6 @@
 /**
  * A process that tells lies, so that they take no time from whoever measures: reads what to tell, to whom, how fast and how long
- * as JSON from standard input, prints where it is found, and starts when a line follows.
+ * as JSON from standard input, prints where it is found, and starts when a line follows; then it prints how much it has told so far.
  */
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -34,6 +34,7 @@ while (performance.now() < until) {
   const due = sleep(1000 / TICKS_PER_SECOND);
   for (const message of messages.slice(told, told + perSecond / TICKS_PER_SECOND)) await peer.tell(fromString(message, 'hex'));
   told += perSecond / TICKS_PER_SECOND;
+  process.stdout.write(`${told}\n`);
   await due;
 }
 await peer.stop();
