@@ -12,16 +12,15 @@ import { defaultNetworkLimits } from '../../src/network/limits.ts';
 import { encodeHello } from '../../src/network/link-handshake.ts';
 import { nodeIdOf } from '../../src/network/node-ids.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
-import { bytes, chainHash, code, nobody, nodes, numberOf, numbered, stopAll, until } from './network-node.ts';
+import { bytes, chainHash, newKey, code, nobody, nodes, numberOf, numbered, stopAll, until } from './network-node.ts';
 import type { TestNode } from './network-node.ts';
 
 const topic = gossipTopic(chainHash);
 const raws: Libp2p<NodeServices>[] = [];
-let nextKey = 150;
 
 /** A peer that speaks gossipsub on the topic but does as it pleases; it has a link to the target, unless told otherwise. */
 async function rawPeer(target: TestNode, { linked = true } = {}): Promise<Libp2p<NodeServices>> {
-  const privateKey = nodeKey(new Uint8Array(32).fill(nextKey++));
+  const privateKey = nodeKey(newKey());
   const raw = await createNode({ privateKey, listen: [], announce: [], topic, limits: defaultNetworkLimits, liars: nobody });
   await raw.start();
   raws.push(raw);

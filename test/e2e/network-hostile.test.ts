@@ -13,15 +13,14 @@ import { defaultNetworkLimits } from '../../src/network/limits.ts';
 import { encodeAnswer, encodeHello } from '../../src/network/link-handshake.ts';
 import type { NetworkLimits } from '../../src/network/limits.ts';
 import type { TestNode } from './network-node.ts';
-import { bytes, chainHash, code, nobody, nodes, stopAll, until } from './network-node.ts';
+import { bytes, chainHash, newKey, code, nobody, nodes, stopAll, until } from './network-node.ts';
 
 type RawNode = Libp2p<NodeServices>;
 
 const raws: RawNode[] = [];
-let nextKey = 200;
 
 /** A peer that speaks libp2p but does as it pleases on our protocols. */
-async function rawNode(privateKey = nodeKey(new Uint8Array(32).fill(nextKey++))): Promise<RawNode> {
+async function rawNode(privateKey = nodeKey(newKey())): Promise<RawNode> {
   const listen = ['/ip4/127.0.0.1/tcp/0'];
   const topic = gossipTopic(chainHash);
   const raw = await createNode({ privateKey, listen, announce: [], topic, limits: defaultNetworkLimits, liars: nobody });
