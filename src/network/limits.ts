@@ -21,7 +21,7 @@ export interface NetworkLimits {
    * A peer is asked every `pingIntervalMs` whether it is there, and dropped when it does not answer in `pingTimeoutMs`.
    * One that has died is noticed at once all the same; this is for one that hangs, or whose host is gone. A machine
    * under load must be able to answer in time: a link lost by mistake costs more than one lost late. They are few, since
-   * each opens a stream of its own at both ends: at one in 3 s they were half of what an idle node in a mesh of 20 did.
+   * each opens a stream of its own at both ends: at one in 3 s they were much of what an idle node in a mesh of 20 did.
    */
   readonly pingIntervalMs: number;
   readonly pingTimeoutMs: number;
