@@ -32,8 +32,9 @@ const until = performance.now() + seconds * 1000;
 let told = 0;
 while (performance.now() < until) {
   const due = sleep(1000 / TICKS_PER_SECOND);
-  for (const message of messages.slice(told, told + perSecond / TICKS_PER_SECOND)) await peer.tell(fromString(message, 'hex'));
-  told += perSecond / TICKS_PER_SECOND;
+  const batch = messages.slice(told, told + perSecond / TICKS_PER_SECOND);
+  for (const message of batch) await peer.tell(fromString(message, 'hex'));
+  told += batch.length;
   process.stdout.write(`${told}\n`);
   await due;
 }

@@ -8,7 +8,7 @@ const privateKeys = new WeakMap<object, KeyObject>();
 
 /**
  * noise's own cryptography, but for how X25519 keys come to OpenSSL: our own as they were made, a peer's as a JWK, which holds the raw bytes. To
- * read them in DER, as noise's own does, costs ten times the multiplication itself, and a handshake has three.
+ * read them in DER, as noise's own does, costs some fifteen times the multiplication itself, and a handshake has three.
  */
 export const noiseCrypto: ICryptoInterface = {
   ...defaultCrypto,

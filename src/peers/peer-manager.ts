@@ -303,6 +303,7 @@ export class PeerManager {
     try {
       change(addresses);
     } catch (error) {
+      if (!(error instanceof RunnelError)) throw error;
       this.#options.logger.warn({ peer: nodeId, err: error }, 'where a peer is was not stored');
     }
   }

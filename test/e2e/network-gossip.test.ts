@@ -12,7 +12,7 @@ import { defaultNetworkLimits } from '../../src/network/limits.ts';
 import { encodeHello } from '../../src/network/link-handshake.ts';
 import { nodeIdOf } from '../../src/network/node-ids.ts';
 import { VirtualClock } from '../../src/runtime/virtual-clock.ts';
-import { bytes, chainHash, newKey, code, nobody, nodes, numberOf, numbered, stopAll, until } from './network-node.ts';
+import { bytes, chainHash, code, newKey, nobody, nodes, numberOf, numbered, stopAll, until } from './network-node.ts';
 import type { TestNode } from './network-node.ts';
 
 const topic = gossipTopic(chainHash);

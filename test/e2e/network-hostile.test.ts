@@ -13,7 +13,7 @@ import { defaultNetworkLimits } from '../../src/network/limits.ts';
 import { encodeAnswer, encodeHello } from '../../src/network/link-handshake.ts';
 import type { NetworkLimits } from '../../src/network/limits.ts';
 import type { TestNode } from './network-node.ts';
-import { bytes, chainHash, newKey, code, nobody, nodes, stopAll, until } from './network-node.ts';
+import { bytes, chainHash, code, newKey, nobody, nodes, stopAll, until } from './network-node.ts';
 
 type RawNode = Libp2p<NodeServices>;
 
