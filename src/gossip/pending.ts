@@ -17,7 +17,7 @@ export interface Held<G extends Gossip = Gossip> {
 /**
  * Messages that came too early: before the channel that they speak of was announced, or before it was deep enough. They
  * may be forged, and there are at most so many: a flood pushes out what is older, and what is lost comes with the next
- * sync. What this node says itself comes with none, and others do not push it out.
+ * sync. What this node says itself comes with none: what others say of the same channel or node does not push it out.
  */
 export class PendingGossip {
   readonly #self: NodeId;
