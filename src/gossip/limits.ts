@@ -46,6 +46,8 @@ export interface GossipLimits {
   readonly maxFalseChannels: number;
   /** Announcements of nodes that a sync asks for though there are some here, since there may be newer ones. */
   readonly nodesRenewed: number;
+  /** Once all have been asked for, they are again when so much time has passed since that began. */
+  readonly nodeRoundMs: number;
   /** Queries that one peer may ask of us: one for each 500 channels that it asks about, or 2,000 that are looked through. */
   readonly perSyncPeer: Rate;
   /** Peers that we catch up with regularly: first after the shortest time, then less and less often. */
@@ -79,6 +81,7 @@ export const defaultGossipLimits: GossipLimits = {
   syncBatch: 500,
   maxFalseChannels: 48,
   nodesRenewed: 500,
+  nodeRoundMs: 20 * 60_000,
   perSyncPeer: { burst: 500, perSecond: 5 },
   maxSyncPeers: 3,
   minSyncIntervalMs: 5_000,

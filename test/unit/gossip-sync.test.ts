@@ -2,6 +2,8 @@ import { concat } from 'uint8arrays';
 import { describe, expect, it } from 'vitest';
 import { updateChecksum } from '../../protocols/gossip/update-checksum.ts';
 import { decodeMessage, encodeMessage } from '../../protocols/wire/messages.ts';
+import { defaultGossipLimits } from '../../src/gossip/limits.ts';
+import { NodeRounds } from '../../src/gossip/node-rounds.ts';
 import { NetworkError } from '../../src/network/errors.ts';
 import { announcement, GossipNode, keysOf, nodeAnnouncement, scid, START, update } from '../harness/graph-gossip.ts';
 import { end, known, liar, range, setUp } from './gossip-sync-kit.ts';
@@ -9,6 +11,7 @@ import { end, known, liar, range, setUp } from './gossip-sync-kit.ts';
 const [alice, bob] = [1, 2].map(keysOf) as [Keys, Keys];
 type Keys = ReturnType<typeof keysOf>;
 const DAY = 24 * 60 * 60;
+const ROUND_MS = defaultGossipLimits.nodeRoundMs;
 
 describe('a late joiner', () => {
   it('learns all that a peer knows', async () => {
@@ -24,8 +27,8 @@ describe('a late joiner', () => {
   it('asks a second time only for what is new', async () => {
     const { veteran, novice } = await setUp(20);
     await novice.service.syncWith(veteran.keys.nodeId);
-    // Nodes may have new announcements, and the fifth has had none so far: they are asked for again, over three channels; nothing comes.
-    expect(await novice.service.syncWith(veteran.keys.nodeId)).toEqual({ offered: 20, requested: 3, accepted: 0 });
+    // The fifth node has had no announcement so far.
+    expect(await novice.service.syncWith(veteran.keys.nodeId)).toEqual({ offered: 20, requested: 1, accepted: 0 });
     await veteran.hear(update(scid(100, 1), keysOf(10), keysOf(11), { timestamp: START + 1, feeBaseMsat: 1234 }));
     expect(await novice.service.syncWith(veteran.keys.nodeId)).toMatchObject({ accepted: 1 });
     expect(known(novice)).toEqual(known(veteran));
@@ -166,6 +169,7 @@ describe('a newer announcement of a node', () => {
     const { veteran, novice } = await setUp(10);
     await novice.service.syncWith(veteran.keys.nodeId);
     await veteran.hear(renewed(11));
+    novice.clock.advance(ROUND_MS);
     expect(await novice.service.syncWith(veteran.keys.nodeId)).toMatchObject({ accepted: 1 });
     expect(novice.service.store.nodeAnnouncement(keysOf(11).nodeId)).toEqual(renewed(11));
   });
@@ -173,13 +177,35 @@ describe('a newer announcement of a node', () => {
   it('is found in one of the next syncs, where each asks for some', async () => {
     const { veteran, novice } = await setUp(10, { nodesRenewed: 1 });
     await veteran.hear(nodeAnnouncement(keysOf(14)));
-    await novice.service.syncWith(veteran.keys.nodeId);
+    for (let i = 0; i < 5; i++) await novice.service.syncWith(veteran.keys.nodeId);
+    novice.clock.advance(ROUND_MS);
     for (const number of [10, 11, 12, 13, 14]) await veteran.hear(renewed(number));
     const accepted: number[] = [];
     for (let i = 0; i < 5; i++) accepted.push((await novice.service.syncWith(veteran.keys.nodeId)).accepted);
     expect(accepted.reduce((sum, count) => sum + count)).toBe(5);
     // By where the ids stand on their circle.
     expect(Math.max(...accepted)).toBeLessThan(5);
+  });
+
+  it('is not looked for by each sync, but in rounds', async () => {
+    const { veteran, novice } = await setUp(10);
+    await veteran.hear(nodeAnnouncement(keysOf(14)));
+    const requested = async () => (await novice.service.syncWith(veteran.keys.nodeId)).requested;
+    expect(await requested()).toBe(10 + 3);
+    expect(await requested()).toBe(0);
+    novice.clock.advance(ROUND_MS - 1);
+    expect(await requested()).toBe(0);
+    novice.clock.advance(1);
+    expect([await requested(), await requested()]).toEqual([3, 0]);
+  });
+
+  it('is looked for after a clock was set back', () => {
+    let nowMs = START * 1000;
+    const rounds = new NodeRounds({ now: () => nowMs }, 500, ROUND_MS);
+    const { nodeId } = keysOf(1);
+    expect([rounds.next(5)(nodeId), rounds.next(5)(nodeId)]).toEqual([true, false]);
+    nowMs -= 365 * DAY * 1000;
+    expect([rounds.next(5)(nodeId), rounds.next(5)(nodeId)]).toEqual([true, false]);
   });
 });
 
