@@ -16,12 +16,12 @@ import { hashKey } from './invoice-store.ts';
 import {
   livePayment,
   newPayment,
-  parseReference,
   referenceOf,
   storedPayment,
   type LivePart,
   type LivePayment,
 } from './live-payment.ts';
+import { LivePayments } from './live-payments.ts';
 import { htlcKey, type Outlet } from './outlet.ts';
 import { isUnknownToPayee, notSent, notTaken, readPartFailure, type PartReport } from './part-failure.ts';
 import { makePartOnion } from './part-onion.ts';
@@ -53,11 +53,8 @@ export interface PaymentsOptions {
 /** The payments of this node that are on their way. */
 export class Payments {
   readonly #options: PaymentsOptions;
-  readonly #live = new Map<string, LivePayment>();
-  readonly #byHtlc = new Map<string, LivePart>();
+  readonly #live = new LivePayments();
   readonly #touched = new Set<LivePayment>();
-  /** Those that wait for an answer within the turn. */
-  readonly #asking = new Set<LivePayment>();
 
   constructor(options: PaymentsOptions) {
     this.#options = options;
@@ -81,27 +78,27 @@ export class Payments {
     }
     if (this.#options.store.get(paymentHash)?.state === 'succeeded') return;
     const payment = newPayment(plan, this.#options.clock.now());
-    this.#live.set(key, payment);
+    this.#live.add(payment);
     this.#send(payment, { type: 'search' });
   }
 
   /** The answer to what was asked under `reference`; false if it was not a payment that asked. */
   offered(reference: string, htlc: HtlcLocation): boolean {
-    const found = this.#byReference(reference);
+    const found = this.#live.byReference(reference);
     if (found === undefined) return false;
     this.#offered(found, htlc);
     return true;
   }
 
   refused(reference: string, code: string, reason: string): boolean {
-    const found = this.#byReference(reference);
+    const found = this.#live.byReference(reference);
     if (found === undefined) return false;
     this.#failed(found, notSent(found.part.route, code, reason));
     return true;
   }
 
   fulfilled(htlc: HtlcLocation, paymentPreimage: Uint8Array): boolean {
-    const found = this.#byHtlc.get(htlcKey(htlc)) ?? this.#failedBefore(htlc, sha256(paymentPreimage));
+    const found = this.#live.byHtlc(htlc) ?? this.#failedBefore(htlc, sha256(paymentPreimage));
     if (found === undefined) return false;
     this.#learn(found, { type: 'settled', route: found.part.route });
     this.#send(found.payment, { type: 'htlcFulfilled', part: found.part.number, paymentPreimage });
@@ -109,7 +106,7 @@ export class Payments {
   }
 
   failed(htlc: HtlcLocation, removal: Exclude<HtlcRemoval, { kind: 'fulfilled' }>): boolean {
-    const found = this.#byHtlc.get(htlcKey(htlc));
+    const found = this.#live.byHtlc(htlc);
     if (found === undefined) return false;
     const { payment, part } = found;
     const { sharedSecrets = [] } = payment.partSecrets.get(part.number) ?? {};
@@ -121,7 +118,7 @@ export class Payments {
   }
 
   returned(htlc: HtlcLocation, code: ReturnCode): boolean {
-    const found = this.#byHtlc.get(htlcKey(htlc));
+    const found = this.#live.byHtlc(htlc);
     if (found === undefined) return false;
     this.#failed(found, notTaken(found.part.route, code));
     return true;
@@ -132,9 +129,7 @@ export class Payments {
    * no other HTLC has, whether its channel has offered it; a payment that looked for a way looks again.
    */
   reconcile(): void {
-    // Who asks anew on the way is not among them.
-    const unanswered = [...this.#asking];
-    for (const payment of unanswered) {
+    for (const payment of this.#live.asking()) {
       if (payment.actor.state === 'routing') this.#send(payment, { type: 'search' });
       else this.#reconcileParts(payment);
     }
@@ -146,7 +141,7 @@ export class Payments {
       const { actor } = payment;
       if (actor.isFinished) {
         payment.finishedAtMs ??= clock.now();
-        this.#live.delete(payment.key);
+        this.#live.remove(payment);
       }
       if (!actor.isChanged) continue;
       if (payment.savedParts === undefined) store.delete(actor.data.paymentHash);
@@ -158,18 +153,12 @@ export class Payments {
 
   reset(): void {
     this.#live.clear();
-    this.#byHtlc.clear();
     this.#touched.clear();
-    this.#asking.clear();
     this.#load();
   }
 
   #load(): void {
-    for (const row of this.#options.store.inFlight()) {
-      const payment = livePayment(row);
-      this.#live.set(payment.key, payment);
-      this.#index(payment);
-    }
+    for (const row of this.#options.store.inFlight()) this.#live.add(livePayment(row));
   }
 
   /** The part of a payment that failed, since the chain had given its HTLC back: for good as it seemed. */
@@ -183,7 +172,7 @@ export class Payments {
   #send(payment: LivePayment, event: PaymentEvent): void {
     this.#touch(payment);
     for (const effect of payment.actor.send(event)) this.#perform(payment, effect);
-    this.#index(payment);
+    this.#live.index(payment);
     const { state, data } = payment.actor;
     if (state === 'failed' && payment.search.request.circular === true) this.#options.onCircleFailed(data.paymentHash);
   }
@@ -311,30 +300,4 @@ export class Payments {
     const found = this.#options.directory.offeredHtlcs(channelIndex).find(isOurs);
     return found && { channelIndex, id: found.id };
   }
-
-  #byReference(reference: string): LivePart | undefined {
-    const asked = parseReference(reference);
-    const payment = asked && this.#live.get(asked.key);
-    const part = asked && payment?.actor.data.parts[asked.number];
-    return payment && part && { payment, part };
-  }
-
-  /** Knows the HTLCs that are out, and who waits for an answer. */
-  #index(payment: LivePayment): void {
-    const { state, data } = payment.actor;
-    // While a payment fails or settles, other parts of it may not have been answered yet.
-    const isAsking = state === 'routing' || outstanding(data).some(({ htlc }) => htlc === undefined);
-    if (isAsking) this.#asking.add(payment);
-    else this.#asking.delete(payment);
-    for (const part of payment.actor.data.parts) {
-      if (part.htlc === undefined) continue;
-      const key = htlcKey(part.htlc);
-      if (part.outcome === undefined) this.#byHtlc.set(key, { payment, part });
-      // The number of one that was withdrawn may be another's by now.
-      else if (isPartOf(this.#byHtlc.get(key), payment, part)) this.#byHtlc.delete(key);
-    }
-  }
 }
-
-const isPartOf = (known: LivePart | undefined, payment: LivePayment, { number }: PaymentPart): boolean =>
-  known?.payment === payment && known.part.number === number;

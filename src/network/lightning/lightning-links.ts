@@ -142,14 +142,10 @@ export class LightningLinks {
       socket.destroy();
       return;
     }
-    try {
-      const secure = await this.#inTime(limits.handshakeTimeoutMs, (signal) => accept(socket, { key, signal }));
-      this.#take(secure, true, toHostPort({ type: host.includes(':') ? 'ipv6' : 'ipv4', host, port }));
-    } catch {
-      // BOLT 8: whoever fails the handshake is told nothing; nor is there anybody here who could do something about it.
-    } finally {
-      this.#strangers.leaves(socket);
-    }
+    // BOLT 8: whoever fails the handshake is told nothing; nor is there anybody here who could do something about it.
+    const secure = await this.#inTime(limits.handshakeTimeoutMs, (signal) => accept(socket, { key, signal })).catch(() => undefined);
+    this.#strangers.leaves(socket);
+    if (secure !== undefined) this.#take(secure, true, toHostPort({ type: host.includes(':') ? 'ipv6' : 'ipv4', host, port }));
   }
 
   #take({ nodeId, pipe, codec }: SecureSocket, inbound: boolean, address: string): void {
