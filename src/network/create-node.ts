@@ -1,4 +1,5 @@
 import './polyfill.ts';
+import './key-signatures.ts';
 import { noise } from '@chainsafe/libp2p-noise';
 import { yamux } from '@libp2p/yamux';
 import { privateKeyFromRaw } from '@libp2p/crypto/keys';
