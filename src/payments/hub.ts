@@ -174,8 +174,11 @@ export class PaymentHub implements TurnParticipant<PaymentsEvent> {
    */
   async rebalance(circle: CircleRequest, ours: OwnEnd): Promise<PaymentRecord> {
     checkCircle(circle, ours);
-    const { invoice = '' } = await this.createInvoice({ amountMsat: circle.amountMsat, description: 'rebalance' });
-    const plan = () => planCircle(planInvoice({ ...circle, invoice }, this.#options.currency, this.#moment()), circle, ours);
+    const plan = (): PaymentPlan => {
+      const { invoice = '' } = this.#invoices.create({ amountMsat: circle.amountMsat, description: 'rebalance' });
+      return planCircle(planInvoice({ ...circle, invoice }, this.#options.currency, this.#moment()), circle, ours);
+    };
+    // Both in one turn: an invoice that is on disk is being paid.
     return this.getPayment(await this.#begin(plan));
   }
 
