@@ -46,7 +46,7 @@ export interface GossipLimits {
   readonly maxFalseChannels: number;
   /** Announcements of nodes that a sync asks for though there are some here, since there may be newer ones. */
   readonly nodesRenewed: number;
-  /** Once all have been asked for, they are again when so much time has passed since that began. */
+  /** Once all have been asked for, of as many peers as we catch up with, they are again when so much time has passed since that began. */
   readonly nodeRoundMs: number;
   /** Queries that one peer may ask of us: one for each 500 channels that it asks about, or 2,000 that are looked through. */
   readonly perSyncPeer: Rate;

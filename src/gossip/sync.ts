@@ -60,7 +60,7 @@ export class GossipSync {
 
   constructor(options: GossipSyncOptions) {
     this.#options = options;
-    this.#nodeRounds = new NodeRounds(options.clock, options.limits.nodesRenewed, options.limits.nodeRoundMs);
+    this.#nodeRounds = new NodeRounds(options.clock, options.limits);
   }
 
   /**

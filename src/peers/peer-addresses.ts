@@ -2,20 +2,24 @@ import { isPeerAddress } from '../api/fields.ts';
 import type { NodeId } from '../network/network.ts';
 import type { PeerStore } from './peer-store.ts';
 
-/** Where one peer is: where it was reached last, and where it says that it is. Starts with what is stored. */
+/** Where one peer is: where it was reached last, and where it says that it is. */
 export class PeerAddresses {
   reached: string | undefined;
+  #said: string | undefined;
   readonly #nodeId: NodeId;
   readonly #store: PeerStore;
-  #said: string | undefined;
   /** What is stored of both. */
-  #saved: { readonly reached?: string | undefined; readonly said?: string | undefined };
+  #saved: { readonly reached?: string | undefined; readonly said?: string | undefined } = {};
 
   constructor(nodeId: NodeId, store: PeerStore) {
     this.#nodeId = nodeId;
     this.#store = store;
-    this.reached = store.address(nodeId);
-    this.#said = store.saidAddress(nodeId);
+  }
+
+  /** Takes up what is stored. Throws `StorageError`. */
+  load(): void {
+    this.reached = this.#store.address(this.#nodeId);
+    this.#said = this.#store.saidAddress(this.#nodeId);
     this.#saved = { reached: this.reached, said: this.#said };
   }
 

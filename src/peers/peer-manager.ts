@@ -249,6 +249,7 @@ export class PeerManager {
     const input = { features, chainHash, timing: { ...defaultPeerTiming, ...timing }, emit };
     const actor = createActor(peerMachine, { input });
     const addresses = new PeerAddresses(nodeId, store);
+    this.#store({ nodeId, addresses }, () => addresses.load());
     const peer: Peer = { nodeId, actor, addresses, cancelTimer: () => {}, inbound: false, hangingUp: Promise.resolve(), callers: new Callers(clock) };
     actor.subscribe(() => {
       for (const effect of effects.splice(0)) this.#perform(peer, effect);
@@ -299,12 +300,12 @@ export class PeerManager {
   }
 
   /** Whatever happens to channels goes on without it. */
-  #store({ nodeId, addresses }: Peer, change: (addresses: PeerAddresses) => void): void {
+  #store({ nodeId, addresses }: Pick<Peer, 'nodeId' | 'addresses'>, change: (addresses: PeerAddresses) => void): void {
     try {
       change(addresses);
     } catch (error) {
       if (!(error instanceof RunnelError)) throw error;
-      this.#options.logger.warn({ peer: nodeId, err: error }, 'where a peer is was not stored');
+      this.#options.logger.warn({ peer: nodeId, err: error }, 'where a peer is could not be stored or read');
     }
   }
 

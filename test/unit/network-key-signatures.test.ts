@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
-import { privateKeyFromRaw, publicKeyFromRaw } from '@libp2p/crypto/keys';
+import { privateKeyFromRaw, publicKeyFromProtobuf, publicKeyFromRaw, publicKeyToProtobuf } from '@libp2p/crypto/keys';
 import type { PrivateKey } from '@libp2p/interface';
 import { Uint8ArrayList } from 'uint8arraylist';
 import { describe, expect, it } from 'vitest';
@@ -49,6 +49,14 @@ describe("libp2p's keys, with the library that the rest of the node uses", () =>
     const changed = (at: number, to: number) => Uint8Array.from(der, (byte, i) => (i === at ? to : byte));
     const garbage = [new Uint8Array(), new Uint8Array(64), der.subarray(0, -1), Uint8Array.of(...der, 0), changed(0, 0x31), changed(1, 0x84), changed(3, 0), bytes(70, 'junk')];
     for (const signature of garbage) expect(await key.publicKey.verify(message, signature)).toBe(false);
+  });
+
+  it('are those that noise checks a peer by, and do it themselves', () => {
+    const [key] = keys as [(typeof keys)[0]];
+    const theirs = publicKeyFromProtobuf(publicKeyToProtobuf(key.publicKey));
+    expect(theirs.verify).toBe(key.publicKey.verify);
+    // libp2p's own throws here.
+    expect(theirs.verify(message, 'no bytes' as never)).toBe(false);
   });
 
   it('give up when they are told to, and say what is no key', async () => {

@@ -375,7 +375,15 @@ describe('a wanted peer', () => {
     manager.addressSaid(alice, '/memory/said');
     database.close();
     manager.want(alice);
-    expect(lines.some((line) => line.includes('where a peer is was not stored'))).toBe(true);
+    expect(lines.some((line) => line.includes('where a peer is could not be stored or read'))).toBe(true);
+    expect(log).toEqual(['up a']);
+  });
+
+  it('is let in where what is stored of it cannot be read', () => {
+    const { database, meet, lines, log } = setUp();
+    database.close();
+    meet(alice);
+    expect(lines.some((line) => line.includes('where a peer is could not be stored or read'))).toBe(true);
     expect(log).toEqual(['up a']);
   });
 
