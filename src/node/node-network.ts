@@ -43,6 +43,7 @@ export function createPeers(node: Node): PeerManager {
       channels: node.channels,
       dispatcher: node.dispatcher,
       opener: node.opener,
+      clock,
       logger,
       send: (nodeId, messages) => node.peers.send(nodeId, messages),
       onGossip: (nodeId, bytes) => gossipFromPeer(node, nodeId, bytes),

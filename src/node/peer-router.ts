@@ -5,7 +5,9 @@ import { printableText } from '../../protocols/wire/text.ts';
 import type { ChannelManager } from '../channels/channel-manager.ts';
 import type { NodeId } from '../network/network.ts';
 import type { PeerHandlers } from '../peers/peer-manager.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Dispatcher } from '../runtime/dispatcher.ts';
+import { RateLimiter } from '../runtime/rate-limiter.ts';
 import type { Turn } from '../runtime/turn.ts';
 import type { Logger } from '../logging.ts';
 import type { ChannelOpener } from './channel-opener.ts';
@@ -14,6 +16,7 @@ export interface PeerRouterOptions {
   readonly channels: ChannelManager;
   readonly dispatcher: Dispatcher;
   readonly opener: ChannelOpener;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly send: (nodeId: NodeId, messages: readonly Uint8Array[]) => void;
   /** BOLT 7 messages that a peer sends to us alone: its policy for an unannounced channel. */
@@ -21,12 +24,18 @@ export interface PeerRouterOptions {
   readonly onPeer: (nodeId: NodeId, isUp: boolean) => void;
 }
 
+/** Errors and warnings of one peer that are logged: it may send any number. */
+const LOGGED = { burst: 20, perSecond: 1 / 60 };
+const MAX_LOGGED_PEERS = 1_000;
+
 /** Takes what peers say to whom it concerns: the channel that it names, all channels with that peer, or gossip. */
 export class PeerRouter implements PeerHandlers {
   readonly #options: PeerRouterOptions;
+  readonly #logged: RateLimiter;
 
   constructor(options: PeerRouterOptions) {
     this.#options = options;
+    this.#logged = new RateLimiter(options.clock, LOGGED, MAX_LOGGED_PEERS);
   }
 
   onPeerUp(nodeId: NodeId): void {
@@ -72,7 +81,7 @@ export class PeerRouter implements PeerHandlers {
     const { channels, dispatcher, logger } = this.#options;
     dispatcher.run((turn) => {
       if (message.type === 'error' || message.type === 'warning') {
-        logger.warn({ peer: nodeId, text: printableText(message.data) }, `the peer sent ${message.type === 'error' ? 'an error' : 'a warning'}`);
+        if (this.#logged.take(nodeId)) logger.warn({ peer: nodeId, text: printableText(message.data) }, `the peer sent ${message.type === 'error' ? 'an error' : 'a warning'}`);
         if (equals(channelId, ALL_CHANNELS)) {
           for (const { index } of channels.ofPeer(nodeId)) turn.dispatch({ to: 'channel', channelIndex: index, event: { type: 'message', message }, bytes });
           return;

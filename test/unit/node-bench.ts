@@ -111,6 +111,7 @@ export class Bench {
       channels: this.channels,
       dispatcher: this.dispatcher,
       opener: this.opener,
+      clock: this.clock,
       logger: silentLog,
       send,
       onGossip: (nodeId) => void this.left.push(`gossip of ${nodeId}`),

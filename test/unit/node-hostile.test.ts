@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { setImmediate } from 'node:timers/promises';
-import { toString } from 'uint8arrays';
+import { fromString, toString } from 'uint8arrays';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeInvoice } from '../../protocols/invoice/encode.ts';
 import { encodeMessage, MESSAGE_TYPE_NUMBERS, type MessageOf } from '../../protocols/wire/messages.ts';
@@ -55,6 +55,16 @@ async function expectWell(rig: Rig): Promise<void> {
 }
 
 describe('a peer', () => {
+  it('cannot fill the log with errors and warnings', async () => {
+    const rig = await started('mallory', 'honest peer');
+    const warning = (text: string): MessageOf<'warning'> => ({ type: 'warning', channelId: new Uint8Array(32), data: fromString(text) });
+    for (let i = 0; i < 200; i++) await rig.say('mallory', warning(`number ${i}`));
+    await rig.say('honest peer', warning('mine'));
+    const logged = rig.lines.filter((line) => line.includes('the peer sent a warning'));
+    expect(logged).toHaveLength(20 + 1);
+    await expectWell(rig);
+  });
+
   it('hears why its opening is refused, and stays connected', async () => {
     const rig = await started('mallory');
     const answers = await rig.say('mallory', openChannel({ fundingSatoshis: 1_000n }));
