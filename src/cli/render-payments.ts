@@ -126,7 +126,7 @@ function renderReasons(reasons: NonNullable<Weighed['reasons']>): string {
       formatMsat(reason.lockPriceMsat),
       formatMsat(reason.riskPriceMsat),
       percent(reason.chancePpm),
-      `${formatMsat(reason.atLeastMsat)} to ${formatMsat(reason.lessThanMsat)}`,
+      `${formatMsat(reason.atLeastMsat)} to ${formatMsat(reason.lessThanMsat - 1n)}`,
       reason.learned ? 'attempts' : 'its capacity',
     ]),
     'Only our own channel: no fee, no lock, no risk.',

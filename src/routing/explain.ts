@@ -70,7 +70,7 @@ function whatRulesOut(terrain: Terrain, { amount, maxAmount }: SearchLimits, edg
 }
 
 function whatRulesOutExtra(terrain: Terrain, { amount, maxAmount }: SearchLimits, edge: ExtraEdge): Constraint | undefined {
-  const { id, from, to, disabled, isLocal, htlcMinimum, htlcMaximum, capacity } = edge;
+  const { id, from, to, disabled, isLocal, htlcMinimum, htlcMaximum, capacity, isCapped } = edge;
   if (terrain.isExcluded(id) || isExcluded(terrain, from)) return 'excluded';
   if (disabled) return isLocal ? 'local_offline' : 'disabled';
   if (lacksFeatures(terrain, from)) return 'features';
@@ -79,7 +79,8 @@ function whatRulesOutExtra(terrain: Terrain, { amount, maxAmount }: SearchLimits
   if (htlcMinimum > (to === terrain.payee ? amount : maxAmount) || sent > htlcMaximum) {
     return isLocal ? 'local_htlc_limits' : htlcMinimum > amount ? 'htlc_minimum' : 'htlc_maximum';
   }
-  return sent > capacity ? (isLocal ? 'local_balance' : 'capacity') : undefined;
+  if (sent <= capacity) return undefined;
+  return isLocal ? 'local_balance' : isCapped ? 'excluded' : 'capacity';
 }
 
 const isExcluded = (terrain: Terrain, node: number): boolean => ((terrain.nodeMask[node] as number) & NODE_EXCLUDED) !== 0;

@@ -15,6 +15,8 @@ export interface ExtraEdge {
   readonly htlcMinimum: number;
   readonly htlcMaximum: number;
   readonly capacity: number;
+  /** The capacity is what the request leaves of it. */
+  readonly isCapped: boolean;
   readonly feeBase: number;
   readonly feePpm: number;
   readonly cltvExpiryDelta: number;

@@ -86,9 +86,11 @@ const DONE: Verdict = { retry: false, exclude: {} };
 class Teacher {
   readonly learnt: Learnt[] = [];
   readonly #liquidity: Liquidity;
+  readonly #graph: ChannelGraph;
 
-  constructor(liquidity: Liquidity) {
+  constructor({ liquidity, graph }: LessonContext) {
     this.#liquidity = liquidity;
+    this.#graph = graph;
   }
 
   carried(edge: RouteEdge): void {
@@ -97,7 +99,7 @@ class Teacher {
   }
 
   settled(edge: RouteEdge): void {
-    this.#liquidity.settled(edge, edge.amountMsat);
+    this.#liquidity.settled(edge, edge.amountMsat, this.#graph.channel(edge.shortChannelId)?.capacityMsat);
     this.learnt.push({ kind: 'settled', ...ends(edge), amountMsat: edge.amountMsat });
   }
 
@@ -143,7 +145,7 @@ const OWN_FAILURES: ReadonlySet<FailureMessage['type']> = new Set([
  * Failure Codes".
  */
 export function learn(context: LessonContext, outcome: AttemptOutcome): Lesson {
-  const teacher = new Teacher(context.liquidity);
+  const teacher = new Teacher(context);
   const edges = edgesOf(outcome.route);
   const verdict = judge(context, teacher, edges, outcome);
   return { ...verdict, learnt: [...teacher.learnt, ...keptOff(verdict, edges)] };

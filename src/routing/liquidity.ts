@@ -116,13 +116,18 @@ export class Liquidity {
     });
   }
 
-  /** An HTLC of this amount was settled: it has moved from this direction to the opposite one. */
-  settled(edge: ChannelDirection, amountMsat: bigint): void {
+  /** An HTLC of this amount was settled: it has moved from this direction to the opposite one, so that of the capacity, if that is known, no more than the rest is left. */
+  settled(edge: ChannelDirection, amountMsat: bigint, capacityMsat?: bigint): void {
     const amount = clampMsat(amountMsat);
     this.#change(edge, (bounds) => {
-      bounds.lower = Math.max(bounds.lower - amount, 0);
       refute(bounds, amount);
-      bounds.upper -= amount;
+      if (capacityMsat === undefined) {
+        bounds.upper -= amount;
+      } else {
+        bounds.upper = Math.max(this.estimate(bounds, clampMsat(capacityMsat)).upper - amount, 1);
+        bounds.upperAt = this.#clock.now();
+      }
+      bounds.lower = Math.max(bounds.lower - amount, 0);
     });
     this.#change({ ...edge, direction: edge.direction === 0 ? 1 : 0 }, (opposite) => {
       this.#raiseLower(opposite, Math.min(this.#lowerNow(opposite) + amount, MAX_AMOUNT_MSAT));

@@ -92,22 +92,22 @@ export class ConstraintTally {
   }
 }
 
-/** The same for a person: of what kind, and what to do. */
+/** The same for a person, behind a number. */
 const EXPLANATIONS: Readonly<Record<Constraint, string>> = {
-  local_offline: 'of our own channels are offline',
-  local_balance: 'of our own channels hold too little that can be sent',
-  local_htlc_limits: 'of our own channels take no HTLC of this amount',
-  excluded: 'are not to be used, by the request or since they failed in this payment already',
-  features: 'ask for features that we do not know, or are closing',
-  no_update: 'have announced no policy',
-  contradictory_update: 'announce a policy that contradicts itself',
-  disabled: 'are disabled',
-  capacity: 'have too little capacity',
-  htlc_minimum: 'take only larger amounts',
-  htlc_maximum: 'take only smaller amounts',
-  fee_limit: 'would exceed the fee limit',
-  cltv_limit: 'would exceed the limit on the time lock',
-  hop_limit: 'would make the route too long',
+  local_offline: 'of our own offline',
+  local_balance: 'of our own with too little that can be sent',
+  local_htlc_limits: 'of our own that take no HTLC of this amount',
+  excluded: 'not to be used for this amount, by the request or since it failed there in this payment already',
+  features: 'with features that we do not know, or closing',
+  no_update: 'without a policy',
+  contradictory_update: 'with a policy that contradicts itself',
+  disabled: 'disabled',
+  capacity: 'with too little capacity',
+  htlc_minimum: 'for larger amounts only',
+  htlc_maximum: 'for smaller amounts only',
+  fee_limit: 'beyond the fee limit',
+  cltv_limit: 'beyond the limit on the time lock',
+  hop_limit: 'beyond the longest route',
 };
 
 /** What stands before the counts. */
@@ -139,7 +139,7 @@ export function noRoute(reason: NoRouteReason, request: RouteRequest, { tally, s
     `No route for ${formatMsat(request.amountMsat)} sat: ${REASONS[reason]}`,
     ...(sendable === undefined ? [] : [couldSend(sendable)]),
     ...(reason === 'limited' && least !== undefined ? [asksFor(least, request)] : []),
-    ...(examined === 0 ? [] : [`Of ${examined} channel directions looked at, ${listed(ruledOut)}`]),
+    ...(examined === 0 ? [] : [`Of ${examined} channel directions looked at: ${listed(ruledOut, examined)}`]),
   ];
   return {
     found: false,
@@ -154,7 +154,8 @@ export function noRoute(reason: NoRouteReason, request: RouteRequest, { tally, s
 
 function couldSend({ localMsat, onePartMsat, inPartsMsat }: Sendable): string {
   const local = `Our channels can send ${formatMsat(localMsat)} sat in all`;
-  return onePartMsat === 0n ? `${local}, and nothing of it to this payee` : `${local}, and to this payee by what channels announce ${formatMsat(onePartMsat)} sat at once, ${formatMsat(inPartsMsat)} in parts`;
+  if (onePartMsat === 0n) return `${local}, and nothing of it to this payee`;
+  return `${local}, and to this payee, as far as channels announce it and it has not failed, ${formatMsat(onePartMsat)} sat at once, ${formatMsat(inPartsMsat)} in parts of a twentieth or more`;
 }
 
 function asksFor({ feeMsat, blocks, hops }: LeastOfAnyWay, { maxFeeMsat, maxTotalCltvDelta, maxHops }: RouteRequest): string {
@@ -166,9 +167,11 @@ function asksFor({ feeMsat, blocks, hops }: LeastOfAnyWay, { maxFeeMsat, maxTota
   return `Ways to it ask for ${limits.join(', ')}`;
 }
 
-function listed(ruledOut: Readonly<Record<Constraint, number>>): string {
-  const parts = (Object.keys(EXPLANATIONS) as Constraint[])
-    .filter((constraint) => ruledOut[constraint] > 0)
-    .map((constraint) => `${ruledOut[constraint]} ${EXPLANATIONS[constraint]}`);
-  return parts.length === 0 ? 'none is ruled out by itself' : parts.join(', ');
+function listed(ruledOut: Readonly<Record<Constraint, number>>, examined: number): string {
+  const named = (Object.keys(EXPLANATIONS) as Constraint[]).filter((constraint) => ruledOut[constraint] > 0);
+  if (named.length === 0) return 'none is ruled out by itself';
+  // One may break several limits, by different ways.
+  const others = examined - named.reduce((sum, constraint) => sum + ruledOut[constraint], 0);
+  const parts = named.map((constraint) => `${ruledOut[constraint]} ${EXPLANATIONS[constraint]}`);
+  return `${parts.join(', ')}${others > 0 ? `; nothing is wrong with the other ${others}` : ''}`;
 }

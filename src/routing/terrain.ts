@@ -217,6 +217,7 @@ export class Terrain {
       htlcMinimum: clampMsat(htlcMinimumMsat),
       htlcMaximum: clampMsat(htlcMaximumMsat),
       capacity: clampMsat(spendableMsat),
+      isCapped: false,
       feeBase: 0,
       feePpm: 0,
       cltvExpiryDelta: 0,
@@ -228,6 +229,7 @@ export class Terrain {
 
   #addEdge({ shortChannelId, direction, from, to, policy, capacity }: ExtraPlan): void {
     const edge = { shortChannelId, direction };
+    const cap = this.#excluded.capOf(edge);
     this.#push({
       id: this.#extras.nextId,
       from: this.#resolve(from),
@@ -237,7 +239,8 @@ export class Terrain {
       isLocal: false,
       htlcMinimum: clampMsat(policy.htlcMinimumMsat),
       htlcMaximum: clampMsat(policy.htlcMaximumMsat),
-      capacity: Math.min(capacity, this.#excluded.capOf(edge)),
+      capacity: Math.min(capacity, cap),
+      isCapped: cap < capacity,
       feeBase: policy.feeBaseMsat,
       feePpm: policy.feeProportionalMillionths,
       cltvExpiryDelta: policy.cltvExpiryDelta,

@@ -345,11 +345,20 @@ describe('no route', () => {
     expect(result.message).toBe(
       'No route for 100.000 sat: every way is ruled out somewhere. '
         + 'Our channels can send 1000000.000 sat in all, and nothing of it to this payee. '
-        + 'Of 2 channel directions looked at, 1 have announced no policy, 1 are disabled.',
+        + 'Of 2 channel directions looked at: 1 without a policy, 1 disabled.',
     );
     const limited = refusal(ask(graph, local, 'erin'));
     expect(limited.message).toContain('fees from 60.000 sat (the limit is 50.000)');
-    expect(limited.message).toContain('1 would exceed the fee limit');
+    expect(limited.message).toContain('1 beyond the fee limit');
+  });
+
+  it('does not blame a channel for what has failed in this payment before', () => {
+    const line = new ChannelGraph();
+    connect(line, 2n, 'bob', 'carol', policy());
+    const exclude = { directions: [{ shortChannelId: 2n, direction: 0 as const, fromMsat: 75_001n }] };
+    const result = refusal(ask(line, local, 'carol', { exclude }));
+    expect(result.ruledOut).toMatchObject({ excluded: 1, capacity: 0 });
+    expect(result.message).toContain('as far as channels announce it and it has not failed, 75.000 sat at once');
   });
 
   it('says how much could be sent', () => {

@@ -85,6 +85,8 @@ describe('a payment that succeeds', () => {
     expect(verdictOf(router.reportOutcome({ type: 'settled', route }))).toEqual({ retry: false, exclude: {} });
     const opposite = { ...CAROL_DAVE, direction: CAROL_DAVE.direction === 0 ? (1 as const) : (0 as const) };
     expect(chance(opposite)).toBe(1);
+    // Of what both hold it is gone from this side.
+    expect(chance(CAROL_DAVE, 999_900_001)).toBe(0);
   });
 });
 

@@ -63,6 +63,23 @@ describe('what is believed of a channel', () => {
     expect(chance(there, 150_000)).toBe(0);
   });
 
+  it('knows of a capacity that what was settled is gone from this side', () => {
+    const { clock, liquidity, chance } = setUp();
+    liquidity.settled(there, 400_000n, 1_000_000n);
+    expect(chance(there, 600_001)).toBe(0);
+    expect(chance(there, 300_000)).toBeCloseTo(0.5, 5);
+    expect(chance(back, 400_000)).toBe(1);
+    // What is half forgotten is counted from where it stands.
+    clock.advance(HALF_LIFE);
+    expect(chance(there, 800_001)).toBe(0);
+    liquidity.settled(there, 300_000n, 1_000_000n);
+    expect(chance(there, 500_001)).toBe(0);
+    expect(chance(there, 250_000)).toBeCloseTo(0.5, 5);
+    // More than there can be was there all the same: what is left is anybody's guess, but little.
+    liquidity.settled(there, 900_000n, 1_000_000n);
+    expect(chance(there, 100_001)).toBe(0);
+  });
+
   it('is refuted by the opposite experience', () => {
     const { liquidity, chance } = setUp();
     liquidity.lacked(there, 100_000n);
