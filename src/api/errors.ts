@@ -148,14 +148,20 @@ const known: readonly { readonly code: RegExp; readonly kind?: ErrorKind; readon
   {
     code: /^(not_connected|peer_not_connected)$/,
     kind: 'refused',
-    hint: 'connect first: `runnel connect <node id>@<host>:<port>`',
+    hint: 'connect first: `runnel connect <node id>`, with @<host>:<port> behind it where the node cannot be found by its id',
   },
   {
     code: /^insufficient_funds$/,
     kind: 'refused',
     hint: 'see `runnel balance`; `runnel newaddress` makes an address to fund the wallet at',
   },
-  { code: /^amount_missing$/, hint: 'say how much: `pay` takes --amount <sat>, `probe` the amount after the target' },
+  {
+    code: /^invoice_(not_bech32|unknown_prefix|bad_amount|truncated|bad_field|missing_field|conflicting_fields|bad_signature)$/,
+    kind: 'invalid',
+    hint: 'see that the invoice is whole and unchanged',
+  },
+  { code: /^(amount_invalid|amount_not_asked|circle_invalid)$/, kind: 'invalid' },
+  { code: /^amount_missing$/, kind: 'invalid', hint: 'say how much: `pay` takes --amount <sat>, `probe` the amount after the target' },
   {
     code: /^listen_failed$/,
     kind: 'unavailable',

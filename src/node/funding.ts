@@ -2,6 +2,7 @@ import { Transaction } from 'bitcoinjs-lib';
 import type { ChannelEffect } from '../../machines/channel/effects.ts';
 import type { ExternalChannelEvent } from '../../machines/channel/events.ts';
 import type { Block, Chain } from '../chain/chain.ts';
+import { BroadcastRejectedError } from '../chain/errors.ts';
 import { hexOf } from '../channels/channel-store.ts';
 import type { Logger } from '../logging.ts';
 import { WalletError, type Wallet } from '../wallet/wallet.ts';
@@ -94,7 +95,9 @@ export class Funding {
   #offer(transaction: Transaction, level: 'warn' | 'debug' = 'warn'): void {
     const { chain, logger } = this.#options;
     chain.broadcast(transaction).catch((error: unknown) => {
-      logger[level]({ txid: transaction.getId(), err: error }, 'a waiting transaction was not accepted by the chain');
+      // A refusal is the chain's answer and no fault of ours: where both ends broadcast their commitment, one of them loses.
+      const why = error instanceof BroadcastRejectedError ? { reason: error.message } : { err: error };
+      logger[level]({ txid: transaction.getId(), ...why }, 'a waiting transaction was not accepted by the chain: it is offered again with each block');
     });
   }
 }

@@ -64,7 +64,9 @@ describe('errors of the node', () => {
     ['peer_unreachable', 503, 'see that the node runs'],
     ['insufficient_funds', 422, 'runnel newaddress'],
     ['invalid_address', 400, undefined],
-    ['amount_missing', 422, '--amount'],
+    ['amount_missing', 400, '--amount'],
+    ['invoice_not_bech32', 400, 'whole'],
+    ['invoice_expired', 422, undefined],
     ['listen_failed', 503, '--listen'],
   ])('of another part of the node are typed: %s is %i', async (code, expected, hint) => {
     await start({ route: () => Promise.reject(new RunnelError(code, 'it did not go')) });
