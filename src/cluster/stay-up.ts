@@ -48,12 +48,13 @@ function invitation({ cluster, dashboard, options, state }: Omit<StayUpOptions, 
 ${page}Try, in another terminal:
 
   PATH=${dirname(state.commandPath(first))}:$PATH      # ${commands} are commands now
-  ${first} getinfo
-  ${first} channels
+  ${first} overview
+  ${first} channels                 # and: ${first} channel <its id>
   ${last} invoice 2500 --description coffee
   ${first} pay <the invoice>
   ${first} keysend ${nodes.at(-1)?.id ?? ''} 1000
-  ${first} graph
+  ${first} route ${nodes.at(-1)?.id ?? ''} 100000 --why
+  ${first} pending                  # after: ${first} close <a channel> --force
   ${first} --help
 
 Each is short for: ./scripts/runnel --datadir ${state.dataDir(first)}
