@@ -19,7 +19,7 @@ import { lies, liesUnpunished } from './lies.ts';
 /** All kinds of phases take turns with the same payments, each round in another order and with others, so that what changes with time changes all of them. */
 const NUM_ROUNDS = 4;
 const PHASE_SECONDS = 30;
-/** Code that has run seldom is slow, and nodes look for each other by the DHT again five minutes after their start: before, a node takes twice the CPU for the same payments. */
+/** Code that has run seldom is slow, and nodes look for each other by the DHT again five minutes after their start: before, a node takes half as much CPU again for the same payments. */
 const WARM_UP_SECONDS = 300;
 /**
  * About a quarter of what two cores can do for 20 nodes without anything else: how long a payment takes tells of the nodes then. At full load it

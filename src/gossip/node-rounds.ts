@@ -5,6 +5,8 @@ import type { GossipLimits } from './limits.ts';
 /** Ids end in what is as good as random. */
 const DIGITS = 8;
 
+type RoundLimits = Pick<GossipLimits, 'nodesRenewed' | 'nodeRoundMs' | 'maxSyncPeers'>;
+
 /**
  * Of which nodes a sync asks for the announcements though there are some here. The answers to a range query say nothing of
  * nodes (BOLT 7), so that there is no way to know of a newer announcement but to ask for it. Ids stand on a circle, and each sync takes the next piece
@@ -14,12 +16,12 @@ const DIGITS = 8;
  */
 export class NodeRounds {
   readonly #clock: Pick<Clock, 'now'>;
-  readonly #limits: Pick<GossipLimits, 'nodesRenewed' | 'nodeRoundMs' | 'maxSyncPeers'>;
+  readonly #limits: RoundLimits;
   #begunAt = Number.NEGATIVE_INFINITY;
   /** How far this round has come, in turns about the circle. */
   #from = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Pick<Clock, 'now'>, limits: Pick<GossipLimits, 'nodesRenewed' | 'nodeRoundMs' | 'maxSyncPeers'>) {
+  constructor(clock: Pick<Clock, 'now'>, limits: RoundLimits) {
     this.#clock = clock;
     this.#limits = limits;
   }

@@ -6,7 +6,7 @@ import type { NetworkLimits } from './limits.ts';
 const MAX_HOSTS = 4_096;
 
 /**
- * How many connections each host may make. A handshake takes some 6 ms, and before its end nobody can tell a liar that is let in no more from
+ * How many connections each host may make. A handshake takes some 7 ms, and before its end nobody can tell a liar that is let in no more from
  * anyone else: what one host may ask for must be little. A cluster on this machine comes from one host, too.
  */
 export class InboundRate {

@@ -4,7 +4,7 @@ import { secp256k1 as noble } from '@noble/curves/secp256k1.js';
 import { sha256 } from '../../protocols/crypto/hash.ts';
 import { secp256k1 } from '../../protocols/crypto/secp256k1.ts';
 
-// libp2p's secp256k1 keys sign and check with noble, in a third of the time that a handshake takes, and libp2p has no place where one could say otherwise.
+// libp2p's secp256k1 keys sign and check with noble, which is half of what a refused connection costs the main thread, and libp2p has no place where one could say otherwise.
 // So here its classes learn to use the library that the rest of the node uses. What they sign, take and refuse stays the same, to the byte: RFC 6979 nonces,
 // DER, low S. Import this file wherever libp2p's keys are used.
 

@@ -128,7 +128,7 @@ export class PeerManager {
     const peer = this.#peers.get(nodeId);
     if (peer === undefined) return;
     this.#send(peer, { type: 'unwant' });
-    this.#store(peer, (addresses) => addresses.forgetSaid());
+    this.#useStored(peer, (addresses) => addresses.forgetSaid());
     this.#forgetIfIdle(peer);
   }
 
@@ -150,7 +150,7 @@ export class PeerManager {
       throw new PeerError('peer_unreachable', `could not connect to ${nodeId}: ${text(error)}`, {}, { cause: error });
     }
     // Only where the peer did answer, which may be elsewhere than was asked, takes the place of the address before.
-    if (!peer.inbound) this.#store(peer, (addresses) => addresses.save());
+    if (!peer.inbound) this.#useStored(peer, (addresses) => addresses.save());
   }
 
   /** Ends the connection and takes or makes no other until `admit`; resolves when the peer is gone. Not kept over a restart. */
@@ -249,7 +249,7 @@ export class PeerManager {
     const input = { features, chainHash, timing: { ...defaultPeerTiming, ...timing }, emit };
     const actor = createActor(peerMachine, { input });
     const addresses = new PeerAddresses(nodeId, store);
-    this.#store({ nodeId, addresses }, () => addresses.load());
+    this.#useStored({ nodeId, addresses }, (stored) => stored.load());
     const peer: Peer = { nodeId, actor, addresses, cancelTimer: () => {}, inbound: false, hangingUp: Promise.resolve(), callers: new Callers(clock) };
     actor.subscribe(() => {
       for (const effect of effects.splice(0)) this.#perform(peer, effect);
@@ -296,13 +296,13 @@ export class PeerManager {
 
   /** Of those alone that this node comes back to: there may be any number of others. */
   #saveAddresses(peer: Peer): void {
-    if (peer.actor.getSnapshot().value.interest === 'wanted') this.#store(peer, (addresses) => addresses.save());
+    if (peer.actor.getSnapshot().value.interest === 'wanted') this.#useStored(peer, (addresses) => addresses.save());
   }
 
-  /** Whatever happens to channels goes on without it. */
-  #store({ nodeId, addresses }: Pick<Peer, 'nodeId' | 'addresses'>, change: (addresses: PeerAddresses) => void): void {
+  /** Reads or writes where a peer is: whatever happens to channels goes on without it. */
+  #useStored({ nodeId, addresses }: Pick<Peer, 'nodeId' | 'addresses'>, use: (addresses: PeerAddresses) => void): void {
     try {
-      change(addresses);
+      use(addresses);
     } catch (error) {
       if (!(error instanceof RunnelError)) throw error;
       this.#options.logger.warn({ peer: nodeId, err: error }, 'where a peer is could not be stored or read');

@@ -96,7 +96,7 @@ export class ConstraintTally {
 const EXPLANATIONS: Readonly<Record<Constraint, string>> = {
   local_offline: 'of our own offline',
   local_balance: 'of our own with too little that can be sent',
-  local_htlc_limits: 'of our own that take no HTLC of this amount',
+  local_htlc_limits: 'of our own with limits that rule this amount out',
   excluded: 'not to be used for this amount, by the request or since it failed there in this payment already',
   features: 'with features that we do not know, or closing',
   no_update: 'without a policy',

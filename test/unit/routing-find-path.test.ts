@@ -355,9 +355,11 @@ describe('no route', () => {
   it('does not blame a channel for what has failed in this payment before', () => {
     const line = new ChannelGraph();
     connect(line, 2n, 'bob', 'carol', policy());
+    connect(line, 3n, 'erin', 'carol', policy());
     const exclude = { directions: [{ shortChannelId: 2n, direction: 0 as const, fromMsat: 75_001n }] };
     const result = refusal(ask(line, local, 'carol', { exclude }));
     expect(result.ruledOut).toMatchObject({ excluded: 1, capacity: 0 });
+    expect(result.message).toContain('; nothing is wrong with the other ');
     expect(result.message).toContain('as far as channels announce it and it has not failed, 75.000 sat at once');
   });
 
